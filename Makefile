@@ -1,0 +1,98 @@
+# Tocsin. `make help` lists the targets.
+#
+# Sources are found by folder, so that a new probe, enricher, sink or test is a new file and a
+# line in a .def, never a line here. SAN=asan or SAN=tsan builds the same into build/asan, build/tsan.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+V ?= 0
+Q := $(if $(filter 1,$V),,@)
+say = @printf '  %-7s %s\n' '$1' '$2'
+
+CC := gcc
+CLANG ?= clang-14
+SAN ?=
+B := build$(if $(SAN),/$(SAN))
+BPF_B := build/bpf
+PKGS := libbpf rdkafka jansson libelf zlib liburing yaml-0.1 libpcre2-8
+VERSION := 0.1.0
+
+SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SAN_FLAGS_tsan := -fsanitize=thread
+SAN_FLAGS := $(SAN_FLAGS_$(SAN))
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+        -Wformat=2 -Wno-format-nonliteral -Wno-unknown-pragmas -Werror
+CFLAGS := -O2 -g -std=gnu17 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. $(WARN) \
+          -fno-strict-aliasing -fstack-protector-strong -pthread $(SAN_FLAGS)
+LDFLAGS := -pthread $(SAN_FLAGS)
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+LIB_SRC := $(filter-out pipeline/main.c,$(wildcard pipeline/*.c pipeline/policy/*.c enrichers/*.c \
+           sinks/*.c probes/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/%.bpf.o)
+EMBED_OBJ := $(BPF_SRC:bpf/%.bpf.c=$B/embed/%.o)
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:%.c=$B/%)
+
+all: deps ## install what the build lacks, build build/tocsin
+	$Q$(MAKE) --no-print-directory $B/tocsin
+
+deps: ## install what the build lacks
+	$Qdeploy/deps.sh build
+
+$(BPF_B)/vmlinux.h: | $(BPF_B)
+	$(call say,BTF,$@)
+	$Qbpftool=$$(command -v bpftool || echo /usr/sbin/bpftool); \
+	  $$bpftool btf dump file /sys/kernel/btf/vmlinux format c > $@
+
+$(BPF_B):
+	$Qmkdir -p $@
+
+$(BPF_B)/%.bpf.o: bpf/%.bpf.c $(BPF_B)/vmlinux.h
+	$(call say,BPF,$<)
+	$Q$(CLANG) -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_x86 -I. -I$(BPF_B) -Wall -Wextra \
+	  -Wno-missing-declarations -Wno-unused-parameter -Werror -MMD -MP -c $< -o $@
+	$Qllvm-strip-14 -g $@ 2>/dev/null || true
+
+# The object as bytes: _binary_NAME_bpf_o_start and _end.
+$B/embed/%.o: $(BPF_B)/%.bpf.o
+	$Qmkdir -p $(@D)
+	$Qcd $(BPF_B) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $*.bpf.o
+
+$B/%.o: %.c
+	$(call say,CC,$<)
+	$Qmkdir -p $(@D)
+	$Q$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$B/libtocsin.a: $(LIB_OBJ) $(EMBED_OBJ)
+	$(call say,AR,$@)
+	$Qrm -f $@; $(AR) rcs $@ $^
+
+$B/tocsin: $B/pipeline/main.o $B/libtocsin.a
+	$(call say,LINK,$@)
+	$Q$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$B/tests/%: $B/tests/%.o $B/tests/harness/test.o $B/libtocsin.a
+	$(call say,LINK,$@)
+	$Qmkdir -p $(@D)
+	$Q$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+unit: $(UNIT_BIN) ## build and run the unit tests alone
+	$Qtests/run.sh unit
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+.PHONY: all deps unit clean help
+.PRECIOUS: $B/%.o $(BPF_B)/%.bpf.o
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $B/tests/harness/test.d

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The structs of context.def: struct ctx_process and so on, and enum ctx_group.
+ * Strings point into memory of whoever filled the struct and live as long as the event.
+ * A LIST is NUL-terminated items back to back, len counts the terminators.
+ */
+#ifndef TOCSIN_CONTEXT_H
+#define TOCSIN_CONTEXT_H
+
+#include "bpf/event.h"
+#include "pipeline/str.h"
+
+#define EV_COMM_T struct ev_comm
+#define EV_STR_T struct str
+#define EV_PATH_T struct str
+#define EV_LIST_T struct str
+#define EV_IP_T struct ev_ip
+#define TYPE(id, ctype, class, names) typedef ctype ctx_t_##id;
+#include "bpf/types.def"
+#undef TYPE
+#undef EV_COMM_T
+#undef EV_STR_T
+#undef EV_PATH_T
+#undef EV_LIST_T
+#undef EV_IP_T
+
+enum ctx_group {
+#define CTX_BEGIN(id, stem, help) CTX_##id,
+#define CTX_FIELD(type, name, path, help)
+#define CTX_OPT(type, name, path, help)
+#define CTX_ID(type, name, path, help)
+#define CTX_END(id)
+#include "enrichers/context.def"
+#undef CTX_BEGIN
+#undef CTX_FIELD
+#undef CTX_OPT
+#undef CTX_ID
+#undef CTX_END
+	CTX_MAX
+};
+
+#define CTX_BEGIN(id, stem, help) struct ctx_##stem {
+#define CTX_FIELD(type, name, path, help) ctx_t_##type name;
+#define CTX_OPT(type, name, path, help) ctx_t_##type name;
+#define CTX_ID(type, name, path, help) ctx_t_##type name;
+#define CTX_END(id) };
+#include "enrichers/context.def"
+#undef CTX_BEGIN
+#undef CTX_FIELD
+#undef CTX_OPT
+#undef CTX_ID
+#undef CTX_END
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Problems found in input: collected, not printed, so that all of a file are reported at once as
+ * `file:line:column: reason`.
+ */
+#ifndef TOCSIN_DIAG_H
+#define TOCSIN_DIAG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct diag {
+	char *file;		/* as the user named it */
+	uint32_t line, column;	/* from 1; 0 unknown */
+	char *reason;		/* safe to print: control characters escaped */
+	uint8_t warning;	/* 1: the file is still used */
+};
+
+struct diags {
+	struct diag *items;
+	uint32_t count;		/* at most DIAGS_MAX; the rest is counted in dropped */
+	uint32_t dropped, errors;
+};
+
+enum { DIAGS_MAX = 1000 };
+
+void diag_add(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void diags_print(const struct diags *d, FILE *f);
+void diags_free(struct diags *d);	/* leaves it empty and reusable */
+
+#endif

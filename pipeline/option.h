@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Option tables: one row an option. They fill a config struct from YAML or from key=value text,
+ * and give --help, the man page, the config reference and the error texts.
+ */
+#ifndef TOCSIN_OPTION_H
+#define TOCSIN_OPTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/str.h"
+
+enum option_type {
+	OPT_BOOL,	/* uint32_t 0/1: true false yes no on off */
+	OPT_UINT,	/* uint64_t, min..max */
+	OPT_SIZE,	/* uint64_t bytes: 4096, 64KiB, 16MiB, 1GiB */
+	OPT_DURATION,	/* uint64_t ns: 250ms, 5s, 10m, 24h, 7d */
+	OPT_STR,	/* const char *: owned by the config (option_free) */
+	OPT_ENUM,	/* uint32_t index into names */
+	OPT_LIST,	/* struct opt_list: YAML list, or repeated / comma separated text */
+};
+
+struct opt_list {
+	char **items;
+	uint32_t count;
+};
+
+struct option {
+	const char *key;	/* NULL ends a table */
+	uint8_t type;		/* enum option_type */
+	uint32_t offset;	/* of the member in the config struct */
+	const char *def;	/* default in text form, parsed like input; NULL: zero */
+	uint64_t min, max;	/* UINT, SIZE, DURATION (ns), length of STR; both 0: no limit */
+	const char *const *names;	/* ENUM: NULL-terminated */
+	const char *help;
+};
+
+#define OPT(cfg, member) .offset = offsetof(cfg, member)
+
+/* All defaults into a zeroed cfg. A default that does not parse is a programmer error (assert). */
+void option_defaults(const struct option *t, void *cfg);
+/* One key. 0; -ENOENT unknown key; -EINVAL or -ERANGE with err filled (names the key, the
+ * reason and, for a misspelt key, the nearest one). */
+int option_set(const struct option *t, void *cfg, struct str key, struct str value, char *err, size_t err_len);
+/* "key=value,key=value": a piece without '=' continues the value before it (with the comma).
+ * Keys unknown to t are tried in t2 (may be NULL) with cfg2. */
+int option_parse_list(const struct option *t, void *cfg, const struct option *t2, void *cfg2,
+		      struct str text, char *err, size_t err_len);
+void option_free(const struct option *t, void *cfg);	/* strings and lists */
+
+#endif

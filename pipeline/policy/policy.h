@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Policies: what is loaded from files, and the engine that judges events by it.
+ * A policy set is immutable once loaded; the engine holds what changes (suppression).
+ */
+#ifndef TOCSIN_POLICY_H
+#define TOCSIN_POLICY_H
+
+#include "pipeline/batch.h"
+#include "pipeline/diag.h"
+#include "pipeline/event.h"
+
+struct policy_set;
+
+enum policy_action { POLICY_ALERT, POLICY_RECORD };
+
+/* What the rest of the pipeline may know of a policy. */
+struct policy {
+	struct str name;		/* [A-Za-z0-9._-]+, unique in the set */
+	struct str description;
+	struct str tags;		/* LIST */
+	struct str file;		/* where it was defined */
+	uint32_t line;
+	uint32_t kinds;			/* bit per enum ev_kind */
+	uint8_t severity;		/* enum severity */
+	uint8_t action;			/* enum policy_action */
+};
+
+/* Loads files and directories (*.yaml and *.yml, sorted by name, not recursive beyond one level).
+ * Problems go to d, all of them. Policies of good files are in *out although another file is bad;
+ * a file with any error gives none. 0 even with errors in d; -ENOMEM; -ENOENT when a path that
+ * was named is missing (also in d). */
+int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d);
+/* The same from one text: tests and fuzzing. */
+int policy_load_text(struct policy_set **out, const char *file, struct str text, struct diags *d);
+void policy_free(struct policy_set *s);
+
+uint32_t policy_count(const struct policy_set *s);
+const struct policy *policy_at(const struct policy_set *s, uint32_t i);
+uint32_t policy_kinds(const struct policy_set *s);		/* union of kinds, bit per enum ev_kind */
+bool policy_wants_failed_opens(const struct policy_set *s);	/* a file.open policy can hold for a failed open */
+struct str policy_digest(const struct policy_set *s);		/* hex SHA-256 or the like over names and texts */
+
+/* A match, valid until the next event. */
+struct match {
+	const struct policy *policy;
+	struct str message;	/* arena; template filled, safe text (no control characters, UTF-8) */
+	struct str matched;	/* arena; JSON array: [{"condition":"file.path = \"/etc/shadow\"","value":"/etc/shadow"}] */
+	uint64_t suppressed;	/* alerts held back under this key since the last one sent */
+};
+
+struct policy_engine;
+
+int policy_engine_new(struct policy_engine **out, const struct policy_set *s);
+void policy_engine_free(struct policy_engine *p);
+/* Judges one enriched event. Returns the number of matches to report (those suppressed are
+ * counted, not returned) and points *m to them; they and their strings last until the next call
+ * or arena reset. Suppression runs on the event's time. Does not allocate. */
+uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m);
+
+struct policy_stats {
+	uint64_t events, evaluated, matches, suppressed, suppression_full;
+};
+struct policy_stats policy_engine_stats(const struct policy_engine *p);
+
+#endif

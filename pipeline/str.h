@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Byte strings. Names on Linux are bytes, so everything here has a length and may hold any byte;
+ * none is NUL-terminated unless its owner says so.
+ */
+#ifndef TOCSIN_STR_H
+#define TOCSIN_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+	const char *p;
+	uint32_t len;
+};
+
+#define STR(lit) ((struct str){ (lit), sizeof(lit) - 1 })
+
+static inline struct str str_of(const char *s) /* NULL gives the empty string */
+{
+	return (struct str){ s, s ? (uint32_t)strlen(s) : 0 };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
+}
+
+static inline bool str_starts(struct str s, struct str prefix)
+{
+	return s.len >= prefix.len && (!prefix.len || !memcmp(s.p, prefix.p, prefix.len));
+}
+
+/* A growing buffer with a hard limit. Never fails mid-way silently: once an append did not fit
+ * or memory ran out, `failed` stays set and the bytes are those of before that append. */
+struct buf {
+	char *p;
+	size_t len, cap;
+	size_t max;	/* 0: no limit */
+	bool failed;
+};
+
+void buf_free(struct buf *b);
+int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes past len: 0 or -ENOSPC, -ENOMEM */
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline void buf_str(struct buf *b, struct str s) { buf_add(b, s.p, s.len); }
+static inline void buf_lit(struct buf *b, const char *s) { buf_add(b, s, strlen(s)); }
+static inline void buf_char(struct buf *b, char c) { buf_add(b, &c, 1); }
+static inline void buf_reset(struct buf *b) { b->len = 0; b->failed = false; }
+
+/* Memory for one event, given back all at once. Never grows: a request past the end returns NULL
+ * and is counted by the caller. */
+struct arena {
+	char *base;
+	size_t size, used;
+};
+
+int arena_init(struct arena *a, size_t size); /* 0 or -ENOMEM */
+void arena_free(struct arena *a);
+static inline void arena_reset(struct arena *a) { a->used = 0; }
+static inline void *arena_get(struct arena *a, size_t n)
+{
+	size_t at = (a->used + 7) & ~(size_t)7;
+
+	if (n > a->size || at > a->size - n)
+		return NULL;
+	a->used = at + n;
+	return a->base + at;
+}
+
+#endif

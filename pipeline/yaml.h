@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * YAML text to a tree with positions. The only user of libyaml. Limits are stated here and
+ * refused with a position: nothing hostile makes it use more memory than a small multiple of
+ * its input.
+ */
+#ifndef TOCSIN_YAML_H
+#define TOCSIN_YAML_H
+
+#include "pipeline/diag.h"
+#include "pipeline/str.h"
+
+enum { YAML_MAX_DEPTH = 32, YAML_MAX_NODES = 4000000, YAML_MAX_BYTES = 64 << 20 };
+
+enum yaml_type { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
+
+struct yaml_node {
+	uint8_t type;		/* enum yaml_type */
+	bool quoted;		/* scalar written with quotes or as a block */
+	uint32_t line, column;	/* from 1 */
+	struct str text;	/* scalar */
+	/* LIST: items. MAP: keys and values alternate, keys are scalars; duplicate keys are errors. */
+	struct yaml_node **items;
+	uint32_t count;		/* LIST: items; MAP: pairs */
+};
+
+struct yaml_doc;
+
+/* Reads one document (a second one is an error; anchors and aliases are refused, which is what
+ * keeps a bomb out; merge keys with them). 0 and *out, or -EINVAL, -E2BIG, -ENOMEM with the reason in d. */
+int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct diags *d);
+/* Reads the file first: -errno of open/read with the reason in d; a FIFO, device or directory is refused. */
+int yaml_load(struct yaml_doc **out, const char *file, struct diags *d);
+const struct yaml_node *yaml_root(const struct yaml_doc *doc);	/* YAML_NULL node for an empty file */
+const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);	/* value or NULL */
+void yaml_free(struct yaml_doc *doc);
+
+#endif
