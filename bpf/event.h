@@ -107,6 +107,7 @@ enum ev_kind {
 #define EV_BEGIN(id, stem, kind, category, help) EV_##id,
 #define EV_FIELD(type, name, path, help)
 #define EV_OPT(type, name, path, help)
+#define EV_ID(type, name, path, help)
 #define EV_CTX(type, name, help)
 #define EV_PAD(n, name)
 #define EV_END(id)
@@ -117,6 +118,7 @@ enum ev_kind {
 #undef EV_BEGIN
 #undef EV_FIELD
 #undef EV_OPT
+#undef EV_ID
 #undef EV_CTX
 #undef EV_PAD
 #undef EV_END
@@ -146,6 +148,7 @@ enum ev_kind {
 #define EV_BEGIN(id, stem, kind, category, help) struct ev_##stem { struct ev_hdr h;
 #define EV_FIELD(type, name, path, help) ev_t_##type name;
 #define EV_OPT(type, name, path, help) ev_t_##type name;
+#define EV_ID(type, name, path, help) ev_t_##type name;
 #define EV_CTX(type, name, help) ev_t_##type name;
 #define EV_PAD(n, name) __u8 name[n];
 #define EV_END(id) };
@@ -156,6 +159,7 @@ enum ev_kind {
 #undef EV_BEGIN
 #undef EV_FIELD
 #undef EV_OPT
+#undef EV_ID
 #undef EV_CTX
 #undef EV_PAD
 #undef EV_END
@@ -173,7 +177,7 @@ struct bpf_cfg {
 	__u32 ncpu;		/* entries of the cpus map */
 	__u32 exit_has_group_dead; /* sched_process_exit has a second argument (6.17 and later) */
 	__u32 no_typed_loads;	/* 1: use probe reads even where bpf_rdonly_cast exists (tests) */
-	__u32 wakeup_bytes;	/* data in the ring past which a sleeping consumer is woken at once */
+	__u32 zero;		/* pads to 8 bytes */
 };
 
 /* Shared with user space through the mapped cpus array; one entry a CPU. Only its CPU's
