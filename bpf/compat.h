@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Every difference between kernels that the programs know of, each with the version that made it.
+ * The floor is 6.1.
+ */
+#ifndef TOCSIN_COMPAT_H
+#define TOCSIN_COMPAT_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* bpf_rdonly_cast (kfunc, 6.2): a pointer of known type whose members load as plain memory.
+ * Where it is missing, or cfg.no_typed_loads asks for it, the same read is a probe read. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+#define typed_loads() (bpf_rdonly_cast && !cfg.no_typed_loads)
+#define typed(ptr, type) \
+	((type *)bpf_rdonly_cast((const void *)(ptr), bpf_core_type_id_kernel(type)))
+
+/* The value of (type *)ptr -> member, whatever the kernel allows; faults read as zero. */
+#define LOAD(ptr, type, member) \
+	({ \
+		__typeof__(((type *)0)->member) v_ = {}; \
+		if (typed_loads()) \
+			v_ = typed(ptr, type)->member; \
+		else \
+			bpf_core_read(&v_, sizeof(v_), &((type *)(ptr))->member); \
+		v_; \
+	})
+
+/* What `pointer to pointer` slot holds: the verifier types only pointers to structures, and
+ * callback_head's first member is a pointer. */
+#define LOAD_SLOT(slot) ((void *)LOAD(slot, struct callback_head, next))
+
+/* self_exec_id: u32 until 5.7, u64 since; sched_process_exit gained group_dead in 6.17 (the loader
+ * looks it up: cfg.exit_has_group_dead). */
+
+/* mnt_id_unique: 6.8. */
+struct mount___unique {
+	u64 mnt_id_unique;
+} __attribute__((preserve_access_index));
+
+/* io_uring_complete: (ctx, req, user_data, res, cflags, extra1, extra2) until 6.15, then
+ * (ctx, req, cqe); the loader sets cfg.uring_complete_has_cqe. */
+
+/* ERESTART*: not in user headers; a system call that returns them is run again. */
+enum { ERESTARTSYS_ = 512, ERESTARTNOINTR_ = 513, ERESTARTNOHAND_ = 514, ERESTART_RESTARTBLOCK_ = 516 };
+
+#define barrier_var_(v) asm volatile("" : "+r"(v))
+
+#endif

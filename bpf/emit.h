@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * From a program to the ring: claim scratch memory, build the record, submit exactly its bytes.
+ *
+ * A BPF program can be preempted by another task's and interrupted by a softirq's, so scratch
+ * memory belongs to a slot that is claimed by compare-and-swap and not to the CPU. Programs do not
+ * migrate. Every way to lose a record is counted in cpu_state.lost by kind and cause.
+ *
+ * The sequence number is taken just before the submit: a gap means that a record was lost.
+ */
+#ifndef TOCSIN_EMIT_H
+#define TOCSIN_EMIT_H
+
+#include "task.h"
+
+struct emitter {
+	struct cpu_state *cpu;
+	__u8 *rec;		/* EV_REC_MAX bytes */
+	__u32 cpu_id;
+	__u32 slot;
+};
+
+static __always_inline struct cpu_state *this_cpu(__u32 *id)
+{
+	*id = bpf_get_smp_processor_id();
+	return bpf_map_lookup_elem(&cpus, id);
+}
+
+static __always_inline void count_lost(struct cpu_state *cpu, __u32 kind, __u32 cause)
+{
+	__sync_fetch_and_add(&cpu->lost[kind][cause], 1);
+}
+
+static __always_inline bool wanted(__u32 kind)
+{
+	return cfg.want & (1ULL << kind);
+}
+
+/* Is the current task the agent? Then its event is counted and left out. */
+static __always_inline bool is_self(__u32 tgid)
+{
+	__u32 id;
+	struct cpu_state *cpu;
+
+	if (!cfg.self_tgid || tgid != cfg.self_tgid)
+		return false;
+	cpu = this_cpu(&id);
+	if (cpu)
+		__sync_fetch_and_add(&cpu->self, 1);
+	return true;
+}
+
+/* Claims scratch memory. On failure the loss is counted and false returned. */
+static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
+{
+	__u32 key;
+	__u64 bit;
+
+	e->cpu = this_cpu(&e->cpu_id);
+	if (!e->cpu)
+		return false;
+#pragma unroll
+	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
+		bit = 1ULL << i;
+		if (__sync_fetch_and_or(&e->cpu->claims, bit) & bit)
+			continue;
+		key = e->cpu_id * SCRATCH_SLOTS + i;
+		e->slot = i;
+		e->rec = bpf_map_lookup_elem(&scratch, &key);
+		if (e->rec)
+			return true;
+		break;
+	}
+	count_lost(e->cpu, kind, EV_LOSS_SCRATCH_BUSY);
+	return false;
+}
+
+static __always_inline void emit_abort(struct emitter *e)
+{
+	__sync_fetch_and_and(&e->cpu->claims, ~(1ULL << e->slot));
+}
+
+/* Header fields that do not depend on the task. */
+static __always_inline void emit_header(struct emitter *e, __u32 kind, __u32 hook)
+{
+	struct ev_hdr *h = (struct ev_hdr *)e->rec;
+
+	h->time_ns = bpf_ktime_get_boot_ns();
+	h->kind = kind;
+	h->cpu = e->cpu_id;
+	h->hook = hook;
+	h->abi = EV_ABI;
+	h->flags = 0;
+	h->hdr_pad = 0;
+}
+
+/* The whole header for the current task. */
+static __always_inline void emit_current(struct emitter *e, __u32 kind, __u32 hook)
+{
+	struct ev_hdr *h = (struct ev_hdr *)e->rec;
+
+	emit_header(e, kind, hook);
+	fill_task(h, bpf_get_current_task_btf());
+	bpf_get_current_comm(&h->comm, sizeof(h->comm));
+}
+
+/* Wake a consumer that sleeps, or one that would let the ring run full; otherwise it comes by
+ * itself in a few milliseconds and a wake-up would only cost. */
+static __always_inline __u64 wakeup_flags(struct ring_control *ctl)
+{
+	if (ctl->want_wakeup) {
+		ctl->want_wakeup = 0;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* Sends the first len bytes (at most EV_REC_MAX) and gives the slot back. */
+static __always_inline void emit_end(struct emitter *e, __u32 kind, __u32 len)
+{
+	struct ev_hdr *h = (struct ev_hdr *)e->rec;
+	__u32 zero = 0;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+	long rc = -1;
+
+	len = (len + 7) & ~7u;
+	barrier_var_(len);
+	if (ctl && len && len <= EV_REC_MAX) {
+		h->len = len;
+		h->generation = ctl->generation;
+		h->seq = __sync_fetch_and_add(&e->cpu->seq, 1) + 1;
+		rc = bpf_ringbuf_output(&events, e->rec, len, wakeup_flags(ctl));
+	}
+	if (rc)
+		count_lost(e->cpu, kind, EV_LOSS_RING_FULL);
+	else
+		__sync_fetch_and_add(&e->cpu->sent[kind], 1);
+	emit_abort(e);
+}
+
+#endif

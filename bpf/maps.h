@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Maps that all objects share: the loader makes them once and hands them to every object by name.
+ */
+#ifndef TOCSIN_MAPS_H
+#define TOCSIN_MAPS_H
+
+#include "compat.h"
+#include "event.h"
+
+/* Four programs can be at work on one CPU before one finds no room: a task's, one that preempted
+ * it, a softirq's and a hard interrupt's. */
+enum { SCRATCH_SLOTS = 4 };
+
+const volatile struct bpf_cfg cfg SEC(".rodata.cfg") = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ring_control);
+} control SEC(".maps");
+
+struct scratch_slot {
+	__u8 b[EV_REC_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch_slot);
+} scratch SEC(".maps");
+
+#endif

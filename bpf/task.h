@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * What a record says of the task: identity, ids, cgroup.
+ */
+#ifndef TOCSIN_TASK_H
+#define TOCSIN_TASK_H
+
+#include "maps.h"
+
+/* SplitMix64's finalizer: every bit of the input reaches every bit of the output. */
+static __always_inline __u64 mix64(__u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ULL;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* Identity of a program image, unique for the life of the host: from the boot, the process and
+ * the number of its execs, so that any running task's can be computed again. */
+static __always_inline __u64 exec_id_of(__u32 tgid, __u64 start_ns, __u64 self_exec_id)
+{
+	__u64 x = mix64(cfg.boot_salt ^ start_ns);
+
+	return mix64(x ^ ((__u64)tgid << 32) ^ self_exec_id);
+}
+
+static __always_inline __u64 task_exec_id(struct task_struct *t)
+{
+	struct task_struct *leader = LOAD(t, struct task_struct, group_leader);
+
+	return exec_id_of(LOAD(t, struct task_struct, tgid),
+			  LOAD(leader, struct task_struct, start_boottime),
+			  LOAD(leader, struct task_struct, self_exec_id));
+}
+
+/* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
+ * hierarchy that the loader chose. */
+static __always_inline void fill_cgroup(struct ev_hdr *h, struct task_struct *t)
+{
+	struct css_set *set = LOAD(t, struct task_struct, cgroups);
+	struct cgroup *cg = LOAD(set, struct css_set, dfl_cgrp);
+
+	if (LOAD(cg, struct cgroup, level) == 0 && cfg.v1_hierarchy) {
+		__u32 i = cfg.v1_subsys;
+		struct cgroup_subsys_state *css;
+
+		if (i < CGROUP_SUBSYS_COUNT) {
+			void *slot = (char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
+
+			css = LOAD_SLOT(slot);
+			cg = LOAD(css, struct cgroup_subsys_state, cgroup);
+			h->cgroup_hierarchy = cfg.v1_hierarchy;
+		}
+	}
+	h->cgroup_id = LOAD(LOAD(cg, struct cgroup, kn), struct kernfs_node, id);
+}
+
+static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
+{
+	struct task_struct *leader = LOAD(t, struct task_struct, group_leader);
+	struct task_struct *parent = LOAD(leader, struct task_struct, real_parent);
+	const struct cred *cred = LOAD(t, struct task_struct, cred);
+
+	h->tgid = LOAD(t, struct task_struct, tgid);
+	h->tid = LOAD(t, struct task_struct, pid);
+	h->start_ns = LOAD(leader, struct task_struct, start_boottime);
+	h->exec_id = exec_id_of(h->tgid, h->start_ns, LOAD(leader, struct task_struct, self_exec_id));
+	h->parent_exec_id = task_exec_id(parent);
+	h->uid = LOAD(cred, struct cred, uid).val;
+	h->euid = LOAD(cred, struct cred, euid).val;
+	h->gid = LOAD(cred, struct cred, gid).val;
+	h->cgroup_hierarchy = 0;
+	fill_cgroup(h, t);
+}
+
+#endif
