@@ -10,16 +10,19 @@
 #include "pipeline/diag.h"
 #include "pipeline/str.h"
 
-enum { YAML_MAX_DEPTH = 32, YAML_MAX_NODES = 4000000, YAML_MAX_BYTES = 64 << 20 };
+enum { YAML_MAX_DEPTH = 32, YAML_MAX_NODES = 1000000, YAML_MAX_BYTES = 16 << 20 };
 
 enum yaml_type { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
 	uint8_t type;		/* enum yaml_type */
 	bool quoted;		/* scalar written with quotes or as a block */
-	uint32_t line, column;	/* from 1 */
+	uint8_t style;		/* of a scalar: libyaml's, for yaml_where */
+	uint32_t line, column;	/* from 1; columns count characters */
+	uint32_t source;	/* byte offset of its first character in the file */
 	struct str text;	/* scalar */
-	/* LIST: items. MAP: keys and values alternate, keys are scalars; duplicate keys are errors. */
+	/* LIST: items. MAP: keys and values alternate, keys are scalars; duplicate keys are errors.
+	 * A value that is null, ~ or not there at all is YAML_NULL. Tags are refused. */
 	struct yaml_node **items;
 	uint32_t count;		/* LIST: items; MAP: pairs */
 };
@@ -32,7 +35,12 @@ int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct 
 /* Reads the file first: -errno of open/read with the reason in d; a FIFO, device or directory is refused. */
 int yaml_load(struct yaml_doc **out, const char *file, struct diags *d);
 const struct yaml_node *yaml_root(const struct yaml_doc *doc);	/* YAML_NULL node for an empty file */
+struct str yaml_source(const struct yaml_doc *doc);
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);	/* value or NULL */
-void yaml_free(struct yaml_doc *doc);
+/* Line and column of byte `offset` of the scalar n's text in the file: exact for plain and quoted
+ * scalars also where they are folded or escaped, and for blocks. offset may be n->text.len. */
+void yaml_where(const struct yaml_doc *doc, const struct yaml_node *n, uint32_t offset, uint32_t *line,
+		uint32_t *column);
+void yaml_doc_free(struct yaml_doc *doc);	/* not yaml_free: libyaml has one of its own */
 
 #endif

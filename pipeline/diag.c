@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Problems found in input (diag.h): a growing list with a hard limit. Start-up and reload only,
+ * never the hot path. The list owns its texts; whoever declared it frees it.
+ */
+#include "pipeline/diag.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/str.h"
+
+enum { REASON_MAX = 2000 };
+
+/* Printable ASCII and valid UTF-8 from U+00A0 on pass; what a terminal could act on does not. */
+static void add_escaped(struct buf *b, const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	while (*p) {
+		uint32_t n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 1, c, i;
+
+		c = n == 1 ? *p : *p & (0x7fu >> n);
+		for (i = 1; i < n && (p[i] & 0xc0) == 0x80; i++)
+			c = c << 6 | (p[i] & 0x3f);
+		if (i < n || (n == 1 && c >= 0x80) || c > 0x10ffff || (n == 4 && c < 0x10000) ||
+		    (n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000)))) {
+			buf_addf(b, "\\x%02x", *p++);
+			continue;
+		}
+		if (c < 0x20 || c == 0x7f)
+			buf_addf(b, "\\x%02x", c);
+		else if ((c >= 0x80 && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+			 (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+			 c == 0xfeff)
+			buf_addf(b, "\\u{%04X}", c);
+		else
+			buf_add(b, p, n);
+		p += n;
+	}
+}
+
+static char *escaped(const char *s)
+{
+	struct buf b = { 0 };
+
+	add_escaped(&b, s);
+	buf_char(&b, '\0');
+	if (b.failed) {
+		buf_free(&b);
+		return NULL;
+	}
+	return b.p;
+}
+
+static struct diag *next_slot(struct diags *d)
+{
+	struct diag *grown;
+
+	if (d->count >= DIAGS_MAX)
+		return NULL;
+	if (!(d->count & (d->count - 1))) { /* full at each power of two */
+		grown = realloc(d->items, sizeof(*grown) * (d->count ? d->count * 2u : 1));
+		if (!grown)
+			return NULL;
+		d->items = grown;
+	}
+	return &d->items[d->count];
+}
+
+static void add(struct diags *d, const char *file, uint32_t line, uint32_t column, bool warning,
+		const char *fmt, va_list ap)
+{
+	char text[REASON_MAX];
+	struct diag *slot;
+
+	d->errors += !warning;
+	slot = next_slot(d);
+	if (!slot) {
+		d->dropped++;
+		return;
+	}
+	vsnprintf(text, sizeof(text), fmt, ap);
+	*slot = (struct diag){ .line = line, .column = column, .warning = warning };
+	slot->reason = escaped(text);
+	slot->file = strdup(file ? file : "");
+	if (!slot->reason || !slot->file) {
+		free(slot->reason);
+		free(slot->file);
+		d->dropped++;
+		return;
+	}
+	d->count++;
+}
+
+void diag_add(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt,
+	      ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, file, line, column, false, fmt, ap);
+	va_end(ap);
+}
+
+void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt,
+	       ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(d, file, line, column, true, fmt, ap);
+	va_end(ap);
+}
+
+void diags_print(const struct diags *d, FILE *f)
+{
+	for (uint32_t i = 0; i < d->count; i++) {
+		const struct diag *x = &d->items[i];
+		struct buf b = { 0 };
+
+		add_escaped(&b, x->file);
+		if (x->line)
+			buf_addf(&b, ":%u", x->line);
+		if (x->line && x->column)
+			buf_addf(&b, ":%u", x->column);
+		fprintf(f, "%.*s%s%s%s\n", (int)b.len, b.p ? b.p : "", b.len ? ": " : "",
+			x->warning ? "warning: " : "", x->reason);
+		buf_free(&b);
+	}
+	if (d->dropped)
+		fprintf(f, "%u more problems are not shown\n", d->dropped);
+}
+
+void diags_free(struct diags *d)
+{
+	for (uint32_t i = 0; i < d->count; i++) {
+		free(d->items[i].file);
+		free(d->items[i].reason);
+	}
+	free(d->items);
+	*d = (struct diags){ 0 };
+}
