@@ -58,7 +58,7 @@ $(BPF_B):
 $(BPF_B)/%.bpf.o: bpf/%.bpf.c $(BPF_B)/vmlinux.h
 	$(call say,BPF,$<)
 	$Q$(CLANG) -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_x86 -I. -I$(BPF_B) -Wall -Wextra \
-	  -Wno-missing-declarations -Wno-unused-parameter -Werror -MMD -MP -c $< -o $@
+	  -Wno-missing-declarations -Wno-unused-parameter -Wno-missing-field-initializers -Wno-missing-braces -Werror -MMD -MP -c $< -o $@
 	$Qllvm-strip-14 -g $@ 2>/dev/null || true
 
 # The object as bytes: _binary_NAME_bpf_o_start and _end.

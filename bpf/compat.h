@@ -23,11 +23,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 /* The value of (type *)ptr -> member, whatever the kernel allows; faults read as zero. */
 #define LOAD(ptr, type, member) \
 	({ \
-		__typeof__(((type *)0)->member) v_ = {}; \
+		__typeof__(({ __auto_type u_ = ((type *)0)->member; u_; })) v_ = { 0 }; \
+		type *p_ = (type *)(ptr); \
 		if (typed_loads()) \
-			v_ = typed(ptr, type)->member; \
+			v_ = typed(p_, type)->member; \
 		else \
-			bpf_core_read(&v_, sizeof(v_), &((type *)(ptr))->member); \
+			bpf_core_read(&v_, sizeof(v_), &p_->member); \
 		v_; \
 	})
 

@@ -35,8 +35,11 @@ struct {
 	__type(value, struct ring_control);
 } control SEC(".maps");
 
+/* pos and flags belong to a path walk (path.h). They live here because the verifier forgets what
+ * it knew of a value that goes through map memory: on the stack every step would look new to it. */
 struct scratch_slot {
 	__u8 b[EV_REC_MAX];
+	__u32 pos, flags;
 };
 
 struct {

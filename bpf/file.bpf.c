@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * file.open, read at the end of the call: the struct file behind the new descriptor is what was
+ * opened, whatever the caller's memory says by then.
+ */
+#include "path.h"
+#include "syscalls.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum {
+	OP_OPENAT = 18,			/* enum io_uring_op */
+	OP_OPENAT2 = 28,
+	REQ_CQE_SKIP = 1 << 6,		/* IOSQE_CQE_SKIP_SUCCESS */
+	FIXED_ALLOC = ~0U,		/* IORING_FILE_INDEX_ALLOC */
+};
+
+/* Until 6.13 the table of direct descriptors was an array of these. */
+struct io_fixed_file___old {
+	unsigned long file_ptr;
+} __attribute__((preserve_access_index));
+struct io_file_table___old {
+	struct io_fixed_file___old *files;
+} __attribute__((preserve_access_index));
+struct io_ring_ctx___old {
+	struct io_file_table___old file_table;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u8 file_type(__u32 mode)
+{
+	switch (mode >> 12) {
+	case 8: return EV_FILETYPE_FILE;
+	case 4: return EV_FILETYPE_DIR;
+	case 10: return EV_FILETYPE_SYMLINK;
+	case 2: return EV_FILETYPE_CHAR;
+	case 6: return EV_FILETYPE_BLOCK;
+	case 1: return EV_FILETYPE_FIFO;
+	case 12: return EV_FILETYPE_SOCKET;
+	}
+	return EV_FILETYPE_OTHER;
+}
+
+static __always_inline void clear_open(struct ev_open *r)
+{
+	r->inode = 0;
+	r->oflags = r->mode = r->file_uid = r->file_gid = r->dev_major = r->dev_minor = ~0u;
+	r->path_flags = r->error = 0;
+	r->outcome = EV_OUTCOME_SUCCESS;
+	r->io_uring = r->type = r->pad0[0] = 0;
+	r->path.off = r->path.len = r->requested.off = r->requested.len = 0;
+	*(__u32 *)r->pad1 = 0;
+}
+
+static __always_inline __u32 fill_open(struct emitter *e, struct ev_open *r, struct file *f,
+				       struct task_struct *t)
+{
+	struct inode *inode = LOAD(f, struct file, f_inode);
+	struct super_block *sb = LOAD(inode, struct inode, i_sb);
+	__u32 dev = LOAD(sb, struct super_block, s_dev);
+	__u32 mode = LOAD(inode, struct inode, i_mode), pos = sizeof(*r);
+
+	r->inode = LOAD(inode, struct inode, i_ino);
+	r->oflags = LOAD(f, struct file, f_flags);
+	r->mode = mode & 07777;
+	r->type = file_type(mode);
+	r->file_uid = LOAD(inode, struct inode, i_uid).val;
+	r->file_gid = LOAD(inode, struct inode, i_gid).val;
+	r->dev_major = dev_major(dev);
+	r->dev_minor = dev_minor(dev);
+	r->path_flags = path_write(e->rec, &pos, &r->path, file_mnt(f), file_dentry_(f), t);
+	return pos;
+}
+
+/* A failed call has nothing but the caller's text. */
+static __always_inline __u32 fill_requested(struct emitter *e, struct ev_open *r, const void *text,
+					    bool user)
+{
+	__u32 pos = sizeof(*r);
+	long n;
+
+	if (!text)
+		return pos;
+	if (user)
+		n = bpf_probe_read_user_str(e->rec + pos, EV_STR_MAX, text);
+	else
+		n = bpf_probe_read_kernel_str(e->rec + pos, EV_STR_MAX, text);
+	if (n < 1) {
+		r->h.flags |= 1u << EV_HDR_UNREAD;
+		return pos;
+	}
+	if (user)
+		r->h.flags |= 1u << EV_HDR_USER;
+	if (n == 1)
+		return pos;
+	r->requested.off = pos;
+	r->requested.len = n - 1;
+	return pos + n;
+}
+
+/* Where the file name is among the arguments, by the call's number. */
+static __always_inline const void *name_argument(struct pt_regs *regs, struct task_struct *t)
+{
+	__u64 nr = regs->orig_ax;
+
+	if (is_compat(t))
+		return (const void *)(__u64)(__u32)(nr == 5 || nr == 8 ? regs->bx : nr == 342 ? 0 : regs->cx);
+	if (nr == 304)
+		return NULL;	/* open_by_handle_at: a handle, not a name */
+	return (const void *)(nr == 2 || nr == 85 ? regs->di : regs->si);
+}
+
+/* Tail-called by sys_exit for the open family. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct file *f = NULL;
+	struct emitter e;
+	struct ev_open *r;
+	__u32 len;
+
+	if (ret < 0 && (!cfg.failed_opens || ret <= -ERESTARTSYS_))
+		return 0;
+	if (is_self(LOAD(t, struct task_struct, tgid)))
+		return 0;
+	if (ret >= 0) {
+		f = file_of_fd(t, ret);
+		if (!f)
+			return 0;	/* closed again by another thread */
+	}
+	if (!emit_begin(&e, EV_OPEN))
+		return 0;
+	r = (struct ev_open *)e.rec;
+	emit_current(&e, EV_OPEN, EV_HOOK_TP_SYS_EXIT);
+	clear_open(r);
+	if (f) {
+		len = fill_open(&e, r, f, t);
+	} else {
+		r->error = -ret;
+		r->outcome = EV_OUTCOME_FAILURE;
+		len = fill_requested(&e, r, name_argument(regs, t), true);
+	}
+	emit_end(&e, EV_OPEN, len);
+	return 0;
+}
+
+static __always_inline struct file *fixed_file(struct io_ring_ctx *ring, __u32 slot)
+{
+	unsigned long ptr = 0;
+
+	if (bpf_core_field_exists(struct io_file_table, data)) {
+		char *nodes = (char *)LOAD(ring, struct io_ring_ctx, file_table.data.nodes);
+		struct io_rsrc_node *node;
+
+		if (slot >= LOAD(ring, struct io_ring_ctx, file_table.data.nr))
+			return NULL;
+		node = LOAD_SLOT(nodes + (__u64)slot * 8);
+		ptr = node ? LOAD(node, struct io_rsrc_node, file_ptr) : 0;
+	} else {
+		struct io_ring_ctx___old *old = (void *)ring;
+		char *files = (char *)BPF_CORE_READ(old, file_table.files);
+
+		bpf_probe_read_kernel(&ptr, sizeof(ptr), files + (__u64)slot * 8);
+	}
+	return (struct file *)(ptr & ~7UL);
+}
+
+static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,
+					       struct task_struct *t, int res)
+{
+	__u32 slot = LOAD(req, struct io_open, file_slot);
+
+	if (!slot)
+		return file_of_fd(t, res);
+	return fixed_file(ring, slot == FIXED_ALLOC ? (__u32)res : slot - 1);
+}
+
+static __always_inline bool is_uring_open(void *req)
+{
+	__u8 op = LOAD(req, struct io_kiocb, opcode);
+
+	return op == OP_OPENAT || op == OP_OPENAT2;
+}
+
+static __always_inline int uring_open(struct io_ring_ctx *ring, void *req, int res)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct file *f = NULL;
+	struct emitter e;
+	struct ev_open *r;
+	__u32 len = sizeof(*r);
+
+	if (!req || !is_uring_open(req) || (res < 0 && !cfg.failed_opens))
+		return 0;
+	if (is_self(LOAD(t, struct task_struct, tgid)))
+		return 0;
+	if (res >= 0)
+		f = uring_file(ring, req, t, res);
+	if (!emit_begin(&e, EV_OPEN))
+		return 0;
+	r = (struct ev_open *)e.rec;
+	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_COMPLETE);
+	r->h.flags |= 1u << EV_HDR_IO_URING;
+	clear_open(r);
+	r->io_uring = 1;
+	if (f) {
+		len = fill_open(&e, r, f, t);
+	} else if (res < 0) {
+		r->error = -res;
+		r->outcome = EV_OUTCOME_FAILURE;
+	} else {
+		r->h.flags |= 1u << EV_HDR_UNREAD;
+	}
+	emit_end(&e, EV_OPEN, len);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(file_open_uring, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
+{
+	return uring_open(ring, req, LOAD(cqe, struct io_uring_cqe, res));
+}
+
+/* The tracepoint's arguments until 6.15. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(file_open_uring_old, struct io_ring_ctx *ring, void *req, __u64 user_data, int res)
+{
+	return uring_open(ring, req, res);
+}
+
+/* A request that asks for no completion passes io_uring_complete only when it fails. What the
+ * kernel was asked to open is told when it is submitted, with the kernel's copy of the name. */
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct filename *name;
+	struct emitter e;
+	struct ev_open *r;
+	__u32 len;
+
+	if (!(LOAD(req, struct io_kiocb, flags) & REQ_CQE_SKIP) || !is_uring_open(req))
+		return 0;
+	if (is_self(LOAD(t, struct task_struct, tgid)))
+		return 0;
+	name = LOAD(req, struct io_open, filename);
+	if (!emit_begin(&e, EV_OPEN))
+		return 0;
+	r = (struct ev_open *)e.rec;
+	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_COMPLETE);
+	r->h.flags |= 1u << EV_HDR_IO_URING;
+	clear_open(r);
+	r->io_uring = 1;
+	r->outcome = EV_OUTCOME_UNKNOWN;
+	len = fill_requested(&e, r, LOAD(name, struct filename, name), false);
+	emit_end(&e, EV_OPEN, len);
+	return 0;
+}

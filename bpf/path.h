@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Paths and files as the kernel has them.
+ *
+ * A path is walked from the leaf to the root of the mount namespace, over every mount on the way,
+ * and written in that order (struct ev_ref in event.h says how): appending needs no second pass.
+ * It does not stop at the task's chroot. One probe read copies a component; the pointers between
+ * are typed loads where the kernel has them. The walk runs in bpf_loop: the verifier would count
+ * an unrolled one. It takes no lock, so a rename on the way can mix old and new names.
+ */
+#ifndef TOCSIN_PATH_H
+#define TOCSIN_PATH_H
+
+#include "emit.h"
+
+enum { PATH_STEPS = 1024, NAME_LEN = 256, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
+
+struct path_walk {
+	struct dentry *d;
+	struct dentry *root;	/* of mount m */
+	struct mount *m;
+	struct scratch_slot *s;
+	__u64 end;		/* of the room for this path */
+	__u64 done;
+};
+
+static __always_inline void path_mount(struct path_walk *w, struct mount *m)
+{
+	w->m = m;
+	w->root = LOAD(m, struct mount, mnt.mnt_root);
+}
+
+static __always_inline bool path_name(struct path_walk *w)
+{
+	__u32 pos = w->s->pos;
+	long n;
+
+	if (pos >= w->end || pos > EV_REC_MAX - NAME_LEN) {
+		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
+		return false;
+	}
+	n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN, LOAD(w->d, struct dentry, d_name.name));
+	if (n <= 1) {
+		w->s->flags |= 1u << EV_PATHF_UNREAD;
+		return false;
+	}
+	w->s->pos = pos + n;
+	return true;
+}
+
+static long path_step(__u64 i, struct path_walk *w)
+{
+	struct dentry *parent;
+	struct mount *up;
+
+	if (w->d == w->root) {
+		up = LOAD(w->m, struct mount, mnt_parent);
+		if (up == w->m) {
+			w->done = 1;
+			return 1;
+		}
+		w->d = LOAD(w->m, struct mount, mnt_mountpoint);
+		path_mount(w, up);
+		return 0;
+	}
+	parent = LOAD(w->d, struct dentry, d_parent);
+	if (!path_name(w))
+		return 1;
+	if (parent == w->d || !parent) {	/* a file without a directory: memfd, pipe, lost NFS handle */
+		w->s->flags |= 1u << EV_PATHF_DETACHED;
+		w->done = 1;
+		return 1;
+	}
+	w->d = parent;
+	return 0;
+}
+
+/* Does the walk's last mount root the task's mount namespace? */
+static __always_inline __u32 path_end(struct path_walk *w, struct task_struct *t)
+{
+	struct mnt_namespace *ns = LOAD(w->m, struct mount, mnt_ns), *own;
+	struct nsproxy *proxy;
+	__u32 inum;
+
+	if ((long)ns < 0 && (long)ns >= -4095)
+		return 1u << EV_PATHF_PSEUDO;	/* kern_mount: MNT_NS_INTERNAL */
+	if (!ns)
+		return 1u << EV_PATHF_DETACHED;
+	proxy = LOAD(t, struct task_struct, nsproxy);
+	own = LOAD(proxy, struct nsproxy, mnt_ns);
+	if (ns == own)
+		return 0;
+	inum = LOAD(ns, struct mnt_namespace, ns.inum);
+	return 1u << (inum && inum != MNT_NS_ANON_INO_ ? EV_PATHF_FOREIGN : EV_PATHF_DETACHED);
+}
+
+/* Writes the path of (mnt, d) at rec + *pos, moves *pos past it, returns enum ev_path_flag bits.
+ * ref is left absent when there is nothing to say. */
+static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *ref,
+					struct vfsmount *mnt, struct dentry *d, struct task_struct *t)
+{
+	struct scratch_slot *s = (struct scratch_slot *)rec;
+	struct path_walk w = { .d = d, .s = s, .end = *pos + EV_PATH_MAX };
+	__u32 flags = 0, end;
+
+	ref->off = ref->len = 0;
+	if (!d || !mnt)
+		return 0;
+	if (!LOAD(d, struct dentry, d_hash.pprev) && LOAD(d, struct dentry, d_parent) != d)
+		flags |= 1u << EV_PATHF_DELETED;
+	s->pos = *pos;
+	s->flags = 0;
+	path_mount(&w, (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt)));
+	bpf_loop(PATH_STEPS, path_step, &w, 0);
+	flags |= w.done ? path_end(&w, t) : 1u << EV_PATHF_TRUNCATED;
+	end = s->pos;
+	if (end == *pos) {		/* the root itself: one empty component */
+		if (end >= EV_REC_MAX)
+			return flags | 1u << EV_PATHF_UNREAD;
+		rec[end++] = 0;
+	}
+	ref->off = *pos;
+	ref->len = end - *pos;
+	*pos = end;
+	return flags | s->flags;
+}
+
+static __always_inline struct vfsmount *file_mnt(struct file *f)
+{
+	return LOAD(f, struct file, f_path.mnt);
+}
+
+static __always_inline struct dentry *file_dentry_(struct file *f)
+{
+	return LOAD(f, struct file, f_path.dentry);
+}
+
+/* The open file that descriptor fd of task t means, or NULL. */
+static __always_inline struct file *file_of_fd(struct task_struct *t, long fd)
+{
+	struct files_struct *files = LOAD(t, struct task_struct, files);
+	struct fdtable *fdt = LOAD(files, struct files_struct, fdt);
+
+	if (fd < 0 || fd >= LOAD(fdt, struct fdtable, max_fds))
+		return NULL;
+	return LOAD_SLOT((char *)LOAD(fdt, struct fdtable, fd) + fd * sizeof(void *));
+}
+
+static __always_inline __u32 dev_major(__u32 dev) { return dev >> 20; }
+static __always_inline __u32 dev_minor(__u32 dev) { return dev & 0xfffff; }
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Ends of system calls: one program sees them all and tail-calls the one that cares, so that a
+ * call nobody cares for costs a table look-up and not a program for each probe.
+ */
+#ifndef TOCSIN_SYSCALLS_H
+#define TOCSIN_SYSCALLS_H
+
+#include "compat.h"
+
+enum syscall_slot { SLOT_NONE, SLOT_OPEN, SLOT_CONNECT, SLOT_ACCEPT, SLOT_MAX };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SLOT_MAX);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} dispatch SEC(".maps");
+
+enum { TS_COMPAT_ = 2 };	/* thread_info.status: the call came through a 32-bit entry */
+
+static __always_inline bool is_compat(struct task_struct *t)
+{
+	return LOAD(t, struct task_struct, thread_info.status) & TS_COMPAT_;
+}
+
+#endif
