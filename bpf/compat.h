@@ -17,19 +17,22 @@
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 #define typed_loads() (bpf_rdonly_cast && !cfg.no_typed_loads)
-#define typed(ptr, type) \
+#define typed(ptr, type)                                                                           \
 	((type *)bpf_rdonly_cast((const void *)(ptr), bpf_core_type_id_kernel(type)))
 
 /* The value of (type *)ptr -> member, whatever the kernel allows; faults read as zero. */
-#define LOAD(ptr, type, member) \
-	({ \
-		__typeof__(({ __auto_type u_ = ((type *)0)->member; u_; })) v_ = { 0 }; \
-		type *p_ = (type *)(ptr); \
-		if (typed_loads()) \
-			v_ = typed(p_, type)->member; \
-		else \
-			bpf_core_read(&v_, sizeof(v_), &p_->member); \
-		v_; \
+#define LOAD(ptr, type, member)                                                                    \
+	({                                                                                         \
+		__typeof__(({                                                                      \
+			__auto_type u_ = ((type *)0)->member;                                      \
+			u_;                                                                        \
+		})) v_ = { 0 };                                                                    \
+		type *p_ = (type *)(ptr);                                                          \
+		if (typed_loads())                                                                 \
+			v_ = typed(p_, type)->member;                                              \
+		else                                                                               \
+			bpf_core_read(&v_, sizeof(v_), &p_->member);                               \
+		v_;                                                                                \
 	})
 
 /* What `pointer to pointer` slot holds: the verifier types only pointers to structures, and
@@ -48,7 +51,12 @@ struct mount___unique {
  * (ctx, req, cqe); the loader sets cfg.uring_complete_has_cqe. */
 
 /* ERESTART*: not in user headers; a system call that returns them is run again. */
-enum { ERESTARTSYS_ = 512, ERESTARTNOINTR_ = 513, ERESTARTNOHAND_ = 514, ERESTART_RESTARTBLOCK_ = 516 };
+enum {
+	ERESTARTSYS_ = 512,
+	ERESTARTNOINTR_ = 513,
+	ERESTARTNOHAND_ = 514,
+	ERESTART_RESTARTBLOCK_ = 516
+};
 
 #define barrier_var_(v) asm volatile("" : "+r"(v))
 

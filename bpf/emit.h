@@ -15,7 +15,7 @@
 
 struct emitter {
 	struct cpu_state *cpu;
-	__u8 *rec;		/* EV_REC_MAX bytes, then the rest of struct scratch_slot */
+	__u8 *rec; /* EV_REC_MAX bytes, then the rest of struct scratch_slot */
 	__u32 cpu_id;
 	__u32 slot;
 };

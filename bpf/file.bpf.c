@@ -5,26 +5,15 @@
  */
 #include "path.h"
 #include "syscalls.h"
+#include "uring.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum {
-	OP_OPENAT = 18,			/* enum io_uring_op */
+	OP_OPENAT = 18, /* enum io_uring_op */
 	OP_OPENAT2 = 28,
-	REQ_CQE_SKIP = 1 << 6,		/* IOSQE_CQE_SKIP_SUCCESS */
-	FIXED_ALLOC = ~0U,		/* IORING_FILE_INDEX_ALLOC */
+	REQ_CQE_SKIP = 1 << 6, /* IOSQE_CQE_SKIP_SUCCESS */
 };
-
-/* Until 6.13 the table of direct descriptors was an array of these. */
-struct io_fixed_file___old {
-	unsigned long file_ptr;
-} __attribute__((preserve_access_index));
-struct io_file_table___old {
-	struct io_fixed_file___old *files;
-} __attribute__((preserve_access_index));
-struct io_ring_ctx___old {
-	struct io_file_table___old file_table;
-} __attribute__((preserve_access_index));
 
 static __always_inline __u8 file_type(__u32 mode)
 {
@@ -103,9 +92,11 @@ static __always_inline const void *name_argument(struct pt_regs *regs, struct ta
 	__u64 nr = regs->orig_ax;
 
 	if (is_compat(t))
-		return (const void *)(__u64)(__u32)(nr == 5 || nr == 8 ? regs->bx : nr == 342 ? 0 : regs->cx);
+		return (const void *)(__u64)(__u32)(nr == 5 || nr == 8 ? regs->bx
+						    : nr == 342        ? 0
+								       : regs->cx);
 	if (nr == 304)
-		return NULL;	/* open_by_handle_at: a handle, not a name */
+		return NULL; /* open_by_handle_at: a handle, not a name */
 	return (const void *)(nr == 2 || nr == 85 ? regs->di : regs->si);
 }
 
@@ -126,7 +117,7 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	if (ret >= 0) {
 		f = file_of_fd(t, ret);
 		if (!f)
-			return 0;	/* closed again by another thread */
+			return 0; /* closed again by another thread */
 	}
 	if (!emit_begin(&e, EV_OPEN))
 		return 0;
@@ -144,35 +135,10 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-static __always_inline struct file *fixed_file(struct io_ring_ctx *ring, __u32 slot)
-{
-	unsigned long ptr = 0;
-
-	if (bpf_core_field_exists(struct io_file_table, data)) {
-		char *nodes = (char *)LOAD(ring, struct io_ring_ctx, file_table.data.nodes);
-		struct io_rsrc_node *node;
-
-		if (slot >= LOAD(ring, struct io_ring_ctx, file_table.data.nr))
-			return NULL;
-		node = LOAD_SLOT(nodes + (__u64)slot * 8);
-		ptr = node ? LOAD(node, struct io_rsrc_node, file_ptr) : 0;
-	} else {
-		struct io_ring_ctx___old *old = (void *)ring;
-		char *files = (char *)BPF_CORE_READ(old, file_table.files);
-
-		bpf_probe_read_kernel(&ptr, sizeof(ptr), files + (__u64)slot * 8);
-	}
-	return (struct file *)(ptr & ~7UL);
-}
-
 static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,
 					       struct task_struct *t, int res)
 {
-	__u32 slot = LOAD(req, struct io_open, file_slot);
-
-	if (!slot)
-		return file_of_fd(t, res);
-	return fixed_file(ring, slot == FIXED_ALLOC ? (__u32)res : slot - 1);
+	return uring_new_file(ring, LOAD(req, struct io_open, file_slot), t, res);
 }
 
 static __always_inline bool is_uring_open(void *req)

@@ -17,10 +17,10 @@ enum { PATH_STEPS = 1024, NAME_LEN = 256, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
 
 struct path_walk {
 	struct dentry *d;
-	struct dentry *root;	/* of mount m */
+	struct dentry *root; /* of mount m */
 	struct mount *m;
 	struct scratch_slot *s;
-	__u64 end;		/* of the room for this path */
+	__u64 end; /* of the room for this path */
 	__u64 done;
 };
 
@@ -39,7 +39,8 @@ static __always_inline bool path_name(struct path_walk *w)
 		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
 		return false;
 	}
-	n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN, LOAD(w->d, struct dentry, d_name.name));
+	n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN,
+				      LOAD(w->d, struct dentry, d_name.name));
 	if (n <= 1) {
 		w->s->flags |= 1u << EV_PATHF_UNREAD;
 		return false;
@@ -66,7 +67,8 @@ static long path_step(__u64 i, struct path_walk *w)
 	parent = LOAD(w->d, struct dentry, d_parent);
 	if (!path_name(w))
 		return 1;
-	if (parent == w->d || !parent) {	/* a file without a directory: memfd, pipe, lost NFS handle */
+	if (parent == w->d ||
+	    !parent) { /* a file without a directory: memfd, pipe, lost NFS handle */
 		w->s->flags |= 1u << EV_PATHF_DETACHED;
 		w->done = 1;
 		return 1;
@@ -83,7 +85,7 @@ static __always_inline __u32 path_end(struct path_walk *w, struct task_struct *t
 	__u32 inum;
 
 	if ((long)ns < 0 && (long)ns >= -4095)
-		return 1u << EV_PATHF_PSEUDO;	/* kern_mount: MNT_NS_INTERNAL */
+		return 1u << EV_PATHF_PSEUDO; /* kern_mount: MNT_NS_INTERNAL */
 	if (!ns)
 		return 1u << EV_PATHF_DETACHED;
 	proxy = LOAD(t, struct task_struct, nsproxy);
@@ -97,7 +99,8 @@ static __always_inline __u32 path_end(struct path_walk *w, struct task_struct *t
 /* Writes the path of (mnt, d) at rec + *pos, moves *pos past it, returns enum ev_path_flag bits.
  * ref is left absent when there is nothing to say. */
 static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *ref,
-					struct vfsmount *mnt, struct dentry *d, struct task_struct *t)
+					struct vfsmount *mnt, struct dentry *d,
+					struct task_struct *t)
 {
 	struct scratch_slot *s = (struct scratch_slot *)rec;
 	struct path_walk w = { .d = d, .s = s, .end = *pos + EV_PATH_MAX };
@@ -114,7 +117,7 @@ static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *re
 	bpf_loop(PATH_STEPS, path_step, &w, 0);
 	flags |= w.done ? path_end(&w, t) : 1u << EV_PATHF_TRUNCATED;
 	end = s->pos;
-	if (end == *pos) {		/* the root itself: one empty component */
+	if (end == *pos) { /* the root itself: one empty component */
 		if (end >= EV_REC_MAX)
 			return flags | 1u << EV_PATHF_UNREAD;
 		rec[end++] = 0;
@@ -146,7 +149,13 @@ static __always_inline struct file *file_of_fd(struct task_struct *t, long fd)
 	return LOAD_SLOT((char *)LOAD(fdt, struct fdtable, fd) + fd * sizeof(void *));
 }
 
-static __always_inline __u32 dev_major(__u32 dev) { return dev >> 20; }
-static __always_inline __u32 dev_minor(__u32 dev) { return dev & 0xfffff; }
+static __always_inline __u32 dev_major(__u32 dev)
+{
+	return dev >> 20;
+}
+static __always_inline __u32 dev_minor(__u32 dev)
+{
+	return dev & 0xfffff;
+}
 
 #endif

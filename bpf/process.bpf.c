@@ -6,7 +6,12 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { OVERLAYFS_MAGIC = 0x794c7630, TMPFS_MAGIC_ = 0x01021994, S_ISUID_ = 04000, S_ISGID_ = 02000 };
+enum {
+	OVERLAYFS_MAGIC = 0x794c7630,
+	TMPFS_MAGIC_ = 0x01021994,
+	S_ISUID_ = 04000,
+	S_ISGID_ = 02000
+};
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
@@ -16,7 +21,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct ev_fork *r;
 
 	if (t->pid != t->tgid)
-		return 0;	/* a thread */
+		return 0; /* a thread */
 	if (!emit_begin(&e, EV_FORK))
 		return 0;
 	r = (struct ev_fork *)e.rec;
@@ -35,39 +40,43 @@ static __always_inline __u32 task_ns_inum(void *ns, __u32 offset)
 }
 
 /* Members that EXEC and TASK records share. */
-#define FILL_IDS(r, t) \
-	do { \
-		const struct cred *c_ = LOAD(t, struct task_struct, cred); \
-		struct signal_struct *s_ = LOAD(t, struct task_struct, signal); \
-		struct nsproxy *n_ = LOAD(t, struct task_struct, nsproxy); \
-		struct tty_struct *tty_ = LOAD(s_, struct signal_struct, tty); \
-		struct tty_driver *drv_ = tty_ ? LOAD(tty_, struct tty_struct, driver) : NULL; \
-		(r)->suid = LOAD(c_, struct cred, suid).val; \
-		(r)->egid = LOAD(c_, struct cred, egid).val; \
-		(r)->sgid = LOAD(c_, struct cred, sgid).val; \
-		(r)->loginuid = LOAD(t, struct task_struct, loginuid).val; \
-		(r)->sessionid = LOAD(t, struct task_struct, sessionid); \
-		(r)->cap_effective = cred_cap(c_, bpf_core_field_offset(struct cred, cap_effective)); \
-		(r)->cap_permitted = cred_cap(c_, bpf_core_field_offset(struct cred, cap_permitted)); \
-		(r)->cap_inheritable = cred_cap(c_, bpf_core_field_offset(struct cred, cap_inheritable)); \
-		(r)->sid = signal_pid(s_, PIDTYPE_SID); \
-		(r)->pgid = signal_pid(s_, PIDTYPE_PGID); \
-		(r)->tty_major = drv_ ? LOAD(drv_, struct tty_driver, major) : 0; \
-		(r)->tty_minor = drv_ ? LOAD(drv_, struct tty_driver, minor_start) + \
-					LOAD(tty_, struct tty_struct, index) : 0; \
-		(r)->ns_mnt = task_ns_inum(LOAD(n_, struct nsproxy, mnt_ns), \
-					   bpf_core_field_offset(struct mnt_namespace, ns)); \
-		(r)->ns_uts = task_ns_inum(LOAD(n_, struct nsproxy, uts_ns), \
-					   bpf_core_field_offset(struct uts_namespace, ns)); \
-		(r)->ns_ipc = task_ns_inum(LOAD(n_, struct nsproxy, ipc_ns), \
-					   bpf_core_field_offset(struct ipc_namespace, ns)); \
-		(r)->ns_net = task_ns_inum(LOAD(n_, struct nsproxy, net_ns), \
-					   bpf_core_field_offset(struct net, ns)); \
-		(r)->ns_cgroup = task_ns_inum(LOAD(n_, struct nsproxy, cgroup_ns), \
+#define FILL_IDS(r, t)                                                                             \
+	do {                                                                                       \
+		const struct cred *c_ = LOAD(t, struct task_struct, cred);                         \
+		struct signal_struct *s_ = LOAD(t, struct task_struct, signal);                    \
+		struct nsproxy *n_ = LOAD(t, struct task_struct, nsproxy);                         \
+		struct tty_struct *tty_ = LOAD(s_, struct signal_struct, tty);                     \
+		struct tty_driver *drv_ = tty_ ? LOAD(tty_, struct tty_struct, driver) : NULL;     \
+		(r)->suid = LOAD(c_, struct cred, suid).val;                                       \
+		(r)->egid = LOAD(c_, struct cred, egid).val;                                       \
+		(r)->sgid = LOAD(c_, struct cred, sgid).val;                                       \
+		(r)->loginuid = LOAD(t, struct task_struct, loginuid).val;                         \
+		(r)->sessionid = LOAD(t, struct task_struct, sessionid);                           \
+		(r)->cap_effective =                                                               \
+			cred_cap(c_, bpf_core_field_offset(struct cred, cap_effective));           \
+		(r)->cap_permitted =                                                               \
+			cred_cap(c_, bpf_core_field_offset(struct cred, cap_permitted));           \
+		(r)->cap_inheritable =                                                             \
+			cred_cap(c_, bpf_core_field_offset(struct cred, cap_inheritable));         \
+		(r)->sid = signal_pid(s_, PIDTYPE_SID);                                            \
+		(r)->pgid = signal_pid(s_, PIDTYPE_PGID);                                          \
+		(r)->tty_major = drv_ ? LOAD(drv_, struct tty_driver, major) : 0;                  \
+		(r)->tty_minor = drv_ ? LOAD(drv_, struct tty_driver, minor_start) +               \
+						 LOAD(tty_, struct tty_struct, index)              \
+				      : 0;                                                         \
+		(r)->ns_mnt = task_ns_inum(LOAD(n_, struct nsproxy, mnt_ns),                       \
+					   bpf_core_field_offset(struct mnt_namespace, ns));       \
+		(r)->ns_uts = task_ns_inum(LOAD(n_, struct nsproxy, uts_ns),                       \
+					   bpf_core_field_offset(struct uts_namespace, ns));       \
+		(r)->ns_ipc = task_ns_inum(LOAD(n_, struct nsproxy, ipc_ns),                       \
+					   bpf_core_field_offset(struct ipc_namespace, ns));       \
+		(r)->ns_net = task_ns_inum(LOAD(n_, struct nsproxy, net_ns),                       \
+					   bpf_core_field_offset(struct net, ns));                 \
+		(r)->ns_cgroup = task_ns_inum(LOAD(n_, struct nsproxy, cgroup_ns),                 \
 					      bpf_core_field_offset(struct cgroup_namespace, ns)); \
-		(r)->ns_user = task_ns_inum(LOAD(c_, struct cred, user_ns), \
-					    bpf_core_field_offset(struct user_namespace, ns)); \
-		(r)->ns_pid = task_pid_ns(t); \
+		(r)->ns_user = task_ns_inum(LOAD(c_, struct cred, user_ns),                        \
+					    bpf_core_field_offset(struct user_namespace, ns));     \
+		(r)->ns_pid = task_pid_ns(t);                                                      \
 	} while (0)
 
 /* kernel_cap_t: two u32 until 6.2, one u64 since; the same 64 bits on little-endian. */
@@ -97,7 +106,8 @@ static __always_inline __u32 task_pid_ns(struct task_struct *t)
 
 	if (!pid || level > 32)
 		return 0;
-	ns = LOAD((struct upid *)(numbers + level * bpf_core_type_size(struct upid)), struct upid, ns);
+	ns = LOAD((struct upid *)(numbers + level * bpf_core_type_size(struct upid)), struct upid,
+		  ns);
 	return task_ns_inum(ns, bpf_core_field_offset(struct pid_namespace, ns));
 }
 
@@ -126,14 +136,15 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 		return flags;
 	if (bpf_probe_read_user(e->rec + at, n, (void *)start))
 		return 1u << unread;
-	e->rec[at + n] = 0;	/* ends the item that was cut */
+	e->rec[at + n] = 0; /* ends the item that was cut */
 	ref->off = at;
 	ref->len = n + (flags ? 1 : 0);
 	*pos = at + n + 1;
 	return flags;
 }
 
-static __always_inline void read_text(struct emitter *e, __u32 *pos, struct ev_ref *ref, const char *text)
+static __always_inline void read_text(struct emitter *e, __u32 *pos, struct ev_ref *ref,
+				      const char *text)
 {
 	__u32 at = *pos;
 	long n;
@@ -187,7 +198,8 @@ static __always_inline __u32 fill_exec_file(struct ev_exec *r, struct file *f)
 
 static __always_inline bool starts_memfd(const __u8 *s)
 {
-	return s[0] == 'm' && s[1] == 'e' && s[2] == 'm' && s[3] == 'f' && s[4] == 'd' && s[5] == ':';
+	return s[0] == 'm' && s[1] == 'e' && s[2] == 'm' && s[3] == 'f' && s[4] == 'd' &&
+	       s[5] == ':';
 }
 
 static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r, __u32 *pos,
@@ -235,8 +247,8 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 		return 0;
 	r = (struct ev_exec *)e.rec;
 	emit_current(&e, EV_EXEC, EV_HOOK_TP_EXEC);
-	r->old_exec_id = exec_id_of(r->h.tgid, r->h.start_ns,
-				    LOAD(t, struct task_struct, self_exec_id) - 1);
+	r->old_exec_id =
+		exec_id_of(r->h.tgid, r->h.start_ns, LOAD(t, struct task_struct, self_exec_id) - 1);
 	r->exec_pad = 0;
 	r->argc = LOAD(bprm, struct linux_binprm, argc);
 	FILL_IDS(r, t);
@@ -330,7 +342,8 @@ int scan_task(struct bpf_iter__task *ctx)
 	r->inode = 0;
 	r->dev_major = r->dev_minor = ~0u;
 	r->exec_flags = LOAD(t, struct task_struct, flags) & 0x00200000 /* PF_KTHREAD */
-				? 1u << EV_EXECF_KTHREAD : 0;
+				? 1u << EV_EXECF_KTHREAD
+				: 0;
 	emit_end(&e, EV_TASK, sizeof(*r));
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * The dispatcher of system call exits. See syscalls.h.
  */
-#include "maps.h"
 #include "syscalls.h"
+#include "maps.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -11,26 +11,26 @@ enum { SYSCALLS = 512, X32_BIT = 0x40000000 };
 
 /* arch/x86/entry/syscalls/syscall_64.tbl; x32 uses the same numbers for these. */
 static const volatile __u8 slots_64[SYSCALLS] = {
-	[2] = SLOT_OPEN,	/* open */
-	[85] = SLOT_OPEN,	/* creat */
-	[257] = SLOT_OPEN,	/* openat */
-	[304] = SLOT_OPEN,	/* open_by_handle_at */
-	[437] = SLOT_OPEN,	/* openat2 */
-	[42] = SLOT_CONNECT,	/* connect */
-	[43] = SLOT_ACCEPT,	/* accept */
-	[288] = SLOT_ACCEPT,	/* accept4 */
+	[2] = SLOT_OPEN, /* open */
+	[85] = SLOT_OPEN, /* creat */
+	[257] = SLOT_OPEN, /* openat */
+	[304] = SLOT_OPEN, /* open_by_handle_at */
+	[437] = SLOT_OPEN, /* openat2 */
+	[42] = SLOT_CONNECT, /* connect */
+	[43] = SLOT_ACCEPT, /* accept */
+	[288] = SLOT_ACCEPT, /* accept4 */
 };
 
 /* syscall_32.tbl */
 static const volatile __u8 slots_32[SYSCALLS] = {
-	[5] = SLOT_OPEN,	/* open */
-	[8] = SLOT_OPEN,	/* creat */
-	[102] = SLOT_CONNECT,	/* socketcall: connect, accept and others */
-	[295] = SLOT_OPEN,	/* openat */
-	[342] = SLOT_OPEN,	/* open_by_handle_at */
-	[437] = SLOT_OPEN,	/* openat2 */
-	[362] = SLOT_CONNECT,	/* connect */
-	[364] = SLOT_ACCEPT,	/* accept4 */
+	[5] = SLOT_OPEN, /* open */
+	[8] = SLOT_OPEN, /* creat */
+	[102] = SLOT_CONNECT, /* socketcall: connect, accept and others */
+	[295] = SLOT_OPEN, /* openat */
+	[342] = SLOT_OPEN, /* open_by_handle_at */
+	[437] = SLOT_OPEN, /* openat2 */
+	[362] = SLOT_CONNECT, /* connect */
+	[364] = SLOT_ACCEPT, /* accept4 */
 };
 
 SEC("tp_btf/sys_exit")

@@ -17,7 +17,7 @@ struct {
 	__uint(value_size, 4);
 } dispatch SEC(".maps");
 
-enum { TS_COMPAT_ = 2 };	/* thread_info.status: the call came through a 32-bit entry */
+enum { TS_COMPAT_ = 2 }; /* thread_info.status: the call came through a 32-bit entry */
 
 static __always_inline bool is_compat(struct task_struct *t)
 {

@@ -47,7 +47,8 @@ static __always_inline void fill_cgroup(struct ev_hdr *h, struct task_struct *t)
 		struct cgroup_subsys_state *css;
 
 		if (i < CGROUP_SUBSYS_COUNT) {
-			void *slot = (char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
+			void *slot =
+				(char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
 
 			css = LOAD_SLOT(slot);
 			cg = LOAD(css, struct cgroup_subsys_state, cgroup);
@@ -66,7 +67,8 @@ static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
 	h->tgid = LOAD(t, struct task_struct, tgid);
 	h->tid = LOAD(t, struct task_struct, pid);
 	h->start_ns = LOAD(leader, struct task_struct, start_boottime);
-	h->exec_id = exec_id_of(h->tgid, h->start_ns, LOAD(leader, struct task_struct, self_exec_id));
+	h->exec_id =
+		exec_id_of(h->tgid, h->start_ns, LOAD(leader, struct task_struct, self_exec_id));
 	h->parent_exec_id = task_exec_id(parent);
 	h->uid = LOAD(cred, struct cred, uid).val;
 	h->euid = LOAD(cred, struct cred, euid).val;

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * network.connect and network.accept, from sockets.
+ *
+ * TCP: the header is taken when the socket goes to SYN_SENT, which is in the caller's context
+ * whatever called (connect, sendto with Fast Open, io_uring), and the event is sent when the
+ * socket leaves SYN_SENT: then the outcome is known, also of a connect that does not block.
+ * UDP and Unix sockets: at the end of the call. Unconnected UDP: cgroup programs see the kernel's
+ * copy of the address, and the first datagram to each peer is reported.
+ * A connect that failed before the socket had a peer (no route, no such path) has only the
+ * caller's memory to show for it, and says so.
+ */
+#include "socket.h"
+#include "syscalls.h"
+#include "uring.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7, STATE_PENDING = 0, STATE_TOLD = 1 };
+enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
+enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
+
+struct pending {
+	struct ev_hdr h; /* of the task that connects */
+	__u64 state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* struct sock * */
+	__type(value, struct pending);
+} connecting SEC(".maps");
+
+struct udp_peer {
+	__u64 cookie;
+	__u8 addr[16];
+	__u64 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct udp_peer);
+	__type(value, __u8);
+} udp_peers SEC(".maps");
+
+/* Multishot accepts complete without their request; what it was is kept from its submission. */
+struct uring_key {
+	__u64 ring, user_data;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct uring_key);
+	__type(value, __u32); /* io_accept.file_slot */
+} uring_accepts SEC(".maps");
+
+static __always_inline void clear_connect(struct ev_connect *r)
+{
+	__builtin_memset((char *)r + sizeof(r->h), 0, sizeof(*r) - sizeof(r->h));
+}
+
+static __always_inline void set_addresses(struct ev_connect *r, const struct addresses *a)
+{
+	r->saddr = a->local;
+	r->daddr = a->peer;
+	r->sport = a->lport;
+	r->dport = a->pport;
+	r->family = a->family;
+}
+
+static __always_inline void set_outcome(struct ev_connect *r, int err)
+{
+	r->error = err;
+	r->outcome = err ? EV_OUTCOME_FAILURE : EV_OUTCOME_SUCCESS;
+}
+
+/* The pending connect of sk ended: send it under the header that was kept. */
+static __always_inline void tcp_finish(struct sock *sk, struct pending *p, int newstate)
+{
+	struct addresses a = {};
+	struct emitter e;
+	struct ev_connect *r;
+	__u64 now;
+
+	if (!sock_addresses(sk, &a) || !emit_begin(&e, EV_CONNECT))
+		return;
+	r = (struct ev_connect *)e.rec;
+	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
+	now = r->h.time_ns;
+	r->h = p->h;
+	r->h.time_ns = now;
+	r->h.cpu = e.cpu_id;
+	clear_connect(r);
+	set_addresses(r, &a);
+	r->transport = EV_TRANSPORT_TCP;
+	r->io_uring = (p->h.flags >> EV_HDR_IO_URING) & 1;
+	set_outcome(r, newstate == ESTABLISHED ? 0 : LOAD(sk, struct sock, sk_err));
+	if (newstate == CLOSE)
+		r->outcome = EV_OUTCOME_FAILURE;
+	emit_end(&e, EV_CONNECT, sizeof(*r));
+}
+
+/* Is the current system call io_uring_enter, or the task a worker of io_uring? */
+static __always_inline bool in_uring(struct task_struct *t)
+{
+	__u32 flags = LOAD(t, struct task_struct, flags);
+	struct pt_regs *regs;
+
+	if (flags & (0x10 /* PF_IO_WORKER */ | 0x4000 /* PF_USER_WORKER */))
+		return true;
+	regs = (struct pt_regs *)bpf_task_pt_regs(t);
+	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
+}
+
+static __always_inline void tcp_begin(__u64 key)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct pending p = {};
+
+	if (is_self(LOAD(t, struct task_struct, tgid)))
+		return;
+	p.h.kind = EV_CONNECT;
+	p.h.hook = EV_HOOK_TP_SOCK_STATE;
+	p.h.abi = EV_ABI;
+	if (in_uring(t))
+		p.h.flags |= 1u << EV_HDR_IO_URING;
+	fill_task(&p.h, t);
+	bpf_get_current_comm(&p.h.comm, sizeof(p.h.comm));
+	bpf_map_update_elem(&connecting, &key, &p, BPF_ANY);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
+{
+	struct sock *sk = (struct sock *)s;
+	__u64 key = (__u64)sk;
+	struct pending *p;
+
+	if (newstate == SYN_SENT) {
+		if (sock_protocol(sk) == IPPROTO_TCP_)
+			tcp_begin(key);
+		return 0;
+	}
+	if (oldstate != SYN_SENT && newstate != CLOSE)
+		return 0;
+	p = bpf_map_lookup_elem(&connecting, &key);
+	if (!p)
+		return 0;
+	if (oldstate == SYN_SENT && p->state == STATE_PENDING) {
+		tcp_finish(sk, p, newstate);
+		p->state = STATE_TOLD;
+	} else if (newstate == CLOSE) {
+		bpf_map_delete_elem(&connecting, &key);
+	}
+	return 0;
+}
+
+/* The address that was asked for, from the caller's memory. */
+static __always_inline void set_requested(struct ev_connect *r, __u32 *pos, const void *addr,
+					  __u32 len)
+{
+	struct sockaddr_in6 in = {};
+	__u16 family = 0;
+
+	if (bpf_probe_read_user(&family, sizeof(family), addr)) {
+		r->h.flags |= 1u << EV_HDR_UNREAD;
+		return;
+	}
+	r->h.flags |= 1u << EV_HDR_USER;
+	if (family == AF_UNIX_ && len > 2) {
+		unix_name((__u8 *)r, pos, &r->req_path, (const char *)addr + 2, len - 2, true);
+	} else if (family == AF_INET_) {
+		bpf_probe_read_user(&in, sizeof(struct sockaddr_in), addr);
+		ip4(&r->req_addr, ((struct sockaddr_in *)&in)->sin_addr.s_addr);
+		r->req_port = bpf_ntohs(in.sin6_port);
+	} else if (family == AF_INET6_) {
+		bpf_probe_read_user(&in, sizeof(in), addr);
+		ip6(&r->req_addr, &in.sin6_addr);
+		r->req_port = bpf_ntohs(in.sin6_port);
+	}
+}
+
+static __always_inline bool in_progress(long ret)
+{
+	return ret == -EINPROGRESS_ || ret == -EALREADY_ || ret == -EINTR_ || ret == -EISCONN_ ||
+	       ret <= -ERESTARTSYS_;
+}
+
+/* Does the end of this call say something that nobody else says? */
+static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret)
+{
+	__u64 key = (__u64)sk;
+
+	if (in_progress(ret))
+		return false;
+	if (family == AF_UNIX_)
+		return true;
+	if (sock_protocol(sk) == IPPROTO_UDP_)
+		return ret || LOAD(sk, struct sock, __sk_common.skc_dport); /* else: disconnected */
+	if (sock_protocol(sk) != IPPROTO_TCP_)
+		return false;
+	return ret && bpf_map_delete_elem(&connecting, &key); /* sock_state has told it */
+}
+
+static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
+					 __u16 family, long ret)
+{
+	struct addresses a = {};
+
+	clear_connect(r);
+	set_outcome(r, -ret);
+	if (family == AF_UNIX_) {
+		struct sock *peer = LOAD((struct unix_sock *)sk, struct unix_sock, peer);
+
+		r->family = EV_FAMILY_UNIX;
+		r->transport = unix_transport(sk);
+		if (!ret && peer)
+			unix_bound((__u8 *)r, pos, &r->unix_path, peer);
+		return;
+	}
+	r->transport = sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
+	r->family = family == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	if (!ret && sock_addresses(sk, &a))
+		set_addresses(r, &a);
+}
+
+/* addr NULL: io_uring, whose copy of the address is gone. */
+static __always_inline int connect_end(struct file *f, long ret, const void *addr, __u32 len,
+				       bool uring)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct sock *sk = sock_of_file(f);
+	__u32 pos = sizeof(struct ev_connect);
+	struct emitter e;
+	struct ev_connect *r;
+	__u16 family;
+
+	if (!sk || !wanted(EV_CONNECT))
+		return 0;
+	family = sock_family(sk);
+	if (family != AF_UNIX_ && family != AF_INET_ && family != AF_INET6_)
+		return 0;
+	if (!connect_is_news(sk, family, ret) || is_self(LOAD(t, struct task_struct, tgid)))
+		return 0;
+	if (!emit_begin(&e, EV_CONNECT))
+		return 0;
+	r = (struct ev_connect *)e.rec;
+	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
+	fill_connect(r, &pos, sk, family, ret);
+	if (uring) {
+		r->io_uring = 1;
+		r->h.flags |= 1u << EV_HDR_IO_URING;
+	}
+	if (ret && addr)
+		set_requested(r, &pos, addr, len);
+	emit_end(&e, EV_CONNECT, pos);
+	return 0;
+}
+
+static __always_inline int accept_end(struct file *f, bool uring)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct sock *sk = sock_of_file(f);
+	__u32 pos = sizeof(struct ev_accept);
+	struct addresses a = {};
+	struct emitter e;
+	struct ev_accept *r;
+	bool is_unix;
+
+	if (!sk || !wanted(EV_ACCEPT))
+		return 0;
+	is_unix = sock_family(sk) == AF_UNIX_;
+	if (!is_unix && (sock_protocol(sk) != IPPROTO_TCP_ || !sock_addresses(sk, &a)))
+		return 0;
+	if (is_self(LOAD(t, struct task_struct, tgid)) || !emit_begin(&e, EV_ACCEPT))
+		return 0;
+	r = (struct ev_accept *)e.rec;
+	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
+	r->saddr = a.peer;
+	r->daddr = a.local;
+	r->sport = a.pport;
+	r->dport = a.lport;
+	r->outcome = EV_OUTCOME_SUCCESS;
+	r->family = is_unix ? EV_FAMILY_UNIX : a.family;
+	r->transport = is_unix ? unix_transport(sk) : EV_TRANSPORT_TCP;
+	r->io_uring = uring;
+	r->h.flags |= (__u32)uring << EV_HDR_IO_URING;
+	r->unix_path.off = r->unix_path.len = 0;
+	if (is_unix)
+		unix_bound(e.rec, &pos, &r->unix_path, sk);
+	emit_end(&e, EV_ACCEPT, pos);
+	return 0;
+}
+
+/* Tail-called by sys_exit. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(accept_exit, struct pt_regs *regs, long ret)
+{
+	return ret < 0 ? 0 : accept_end(file_of_fd(bpf_get_current_task_btf(), ret), false);
+}
+
+struct call {
+	__u64 fd, addr, len;
+};
+
+/* socketcall(2), 32-bit programs only: arguments in the caller's memory. 3 is connect, 5 accept,
+ * 18 accept4. */
+static __always_inline int socketcall_end(struct task_struct *t, struct pt_regs *regs, long ret)
+{
+	__u32 args[3] = {}, op = regs->bx;
+
+	if (op == 5 || op == 18)
+		return ret < 0 ? 0 : accept_end(file_of_fd(t, ret), false);
+	if (op != 3 || bpf_probe_read_user(args, sizeof(args), (void *)(__u64)(__u32)regs->cx))
+		return 0;
+	return connect_end(file_of_fd(t, (int)args[0]), ret, (void *)(__u64)args[1], args[2],
+			   false);
+}
+
+/* Tail-called by sys_exit. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	__u64 fd = regs->di, addr = regs->si, len = regs->dx;
+
+	if (is_compat(t)) {
+		if (regs->orig_ax == 102)
+			return socketcall_end(t, regs, ret);
+		fd = (__u32)regs->bx;
+		addr = (__u32)regs->cx;
+		len = (__u32)regs->dx;
+	}
+	return connect_end(file_of_fd(t, (int)fd), ret, (void *)addr, len, false);
+}
+
+static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *key,
+				    struct ev_ip *to, struct ev_ip *from)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct bpf_sock *sk = ctx->sk;
+	struct emitter e;
+	struct ev_connect *r;
+	__u8 one = 1;
+
+	key->cookie = bpf_get_socket_cookie(ctx);
+	key->port = bpf_ntohs(ctx->user_port);
+	if (bpf_map_lookup_elem(&udp_peers, key))
+		return 1;
+	if (is_self(LOAD(t, struct task_struct, tgid)))
+		return 1;
+	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
+	if (!emit_begin(&e, EV_CONNECT))
+		return 1;
+	r = (struct ev_connect *)e.rec;
+	emit_current(&e, EV_CONNECT, EV_HOOK_CGROUP_SENDMSG);
+	clear_connect(r);
+	r->daddr = *to;
+	r->saddr = *from;
+	r->dport = key->port;
+	r->sport = sk ? sk->src_port : 0;
+	r->outcome = EV_OUTCOME_SUCCESS;
+	r->family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	r->transport = EV_TRANSPORT_UDP;
+	if (in_uring(t)) {
+		r->io_uring = 1;
+		r->h.flags |= 1u << EV_HDR_IO_URING;
+	}
+	emit_end(&e, EV_CONNECT, sizeof(*r));
+	return 1;
+}
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct udp_peer key = {};
+	struct ev_ip to, from;
+
+	ip4(&to, ctx->user_ip4);
+	ip4(&from, ctx->msg_src_ip4);
+	if (!ctx->msg_src_ip4)
+		from.family = 0;
+	__builtin_memcpy(key.addr, to.addr, 16);
+	return udp_send(ctx, &key, &to, &from);
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct udp_peer key = {};
+	struct in6_addr in;
+	struct ev_ip to, from;
+
+	in.in6_u.u6_addr32[0] = ctx->user_ip6[0];
+	in.in6_u.u6_addr32[1] = ctx->user_ip6[1];
+	in.in6_u.u6_addr32[2] = ctx->user_ip6[2];
+	in.in6_u.u6_addr32[3] = ctx->user_ip6[3];
+	ip6(&to, &in);
+	in.in6_u.u6_addr32[0] = ctx->msg_src_ip6[0];
+	in.in6_u.u6_addr32[1] = ctx->msg_src_ip6[1];
+	in.in6_u.u6_addr32[2] = ctx->msg_src_ip6[2];
+	in.in6_u.u6_addr32[3] = ctx->msg_src_ip6[3];
+	ip6(&from, &in);
+	if (!in.in6_u.u6_addr32[0] && !in.in6_u.u6_addr32[1] && !in.in6_u.u6_addr32[2] &&
+	    !in.in6_u.u6_addr32[3])
+		from.family = 0;
+	__builtin_memcpy(key.addr, to.addr, 16);
+	return udp_send(ctx, &key, &to, &from);
+}
+
+static __always_inline int uring_end(struct io_ring_ctx *ring, void *req, __u64 user_data, int res)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct uring_key key = { (__u64)ring, user_data };
+	__u32 slot, *armed;
+	__u8 op;
+
+	if (req) {
+		op = LOAD(req, struct io_kiocb, opcode);
+		if (op == OP_CONNECT)
+			return connect_end(LOAD(req, struct io_kiocb, file), res, NULL, 0, true);
+		if (op != OP_ACCEPT)
+			return 0;
+		slot = LOAD(req, struct io_accept, file_slot);
+	} else {
+		armed = bpf_map_lookup_elem(&uring_accepts, &key);
+		if (!armed)
+			return 0;
+		slot = *armed;
+	}
+	if (res < 0)
+		return 0;
+	return accept_end(uring_new_file(ring, slot, t, res), true);
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(network_uring, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
+{
+	return uring_end(ring, req, LOAD(cqe, struct io_uring_cqe, user_data),
+			 LOAD(cqe, struct io_uring_cqe, res));
+}
+
+/* The tracepoint's arguments until 6.15. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(network_uring_old, struct io_ring_ctx *ring, void *req, __u64 user_data, int res)
+{
+	return uring_end(ring, req, user_data, res);
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(network_uring_submit, struct io_kiocb *req)
+{
+	struct uring_key key;
+	__u32 slot;
+
+	if (LOAD(req, struct io_kiocb, opcode) != OP_ACCEPT ||
+	    !(LOAD((struct io_accept *)req, struct io_accept, iou_flags) & ACCEPT_MULTISHOT))
+		return 0;
+	key.ring = (__u64)LOAD(req, struct io_kiocb, ctx);
+	key.user_data = LOAD(req, struct io_kiocb, cqe.user_data);
+	slot = LOAD((struct io_accept *)req, struct io_accept, file_slot);
+	bpf_map_update_elem(&uring_accepts, &key, &slot, BPF_ANY);
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Sockets as the kernel has them: from a file to its sock, and a sock's addresses.
+ */
+#ifndef TOCSIN_SOCKET_H
+#define TOCSIN_SOCKET_H
+
+#include "path.h"
+
+#include <bpf/bpf_endian.h>
+
+enum {
+	AF_UNIX_ = 1,
+	AF_INET_ = 2,
+	AF_INET6_ = 10,
+	IPPROTO_TCP_ = 6,
+	IPPROTO_UDP_ = 17,
+	SOCK_STREAM_ = 1,
+	SOCK_DGRAM_ = 2,
+	SOCK_SEQPACKET_ = 5,
+	UNIX_PATH_MAX_ = 108,
+};
+
+static __always_inline struct sock *sock_of_file(struct file *f)
+{
+	struct inode *inode = f ? LOAD(f, struct file, f_inode) : NULL;
+	struct socket *s;
+
+	if (!inode || LOAD(inode, struct inode, i_mode) >> 12 != 12)
+		return NULL;
+	s = LOAD(f, struct file, private_data);
+	return LOAD(s, struct socket, sk);
+}
+
+static __always_inline __u16 sock_family(struct sock *sk)
+{
+	return LOAD(sk, struct sock, __sk_common.skc_family);
+}
+
+static __always_inline __u16 sock_protocol(struct sock *sk)
+{
+	return LOAD(sk, struct sock, sk_protocol);
+}
+
+static __always_inline void ip4(struct ev_ip *ip, __u32 addr)
+{
+	__builtin_memset(ip, 0, sizeof(*ip));
+	__builtin_memcpy(ip->addr, &addr, 4);
+	ip->family = 4;
+}
+
+/* IPv4-mapped addresses (RFC 4291 2.5.5.2) are IPv4: what travels is an IPv4 packet. */
+static __always_inline void ip6(struct ev_ip *ip, const struct in6_addr *a)
+{
+	__builtin_memset(ip, 0, sizeof(*ip));
+	if (!a->in6_u.u6_addr32[0] && !a->in6_u.u6_addr32[1] &&
+	    a->in6_u.u6_addr32[2] == bpf_htonl(0xffff)) {
+		ip4(ip, a->in6_u.u6_addr32[3]);
+		return;
+	}
+	__builtin_memcpy(ip->addr, a, 16);
+	ip->family = 6;
+}
+
+struct addresses {
+	struct ev_ip local, peer;
+	__u16 lport, pport;
+	__u8 family; /* enum ev_family */
+};
+
+static __always_inline bool sock_addresses(struct sock *sk, struct addresses *a)
+{
+	__u16 family = sock_family(sk);
+
+	if (family == AF_INET_) {
+		ip4(&a->local, LOAD(sk, struct sock, __sk_common.skc_rcv_saddr));
+		ip4(&a->peer, LOAD(sk, struct sock, __sk_common.skc_daddr));
+	} else if (family == AF_INET6_) {
+		struct in6_addr in = LOAD(sk, struct sock, __sk_common.skc_v6_rcv_saddr);
+
+		ip6(&a->local, &in);
+		in = LOAD(sk, struct sock, __sk_common.skc_v6_daddr);
+		ip6(&a->peer, &in);
+	} else {
+		return false;
+	}
+	a->family = a->peer.family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	a->lport = LOAD(sk, struct sock, __sk_common.skc_num);
+	a->pport = bpf_ntohs(LOAD(sk, struct sock, __sk_common.skc_dport));
+	return true;
+}
+
+static __always_inline __u8 unix_transport(struct sock *sk)
+{
+	switch (LOAD(sk, struct sock, sk_type)) {
+	case SOCK_STREAM_: return EV_TRANSPORT_STREAM;
+	case SOCK_DGRAM_: return EV_TRANSPORT_DGRAM;
+	case SOCK_SEQPACKET_: return EV_TRANSPORT_SEQPACKET;
+	}
+	return EV_TRANSPORT_NONE;
+}
+
+/* Text of a socket name at rec + *pos: a path up to its NUL, or an abstract name with @ for the
+ * leading NUL. `name` is sun_path, n its length; user: in the caller's memory. */
+static __always_inline void unix_name(__u8 *rec, __u32 *pos, struct ev_ref *ref, const char *name,
+				      __u32 n, bool user)
+{
+	__u32 at = *pos;
+
+	ref->off = ref->len = 0;
+	if (!n || n > UNIX_PATH_MAX_ || at > EV_REC_MAX - EV_STR_MAX)
+		return;
+	barrier_var_(n);
+	if (n > UNIX_PATH_MAX_ || (user ? bpf_probe_read_user(rec + at, n, name)
+					: bpf_probe_read_kernel(rec + at, n, name)))
+		return;
+	if (rec[at]) { /* a path: the kernel counts its NUL in n, a caller may not */
+		rec[at + n] = 0;
+		for (__u32 i = 0; i < UNIX_PATH_MAX_; i++)
+			if (i < n && !rec[at + i])
+				n = i;
+	} else {
+		rec[at] = '@';
+	}
+	ref->off = at;
+	ref->len = n;
+	*pos = at + n;
+}
+
+/* The name a Unix socket is bound to; absent when it is not. */
+static __always_inline void unix_bound(__u8 *rec, __u32 *pos, struct ev_ref *ref, struct sock *sk)
+{
+	struct unix_address *addr = LOAD((struct unix_sock *)sk, struct unix_sock, addr);
+	__u32 len;
+
+	ref->off = ref->len = 0;
+	if (!addr)
+		return;
+	len = LOAD(addr, struct unix_address, len);
+	if (len <= 2)
+		return;
+	unix_name(rec, pos, ref,
+		  (char *)addr + bpf_core_field_offset(struct unix_address, name) + 2, len - 2,
+		  false);
+}
+
+#endif
