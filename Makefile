@@ -40,6 +40,8 @@ BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/%.bpf.o)
 EMBED_OBJ := $(BPF_SRC:bpf/%.bpf.c=$B/embed/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$B/%)
+HARNESS_SRC := $(wildcard tests/harness/*.c)
+HARNESS_OBJ := $(HARNESS_SRC:%.c=$B/%.o)
 
 all: deps ## install what the build lacks, build build/tocsin
 	$Q$(MAKE) --no-print-directory $B/tocsin
@@ -79,7 +81,7 @@ $B/tocsin: $B/pipeline/main.o $B/libtocsin.a
 	$(call say,LINK,$@)
 	$Q$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$B/tests/%: $B/tests/%.o $B/tests/harness/test.o $B/libtocsin.a
+$B/tests/%: $B/tests/%.o $(HARNESS_OBJ) $B/libtocsin.a
 	$(call say,LINK,$@)
 	$Qmkdir -p $(@D)
 	$Q$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -95,4 +97,4 @@ help: ## this list
 
 .PHONY: all deps unit clean help
 .PRECIOUS: $B/%.o $(BPF_B)/%.bpf.o
--include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $B/tests/harness/test.d
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d)

@@ -14,9 +14,10 @@ struct event {
 	const struct event_kind *kind;
 	const void *ctx[CTX_MAX];	/* struct ctx_* of each group; NULL: the group is absent */
 	struct arena *arena;
-	/* Raw PATH fields are turned round once, at their first use: by index of the field in
-	 * kind->fields. p NULL: not yet. */
-	struct str paths[4];
+	/* Raw PATH fields are turned round once, at their first use: by the field's `group`.
+	 * p NULL: not yet. */
+	struct str paths[EVENT_PATHS];
+	int64_t clock_offset_ns;	/* CLOCK_REALTIME - CLOCK_BOOTTIME; set once, survives event_validate */
 };
 
 /* Is this record whole: known kind and ABI, lengths and references inside `len`, LIST and PATH
@@ -27,7 +28,7 @@ int event_validate(struct event *e, struct arena *arena, const void *rec, uint32
 struct value {
 	uint8_t class;	/* enum ev_class */
 	union {
-		uint64_t u;	/* UINT BOOL OCTAL HEX TIME ENUM BITS */
+		uint64_t u;	/* UINT BOOL OCTAL HEX ENUM BITS; TIME: ns since 1970 */
 		int64_t i;	/* INT */
 		struct str s;	/* STR PATH COMM LIST JSON */
 		struct ev_ip ip;
@@ -35,7 +36,9 @@ struct value {
 };
 
 /* The value of a field of e's kind. False: absent. PATH comes as "/etc/passwd"; an incomplete
- * path has no leading slash, and a deleted one ends in " (deleted)". Strings point into the record, a context or the arena. */
+ * path has no leading slash, and a deleted one ends in " (deleted)". Strings point into the
+ * record, a context or the arena. OFLAGS: O_RDONLY, which is no bit in f_flags, is one here
+ * (names.h). */
 bool event_get(struct event *e, const struct field *f, struct value *v);
 
 /* Components leaf first ("passwd\0etc\0") to "/etc/passwd"; flags: enum ev_path_flag bits.

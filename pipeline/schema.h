@@ -9,6 +9,8 @@
 
 #include "enrichers/context.h"
 
+enum { EVENT_PATHS = 4 };	/* PATH fields in one record, at most */
+
 enum field_source { FIELD_HDR, FIELD_RAW, FIELD_CTX };
 enum field_absence { ABSENT_NEVER, ABSENT_ZERO, ABSENT_MINUS_ONE };
 
@@ -28,13 +30,13 @@ struct field {
 	uint8_t size;		/* of the member, bytes */
 	uint8_t class;		/* enum ev_class */
 	uint8_t source;		/* enum field_source */
-	uint8_t group;		/* enum ctx_group where source is FIELD_CTX */
+	uint8_t group;		/* FIELD_CTX: enum ctx_group; raw PATH: its slot in struct event's paths */
 	uint8_t absence;	/* enum field_absence */
 };
 
 struct event_kind {
 	const char *name;	/* "file.open" */
-	const char *category;	/* ECS event.category; "" marks an internal kind that makes no documents */
+	const char *category;	/* ECS event.category; "" marks a kind that no process caused */
 	const char *help;
 	const struct field *fields;	/* raw fields, header not included */
 	uint16_t nfields;
@@ -55,9 +57,13 @@ struct ctx_group_desc {
 const struct event_kind *schema_kind(uint32_t k);
 const struct event_kind *schema_kind_by_name(struct str name);	/* "file.open", or NULL */
 bool schema_kind_is_public(const struct event_kind *k);	/* makes documents: all but TASK, CGROUP */
+bool schema_kind_has_process(const struct event_kind *k);	/* header and context tell of a process */
 const struct ctx_group_desc *schema_group(uint32_t g);		/* g below CTX_MAX, else NULL */
+/* Is f public, and does it say something on documents of kind k? */
+bool schema_field_on(const struct event_kind *k, const struct field *f);
 
-/* The field a policy on kind k means by path, or NULL. Raw fields, then header, then context. */
+/* The field a policy on kind k means by path, or NULL. Raw fields, then header, then context; not
+ * those of the document itself (group DOC), which is made after the policies judged. */
 const struct field *schema_field(const struct event_kind *k, struct str path);
 /* The nearest existing path to a misspelt one, for error texts; NULL when none is near. */
 const char *schema_suggest(const struct event_kind *k, struct str path);

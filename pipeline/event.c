@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Access to one event: validation of the raw record, fields by descriptor, paths.
+ * Consumer thread; on the hot path of every event, so no allocation but from the arena.
+ *
+ * Validation looks at everything that later code takes for granted: sizes, references, ends of
+ * lists and paths, address families. Numbers without a meaning (an unknown errno) are let pass;
+ * who prints them must cope. A new class of field needs a case in valid_field and in event_get.
+ */
+#include "pipeline/event.h"
+
+#include <errno.h>
+
+#include "pipeline/names.h"
+
+/* Paths that do not start at the root of a mount namespace. */
+enum {
+	PATH_INCOMPLETE = 1u << EV_PATHF_TRUNCATED | 1u << EV_PATHF_DETACHED |
+			  1u << EV_PATHF_UNREAD | 1u << EV_PATHF_PSEUDO,
+};
+
+static const char *valid_ref(const struct ev_ref *r, const struct event_kind *k, uint32_t len,
+			     uint32_t limit)
+{
+	if (r->off < k->size || r->off > len || r->len > len - r->off)
+		return "reference outside the record";
+	if (r->len > limit)
+		return "text longer than its limit";
+	return NULL;
+}
+
+static const char *valid_list(const char *p, uint32_t len)
+{
+	return len && p[len - 1] ? "list without its end" : NULL;
+}
+
+/* "leaf\0…root\0", no component empty, or "\0" alone. A slash in a component would make one
+ * path pass for another; only the kernel's names of anonymous files hold them. */
+static const char *valid_path(const char *p, uint32_t len, uint32_t flags)
+{
+	char prev = 0;
+	bool empty = false, slash = false;
+
+	if (!len || p[len - 1])
+		return "path without its end";
+	if (len == 1)
+		return NULL;
+	for (uint32_t i = 0; i < len; i++) {
+		empty |= !p[i] & !prev;
+		slash |= p[i] == '/';
+		prev = p[i];
+	}
+	if (empty)
+		return "empty path component";
+	if (slash && !(flags & 1u << EV_PATHF_PSEUDO))
+		return "slash in a path component";
+	return NULL;
+}
+
+static const char *valid_ip(const struct ev_ip *ip)
+{
+	static const uint8_t zero[12];
+
+	if (ip->family == 6 || (ip->family == 4 && !memcmp(ip->addr + 4, zero, sizeof(zero))))
+		return NULL;
+	return ip->family ? "address of unknown family" : NULL;
+}
+
+/* Flags of the PATH in a slot: the n-th PATH of a kind has the n-th PATHFLAGS beside it. */
+static uint32_t path_flags(const struct event_kind *k, const void *rec, uint32_t slot)
+{
+	for (uint32_t i = 0; i < k->nfields; i++)
+		if (k->fields[i].names == &type_names_PATHFLAGS && !slot--)
+			return *(const uint32_t *)((const char *)rec + k->fields[i].offset);
+	return 0;
+}
+
+static const char *valid_field(const struct event_kind *k, const struct field *f, const char *rec,
+			       uint32_t len)
+{
+	const void *at = rec + f->offset;
+	const struct ev_ref *r = at;
+	const char *why;
+
+	switch (f->class) {
+	case EV_CLASS_STR: return r->off ? valid_ref(r, k, len, EV_STR_MAX) : NULL;
+	case EV_CLASS_LIST:
+		if (!r->off)
+			return NULL;
+		why = valid_ref(r, k, len, EV_ARGS_MAX);
+		return why ? why : valid_list(rec + r->off, r->len);
+	case EV_CLASS_PATH:
+		if (!r->off)
+			return NULL;
+		why = valid_ref(r, k, len, EV_PATH_MAX);
+		return why ? why : valid_path(rec + r->off, r->len, path_flags(k, rec, f->group));
+	case EV_CLASS_IP: return valid_ip(at);
+	default: return NULL;
+	}
+}
+
+static const char *valid_header(const struct ev_hdr *h, uint32_t len)
+{
+	const struct event_kind *k;
+
+	if ((uintptr_t)h & 7)
+		return "record not aligned";
+	if (len < sizeof(*h))
+		return "shorter than a header";
+	if (len > EV_REC_MAX)
+		return "longer than any record";
+	if (h->abi != EV_ABI)
+		return "another ABI version";
+	if (h->len != len || len & 7)
+		return "length differs from the header's";
+	k = schema_kind(h->kind);
+	if (!k)
+		return "unknown kind";
+	if (len < k->size)
+		return "shorter than its kind";
+	if (h->hook >= EV_HOOK_MAX || h->flags >> EV_HDR_FLAG_MAX || h->hdr_pad)
+		return "unknown hook or flags";
+	return NULL;
+}
+
+int event_validate(struct event *e, struct arena *arena, const void *rec, uint32_t len,
+		   const char **why)
+{
+	const struct ev_hdr *h = rec;
+	const struct event_kind *k;
+	const char *bad = valid_header(h, len);
+
+	if (bad) {
+		*why = bad;
+		return -EINVAL;
+	}
+	k = schema_kind(h->kind);
+	for (uint32_t i = 0; i < k->nfields; i++) {
+		bad = valid_field(k, &k->fields[i], rec, len);
+		if (bad) {
+			*why = bad;
+			return -EINVAL;
+		}
+	}
+	e->raw = h;
+	e->kind = k;
+	e->arena = arena;
+	memset(e->ctx, 0, sizeof(e->ctx));
+	memset(e->paths, 0, sizeof(e->paths));
+	arena_reset(arena);
+	return 0;
+}
+
+struct str event_path(struct arena *arena, struct str components, uint32_t flags)
+{
+	struct str deleted = flags & 1u << EV_PATHF_DELETED ? STR(" (deleted)") : STR("");
+	const char *c = components.p, *end = c + components.len, *nul;
+	char *p, *at;
+
+	if (!components.len)
+		return (struct str){ 0 };
+	p = arena_get(arena, components.len + deleted.len);
+	if (!p)
+		return (struct str){ 0 };
+	at = p + components.len;
+	memcpy(at, deleted.p, deleted.len);
+	while (c < end) {
+		nul = memchr(c, 0, end - c);
+		if (!nul)
+			nul = end;
+		at -= nul - c;
+		memcpy(at, c, nul - c);
+		*--at = '/';
+		c = nul + 1;
+	}
+	if (flags & PATH_INCOMPLETE)
+		at++;
+	return (struct str){ at, p + components.len + deleted.len - at };
+}
+
+static struct str raw_path(struct event *e, const struct field *f, const struct ev_ref *r)
+{
+	struct str *slot = &e->paths[f->group];
+
+	if (!slot->p)
+		*slot = event_path(e->arena, (struct str){ (const char *)e->raw + r->off, r->len },
+				   path_flags(e->kind, e->raw, f->group));
+	return *slot;
+}
+
+static uint64_t number(const void *at, uint8_t size)
+{
+	switch (size) {
+	case 1: return *(const uint8_t *)at;
+	case 2: return *(const uint16_t *)at;
+	case 4: return *(const uint32_t *)at;
+	default: return *(const uint64_t *)at;
+	}
+}
+
+static bool get_number(const struct event *e, const struct field *f, const void *at,
+		       struct value *v)
+{
+	uint64_t u = number(at, f->size), all = ~0ULL >> (64 - 8 * f->size);
+
+	if ((f->absence == ABSENT_ZERO && !u) || (f->absence == ABSENT_MINUS_ONE && u == all))
+		return false;
+	switch (f->class) {
+	case EV_CLASS_INT: v->i = (int64_t)(u << (64 - 8 * f->size)) >> (64 - 8 * f->size); break;
+	case EV_CLASS_BOOL: v->u = u != 0; break;
+	case EV_CLASS_TIME: v->u = u + (uint64_t)e->clock_offset_ns; break;
+	case EV_CLASS_BITS: v->u = f->names == &type_names_OFLAGS ? oflags_bits(u) : u; break;
+	default: v->u = u;
+	}
+	return true;
+}
+
+static bool get_text(struct event *e, const struct field *f, const void *at, struct value *v)
+{
+	const struct ev_ref *r = at;
+
+	if (f->class == EV_CLASS_COMM) {
+		v->s = (struct str){ at, (uint32_t)strnlen(at, EV_COMM_LEN) };
+		return v->s.len || f->absence == ABSENT_NEVER;
+	}
+	if (f->source == FIELD_CTX) {
+		v->s = *(const struct str *)at;
+		return v->s.p && (v->s.len || f->absence == ABSENT_NEVER);
+	}
+	if (!r->off)
+		return false;
+	v->s = f->class == EV_CLASS_PATH ? raw_path(e, f, r)
+					 : (struct str){ (const char *)e->raw + r->off, r->len };
+	return v->s.p && (v->s.len || f->absence == ABSENT_NEVER);
+}
+
+bool event_get(struct event *e, const struct field *f, struct value *v)
+{
+	const char *base = f->source == FIELD_CTX ? e->ctx[f->group] : (const void *)e->raw;
+	const void *at;
+
+	if (!base)
+		return false;
+	at = base + f->offset;
+	v->class = f->class;
+	switch (f->class) {
+	case EV_CLASS_COMM:
+	case EV_CLASS_STR:
+	case EV_CLASS_PATH:
+	case EV_CLASS_LIST:
+	case EV_CLASS_JSON: return get_text(e, f, at, v);
+	case EV_CLASS_IP: v->ip = *(const struct ev_ip *)at; return v->ip.family != 0;
+	default: return get_number(e, f, at, v);
+	}
+}
