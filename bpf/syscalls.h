@@ -6,7 +6,7 @@
 #ifndef TOCSIN_SYSCALLS_H
 #define TOCSIN_SYSCALLS_H
 
-#include "compat.h"
+#include "maps.h"
 
 enum syscall_slot { SLOT_NONE, SLOT_OPEN, SLOT_CONNECT, SLOT_ACCEPT, SLOT_MAX };
 
