@@ -2,6 +2,8 @@
  *
  * Probes: load the BPF objects, attach the best hook of each event kind, read the ring.
  * Only probes/ uses libbpf. Loading happens in the main thread, reading in the consumer thread.
+ *
+ * A new probe: bpf/NAME.bpf.c, probes/NAME.c with its table, a line in probes.def, a test.
  */
 #ifndef TOCSIN_PROBE_H
 #define TOCSIN_PROBE_H
@@ -10,45 +12,59 @@
 #include "pipeline/diag.h"
 #include "pipeline/option.h"
 
+/* A program that the dispatcher of system call exits tail-calls (bpf/slots.h). */
+struct slot_program {
+	uint32_t slot;			/* enum syscall_slot; 0 ends a list */
+	const char *program;
+};
+
 /* One way to see an event kind: programs of an object, all of which must load and attach. */
 struct hook {
 	const char *name;		/* "tp_btf/sys_exit" */
 	uint64_t kinds;			/* bit per enum ev_kind it reports */
-	const char *const *programs;	/* names in the object, NULL-terminated */
+	const char *const *programs;	/* names in the object, NULL-terminated; may be NULL */
+	const struct slot_program *slots; /* put behind the dispatcher instead of attached, or NULL */
 	const char *truth;		/* "kernel, read at exit": what the coverage table says */
+	const char *tracepoint;		/* needs this tracepoint with tp_args arguments, or NULL */
+	uint8_t tp_args;		/* 0: however many */
 	bool can_deny, sees_io_uring;
 	bool optional;			/* adds to another hook (io_uring): its absence is a note, not a gap */
 };
 
 struct probe {
 	const char *name, *help;
-	const struct hook *hooks;	/* in order of preference; ends with name NULL */
+	const struct hook *hooks;	/* in order of preference; ends with name NULL; at most PROBE_HOOKS */
 	const void *(*object)(size_t *len);	/* embedded ELF */
 };
+
+enum { PROBE_HOOKS = 16, COVERAGE_EXTRAS = 6 };
 
 extern const struct probe *const probes[];	/* probes.def; ends with NULL */
 
 struct probe_cfg {
 	uint64_t want;		/* kinds to attach, bit per enum ev_kind; fork, exec, exit always are */
 	uint64_t named;		/* of these, kinds the user named: no hook is then an error */
-	uint64_t ring_bytes;	/* power of two */
+	uint64_t ring_bytes;	/* power of two, at least a page */
 	uint32_t args_max, env_max, failed_opens;
 	uint64_t boot_salt;
 	uint32_t self_tgid;	/* 0: also report the agent's own events */
 	bool no_typed_loads;
 };
 
+/* One entry a kind that was asked for, internal kinds included. */
 struct coverage {
 	uint8_t kind;
+	bool sees_io_uring;		/* hook or one of the extras does */
 	const struct hook *hook;	/* NULL: none */
-	const struct hook *extra;	/* optional hook also attached, or NULL */
-	char reason[160];		/* why a hook or extra is missing */
+	const struct hook *extra[COVERAGE_EXTRAS]; /* optional hooks also attached, then NULL */
+	char reason[160];		/* why a hook or an extra is missing; empty when none is */
 };
 
 struct probe_set;
 
-/* Loads and attaches. On a missing hook of a named kind: -ENOTSUP with err filled; missing
- * privileges: -EPERM; a kernel without BTF or older than 6.1: -ENOSYS. err is one line for people. */
+/* Loads and attaches. On a missing hook of a named kind, or when nothing could be attached:
+ * -ENOTSUP with err filled; missing privileges: -EPERM; a kernel without BTF or older than 6.1:
+ * -ENOSYS; a bad ring size: -EINVAL. err is one line for people. */
 int probe_set_open(struct probe_set **out, const struct probe_cfg *cfg, char *err, size_t err_len);
 void probe_set_detach(struct probe_set *p);	/* no new events; the ring can still be read */
 void probe_set_free(struct probe_set *p);
@@ -58,13 +74,19 @@ const struct coverage *probe_coverage(const struct probe_set *p, uint32_t *n);
 int probe_set_scan_tasks(struct probe_set *p);
 
 typedef void (*probe_record_fn)(void *ctx, const void *rec, uint32_t len);
-/* Hands over what the ring holds. Returns the number of records; at most max_records. */
+/* Hands over what the ring holds. Returns the number of records; at most max_records. A record
+ * is valid only inside fn. One thread at a time. */
 int probe_set_read(struct probe_set *p, probe_record_fn fn, void *ctx, uint32_t max_records);
-/* Waits for data: returns when woken, or after timeout_ms. Sets want_wakeup around the sleep. */
+/* Waits for data: returns when woken, or after timeout_ms (-1: no limit). Sets want_wakeup around
+ * the sleep. When events come faster than one a millisecond it lets them gather for one. */
 int probe_set_wait(struct probe_set *p, int timeout_ms);
 void probe_set_wake(struct probe_set *p);	/* from any thread */
 int probe_set_ncpu(const struct probe_set *p);
 const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cpu);	/* live counters */
+/* Policy generation that the programs write into headers from now on. */
+void probe_set_generation(struct probe_set *p, uint32_t generation);
+
+/* From /proc/sys/kernel/random/boot_id; only the hex digits count. */
 uint64_t probe_boot_salt(const char *boot_id_hex);
 
 /* exec_id of an image: the same mixing as bpf/task.h. */

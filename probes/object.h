@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * BPF objects through libbpf: load some programs of an embedded object, share maps among objects,
+ * attach, run iterators. One thread at a time.
+ */
+#ifndef TOCSIN_OBJECT_H
+#define TOCSIN_OBJECT_H
+
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+/* Maps that objects share by name. Each is made after the definition in the first object that
+ * has it. */
+enum shared_map { MAP_EVENTS, MAP_CPUS, MAP_CONTROL, MAP_SCRATCH, MAP_DISPATCH, SHARED_MAPS };
+
+struct shared_maps {
+	int fd[SHARED_MAPS];	/* -1: not made yet */
+	uint32_t ring_bytes, ncpu;
+	int failed;		/* negative errno: one could not be made, so no object can work */
+};
+
+void shared_maps_init(struct shared_maps *m, uint32_t ring_bytes, uint32_t ncpu);
+void shared_maps_close(struct shared_maps *m);
+
+enum { OBJECT_PROGRAMS = 32, OBJECT_REASON = 160 };
+
+struct object_request {
+	const char *name;
+	const void *elf;
+	size_t len;
+	const struct bpf_cfg *cfg;
+	struct shared_maps *maps;
+	const char *programs[OBJECT_PROGRAMS];	/* to load; the others stay out */
+	uint32_t nprograms;
+};
+
+struct object_error {
+	char program[64];		/* the program at fault; empty: unknown */
+	char reason[OBJECT_REASON];	/* one line without control characters */
+};
+
+struct object;
+
+int object_load(struct object **out, const struct object_request *req, struct object_error *e);
+void object_free(struct object *o);	/* detaches too */
+
+/* Attaches one program where its type belongs; cgroup_fd is the root of cgroup v2 or -1.
+ * Iterators need no attaching. */
+int object_attach(struct object *o, const char *program, int cgroup_fd, struct object_error *e);
+bool object_is_cgroup(const struct object *o, const char *program);
+/* Puts a program into the dispatcher's slot. */
+int object_fill_slot(struct object *o, const char *program, uint32_t slot, struct object_error *e);
+/* Runs an iterator to its end. */
+int object_iterate(struct object *o, const char *program);
+void object_detach(struct object *o);
+
+#endif
