@@ -134,6 +134,13 @@ static int capture_end(struct object_error *e, int rc)
 	return rc;
 }
 
+uint32_t object_possible_cpus(void)
+{
+	int n = libbpf_num_possible_cpus();
+
+	return n > 0 ? (uint32_t)n : 1;
+}
+
 void shared_maps_init(struct shared_maps *m, uint32_t ring_bytes, uint32_t ncpu)
 {
 	for (int i = 0; i < SHARED_MAPS; i++)

@@ -6,6 +6,8 @@
 #ifndef TOCSIN_OBJECT_H
 #define TOCSIN_OBJECT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/event.h"
@@ -39,6 +41,8 @@ struct object_error {
 	char program[64];		/* the program at fault; empty: unknown */
 	char reason[OBJECT_REASON];	/* one line without control characters */
 };
+
+uint32_t object_possible_cpus(void);	/* CPUs that could ever be: their ids are below it */
 
 struct object;
 
