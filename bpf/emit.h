@@ -104,15 +104,30 @@ static __always_inline void emit_current(struct emitter *e, __u32 kind, __u32 ho
 	bpf_get_current_comm(&h->comm, sizeof(h->comm));
 }
 
-/* Wake a consumer that sleeps, or one that would let the ring run full; otherwise it comes by
- * itself in a few milliseconds and a wake-up would only cost. */
+/* A consumer that sleeps is woken; one that does not comes by itself, and a wake-up would only
+ * cost. The consumer sets want_wakeup, looks at the ring again, then sleeps; so a program must
+ * look after its record is there as well as before, or a record could lie until the next one. */
 static __always_inline __u64 wakeup_flags(struct ring_control *ctl)
 {
-	if (ctl->want_wakeup) {
-		ctl->want_wakeup = 0;
-		return BPF_RB_FORCE_WAKEUP;
-	}
-	return BPF_RB_NO_WAKEUP;
+	if (!ctl->want_wakeup)
+		return BPF_RB_NO_WAKEUP;
+	ctl->want_wakeup = 0;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* The second look, for the record that was sent without a wake-up: an empty record that is
+ * thrown away at once carries the wake-up. */
+static __always_inline void wake_late(struct ring_control *ctl)
+{
+	void *p;
+
+	if (!ctl->want_wakeup)
+		return;
+	p = bpf_ringbuf_reserve(&events, 8, 0);
+	if (!p)
+		return;
+	ctl->want_wakeup = 0;
+	bpf_ringbuf_discard(p, BPF_RB_FORCE_WAKEUP);
 }
 
 /* Sends the first len bytes (at most EV_REC_MAX) and gives the slot back. */
@@ -121,6 +136,7 @@ static __always_inline void emit_end(struct emitter *e, __u32 kind, __u32 len)
 	struct ev_hdr *h = (struct ev_hdr *)e->rec;
 	__u32 zero = 0;
 	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+	__u64 flags;
 	long rc = -1;
 
 	len = (len + 7) & ~7u;
@@ -129,7 +145,10 @@ static __always_inline void emit_end(struct emitter *e, __u32 kind, __u32 len)
 		h->len = len;
 		h->generation = ctl->generation;
 		h->seq = __sync_fetch_and_add(&e->cpu->seq, 1) + 1;
-		rc = bpf_ringbuf_output(&events, e->rec, len, wakeup_flags(ctl));
+		flags = wakeup_flags(ctl);
+		rc = bpf_ringbuf_output(&events, e->rec, len, flags);
+		if (flags == BPF_RB_NO_WAKEUP)
+			wake_late(ctl);
 	}
 	if (rc)
 		count_lost(e->cpu, kind, EV_LOSS_RING_FULL);

@@ -7,8 +7,7 @@
 #define TOCSIN_SYSCALLS_H
 
 #include "maps.h"
-
-enum syscall_slot { SLOT_NONE, SLOT_OPEN, SLOT_CONNECT, SLOT_ACCEPT, SLOT_MAX };
+#include "slots.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -14,7 +14,8 @@ static void add_reason(struct coverage *c, const char *hook, const char *reason)
 {
 	size_t len = strlen(c->reason);
 
-	snprintf(c->reason + len, sizeof(c->reason) - len, "%s%s: %s", len ? "; " : "", hook, reason);
+	snprintf(c->reason + len, sizeof(c->reason) - len, "%s%s: %s", len ? "; " : "", hook,
+		 reason);
 }
 
 /* Is another hook of the same name, an alternative for another kernel, at work? */
@@ -23,7 +24,8 @@ static bool has_alternative(const struct loaded_probe *p, int hook)
 	const struct hook *h = p->probe->hooks;
 
 	for (int i = 0; h[i].name; i++)
-		if (i != hook && p->hooks[i].state == HOOK_ACTIVE && !strcmp(h[i].name, h[hook].name))
+		if (i != hook && p->hooks[i].state == HOOK_ACTIVE &&
+		    !strcmp(h[i].name, h[hook].name))
 			return true;
 	return false;
 }
@@ -61,8 +63,8 @@ int coverage_make(struct probe_set *s, uint64_t want)
 	for (uint32_t kind = 1; kind < EV_MAX; kind++) {
 		struct coverage *c = &s->coverage[s->ncoverage];
 
-		if (!(want & (1ULL << kind)))
-			continue;
+		if (!(want & (1ULL << kind)) || kind == EV_LOSS)
+			continue; /* the consumer makes loss records itself */
 		c->kind = (uint8_t)kind;
 		s->ncoverage++;
 		for (uint32_t i = 0; i < s->nprobes; i++)
@@ -82,8 +84,8 @@ int coverage_check(const struct probe_set *s, uint64_t named, char *err, size_t 
 
 		if (c->hook || !(named & (1ULL << c->kind)))
 			continue;
-		snprintf(err, err_len, "%s has no hook on this kernel (%s)", schema_kind(c->kind)->name,
-			 c->reason);
+		snprintf(err, err_len, "%s has no hook on this kernel (%s)",
+			 schema_kind(c->kind)->name, c->reason);
 		return -ENOTSUP;
 	}
 	return 0;

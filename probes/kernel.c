@@ -51,7 +51,8 @@ int kernel_check_caps(uint64_t effective, char *err, size_t err_len)
 
 	if (bpf && perfmon)
 		return 0;
-	snprintf(err, err_len, "loading BPF programs needs root, or the capabilities CAP_BPF and "
+	snprintf(err, err_len,
+		 "loading BPF programs needs root, or the capabilities CAP_BPF and "
 		 "CAP_PERFMON (missing:%s%s)",
 		 bpf ? "" : " CAP_BPF", perfmon ? "" : " CAP_PERFMON");
 	return -EPERM;
@@ -80,8 +81,10 @@ int kernel_check(char *err, size_t err_len)
 	if (rc)
 		return rc;
 	if (access("/sys/kernel/btf/vmlinux", F_OK)) {
-		snprintf(err, err_len, "kernel %s has no BTF (/sys/kernel/btf/vmlinux: %s); it needs "
-			 "CONFIG_DEBUG_INFO_BTF", u.release, strerror(errno));
+		snprintf(err, err_len,
+			 "kernel %s has no BTF (/sys/kernel/btf/vmlinux: %s); it needs "
+			 "CONFIG_DEBUG_INFO_BTF",
+			 u.release, strerror(errno));
 		return -ENOSYS;
 	}
 	rc = effective_caps(&caps);
@@ -294,7 +297,8 @@ static int detached_root(void)
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		return -errno;
-	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+		      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (mnt < 0)
 		return -errno;
 	fd = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

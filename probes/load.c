@@ -109,7 +109,8 @@ static void blame_hooks(struct loaded_probe *p, const struct object_error *e)
 	bool found = false;
 
 	for (int i = 0; h[i].name; i++) {
-		if (p->hooks[i].state != HOOK_CHOSEN || !e->program[0] || !hook_has(&h[i], e->program))
+		if (p->hooks[i].state != HOOK_CHOSEN || !e->program[0] ||
+		    !hook_has(&h[i], e->program))
 			continue;
 		fail_hook(&p->hooks[i], e->program, e->reason);
 		found = true;

@@ -43,7 +43,8 @@ static const struct hook hooks[] = {
 		.sees_io_uring = true,
 		.optional = true,
 	},
-	{	/* until 6.15 */
+	{
+		/* until 6.15 */
 		.name = "tp_btf/io_uring_complete",
 		.kinds = KIND(CONNECT) | KIND(ACCEPT),
 		.programs = PROGRAMS("network_uring_old"),

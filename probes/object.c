@@ -16,7 +16,6 @@
 
 #include "pipeline/util.h"
 
-
 struct object {
 	struct bpf_object *bpf;
 	struct shared_maps *maps;
@@ -74,8 +73,9 @@ static bool note_verifier(struct object_error *e, const char *text)
 			end--;
 		for (line = end; line > log && line[-1] != '\n'; line--)
 			;
-		if (line < end && strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17) &&
-		    strncmp(line, "stack depth", 11) && strncmp(line, "max_states", 10)) {
+		if (line < end && strncmp(line, "processed ", 10) &&
+		    strncmp(line, "verification time", 17) && strncmp(line, "stack depth", 11) &&
+		    strncmp(line, "max_states", 10)) {
 			set_reason(e, line, (size_t)(end - line));
 			return true;
 		}
@@ -195,7 +195,8 @@ static int share_maps(struct bpf_object *bpf, struct shared_maps *m, struct obje
 		rc = m->fd[i] >= 0 ? 0 : make_shared(m, i, map);
 		rc = rc ? rc : bpf_map__reuse_fd(map, m->fd[i]);
 		if (rc) {
-			snprintf(e->reason, sizeof(e->reason), "map %s: %s", shared_names[i], strerror(-rc));
+			snprintf(e->reason, sizeof(e->reason), "map %s: %s", shared_names[i],
+				 strerror(-rc));
 			return rc;
 		}
 	}
@@ -212,8 +213,8 @@ static int set_cfg(struct bpf_object *bpf, const struct bpf_cfg *cfg, struct obj
 	rc = bpf_map__set_initial_value(map, cfg, sizeof(*cfg));
 	if (rc)
 		snprintf(e->reason, sizeof(e->reason),
-			 "configuration of %zu bytes, not %zu: built from another version", sizeof(*cfg),
-			 (size_t)bpf_map__value_size(map));
+			 "configuration of %zu bytes, not %zu: built from another version",
+			 sizeof(*cfg), (size_t)bpf_map__value_size(map));
 	return rc;
 }
 
@@ -222,14 +223,13 @@ static int choose_programs(struct bpf_object *bpf, const struct object_request *
 {
 	struct bpf_program *p;
 
-	bpf_object__for_each_program(p, bpf)
-		bpf_program__set_autoload(p, false);
+	bpf_object__for_each_program(p, bpf) bpf_program__set_autoload(p, false);
 	for (uint32_t i = 0; i < req->nprograms; i++) {
 		p = bpf_object__find_program_by_name(bpf, req->programs[i]);
 		if (!p) {
 			snprintf(e->program, sizeof(e->program), "%s", req->programs[i]);
-			snprintf(e->reason, sizeof(e->reason), "object %s has no program %s", req->name,
-				 req->programs[i]);
+			snprintf(e->reason, sizeof(e->reason), "object %s has no program %s",
+				 req->name, req->programs[i]);
 			return -ENOENT;
 		}
 		bpf_program__set_autoload(p, true);

@@ -72,7 +72,7 @@ static int set_map(struct probe_set *s)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t cpus = (s->ncpu * sizeof(*s->cpus) + page - 1) & ~(page - 1);
-	void *p;
+	void *p = NULL;
 	int rc;
 
 	rc = map_shared(&s->maps, MAP_CPUS, cpus, &p);
@@ -94,7 +94,8 @@ static int explain_nothing(const struct probe_set *s, char *err, size_t err_len)
 	int rc = s->maps.failed;
 
 	if (rc == -EPERM)
-		snprintf(err, err_len, "the kernel refuses BPF here (%s): not the host's root user?",
+		snprintf(err, err_len,
+			 "the kernel refuses BPF here (%s): not the host's root user?",
 			 strerror(-rc));
 	else if (rc)
 		snprintf(err, err_len, "BPF maps cannot be made: %s", strerror(-rc));

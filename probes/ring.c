@@ -24,21 +24,21 @@
 #include "pipeline/util.h"
 
 enum {
-	NAP_NS = 1000000,		/* events closer than this are gathered */
-	NAP_RING_BYTES = 1 << 20,	/* a smaller ring could fill during a nap */
-	RELEASE_EVERY = 64,		/* records between two updates of the consumer's position */
+	NAP_NS = 1000000, /* events closer than this are gathered */
+	NAP_RING_BYTES = 1 << 20, /* a smaller ring could fill during a nap */
+	RELEASE_EVERY = 64, /* records between two updates of the consumer's position */
 };
 
 struct ring {
 	int map_fd, epoll_fd, wake_fd;
 	uint32_t size;
 	size_t page;
-	unsigned long *consumer_pos;	/* first page, writable */
-	const unsigned long *producer_pos;	/* second page; the data follows it */
+	unsigned long *consumer_pos; /* first page, writable */
+	const unsigned long *producer_pos; /* second page; the data follows it */
 	const uint8_t *data;
-	void *ro;			/* mapping of the second page and the data */
+	void *ro; /* mapping of the second page and the data */
 	struct ring_control *ctl;
-	bool busy;			/* the last sleep was short */
+	bool busy; /* the last sleep was short */
 	uint8_t bounce[EV_REC_MAX];
 };
 
