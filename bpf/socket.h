@@ -106,6 +106,7 @@ static __always_inline void unix_name(__u8 *rec, __u32 *pos, struct ev_ref *ref,
 				      __u32 n, bool user)
 {
 	__u32 at = *pos;
+	long len;
 
 	ref->off = ref->len = 0;
 	if (!n || n > UNIX_PATH_MAX_ || at > EV_REC_MAX - EV_STR_MAX)
@@ -116,9 +117,10 @@ static __always_inline void unix_name(__u8 *rec, __u32 *pos, struct ev_ref *ref,
 		return;
 	if (rec[at]) { /* a path: the kernel counts its NUL in n, a caller may not */
 		rec[at + n] = 0;
-		for (__u32 i = 0; i < UNIX_PATH_MAX_; i++)
-			if (i < n && !rec[at + i])
-				n = i;
+		/* Copied onto itself for its length: a loop here costs the verifier a second. */
+		len = bpf_probe_read_kernel_str(rec + at, UNIX_PATH_MAX_ + 1, rec + at);
+		if (len > 0 && len <= n)
+			n = len - 1;
 	} else {
 		rec[at] = '@';
 	}
