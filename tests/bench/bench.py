@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What Tocsin costs, measured on this machine; `make bench` runs it and prints a Markdown report.
+
+  cost        work loops without and with the agent, alternating; medians and ratios
+  agent CPU   user and system time of the agent per event, from /proc, over a busy loop
+  rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
+  consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
+  start, RSS  time from exec to `ready:`, resident memory idle and after load
+  latency     from the kernel's time stamp to the line on the agent's standard output
+
+Needs root. Ratios compare runs a few seconds apart; absolute times are the machine's.
+"""
+import argparse, json, os, platform, re, resource, shutil, signal, statistics, subprocess, sys, tempfile, time
+
+TOCSIN = os.environ.get("TOCSIN", "build/tocsin")
+WORK = os.environ.get("WORK", "build/tests/bench/work")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+
+class Agent:
+    """A running `tocsin run` that writes to a directory of its own."""
+
+    def __init__(self, *extra, outputs=None, stdout=subprocess.DEVNULL):
+        self.dir = tempfile.mkdtemp(prefix="tocsin-bench-")
+        outputs = outputs or ["file:path=" + os.path.join(self.dir, "out")]
+        argv = [TOCSIN, "run", "--policies", "policies", "--stats-json", self.dir + "/stats.json", *extra]
+        for o in outputs:
+            argv += ["--output", o]
+        self.err = open(self.dir + "/err", "w+")
+        started = time.monotonic()
+        self.p = subprocess.Popen(argv, stdout=stdout, stderr=self.err, cwd=ROOT)
+        while "ready:" not in open(self.dir + "/err").read():
+            if self.p.poll() is not None:
+                sys.exit("agent ended: " + open(self.dir + "/err").read())
+            time.sleep(0.002)
+        self.start_s = time.monotonic() - started
+
+    def cpu_s(self):
+        f = open(f"/proc/{self.p.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_mib(self):
+        text = open(f"/proc/{self.p.pid}/status").read()
+        return {k: int(re.search(k + r":\s+(\d+)", text).group(1)) / 1024 for k in ("VmRSS", "RssAnon", "RssShmem")}
+
+    def stop(self):
+        self.p.send_signal(signal.SIGTERM)
+        self.p.wait(60)
+        stats = json.load(open(self.dir + "/stats.json"))
+        shutil.rmtree(self.dir)
+        return stats
+
+
+def work(*args):
+    out = subprocess.run([WORK, *map(str, args)], check=True, capture_output=True, text=True).stdout.split()
+    return float(out[2])
+
+
+def events_of(stats):
+    """Records the consumer read, whatever their kind."""
+    return sum(stats["events"].values())
+
+
+def lost_of(stats):
+    return sum(n for kind in stats.get("lost", {}).values() for n in kind.values())
+
+
+def cost(runs):
+    n = {"open": 400000, "exec": 1500, "connect": 15000, "mixed": 800, "getppid": 1000000}
+    off, on, agent_us = {k: [] for k in n}, {k: [] for k in n}, {k: [] for k in n}
+    for _ in range(runs):
+        for k in n:
+            off[k].append(work(k, n[k]))
+        for k in n:
+            a = Agent()
+            before = a.cpu_s()
+            on[k].append(work(k, n[k]))
+            time.sleep(0.1)
+            used = a.cpu_s() - before
+            agent_us[k].append(1e6 * used / max(1, events_of(a.stop())))
+    print(f"### Cost for a workload\n\nMedians of {runs} alternating runs; ns per operation.\n")
+    print("| loop | without | with | ratio | agent CPU per event, µs |\n|---|---:|---:|---:|---:|")
+    for k in n:
+        a, b = statistics.median(off[k]), statistics.median(on[k])
+        per = statistics.median(x / y for x, y in zip(on[k], off[k]))
+        us = "" if k == "getppid" else f"{statistics.median(agent_us[k]):.2f}"
+        print(f"| {k} | {a:,.0f} | {b:,.0f} | {per:.2f} | {us} |")
+
+
+def rate(seconds):
+    a = Agent()
+    before = a.cpu_s()
+    loads = [subprocess.Popen([WORK, "rate", k, str(r), str(seconds)], stdout=subprocess.PIPE, text=True)
+             for k, r in (("open", 20000), ("exec", 1000))]
+    said = [p.communicate()[0].strip() for p in loads]
+    used, rss = a.cpu_s() - before, a.rss_mib()
+    stats = a.stop()
+    print(f"\n### {' and '.join(said)}, together for {seconds} s\n")
+    print(f"{events_of(stats):,} events, {lost_of(stats):,} lost, agent CPU {100 * used / seconds:.1f} % of one core, "
+          f"RSS {rss['VmRSS']:.1f} MiB (anonymous {rss['RssAnon']:.1f}, ring and maps {rss['RssShmem']:.1f}).")
+
+
+def replay(save, *extra):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([TOCSIN, "replay", save, "--policies", "policies", *extra], check=True, cwd=ROOT,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def consumer(runs):
+    d = tempfile.mkdtemp(prefix="tocsin-bench-")
+    save = d + "/stream"
+    a = Agent("--save", save)
+    work("mixed", 12000)
+    n = events_of(a.stop())
+    size = os.path.getsize(save)
+    judged = statistics.median(replay(save, "--output", "stdout:format=json") for _ in range(runs))
+    shutil.rmtree(d + "/o", ignore_errors=True)
+    written = []
+    for i in range(runs):
+        written.append(replay(save, "--record", "all", "--output", f"file:path={d}/o{i},max_total=8GiB"))
+        out = sum(os.path.getsize(os.path.join(d, f"o{i}", f)) for f in os.listdir(f"{d}/o{i}"))
+        shutil.rmtree(f"{d}/o{i}")
+    w = statistics.median(written)
+    print(f"\n### Consumer on a replayed stream\n\n{n:,} records, {size / n:.0f} bytes each, CPU time of the whole process, "
+          f"medians of {runs} runs.\n")
+    print("| | events/s of one core |\n|---|---:|")
+    print(f"| validate, enrich, match (shipped policies), encode alerts | {n / judged:,.0f} |")
+    print(f"| the same and every event encoded and written to a file ({out / n:.0f} bytes each) | {n / w:,.0f} |")
+    shutil.rmtree(d)
+
+
+def start_and_rss(runs):
+    starts, idle = [], None
+    for _ in range(runs):
+        a = Agent()
+        starts.append(a.start_s)
+        time.sleep(0.5)
+        idle = a.rss_mib()
+        before = a.cpu_s()
+        time.sleep(2)
+        cpu = (a.cpu_s() - before) / 2
+        a.stop()
+    print(f"\n### Start and memory\n\nFrom exec to `ready:` {statistics.median(starts):.2f} s (median of {runs}); idle RSS "
+          f"{idle['VmRSS']:.1f} MiB, of it anonymous {idle['RssAnon']:.1f}, ring and maps {idle['RssShmem']:.1f}; "
+          f"idle CPU {100 * cpu:.2f} %.")
+
+
+def latency(seconds):
+    a = Agent("--record", "file.open", outputs=["stdout:format=json,records=true"], stdout=subprocess.PIPE)
+    load = subprocess.Popen([WORK, "rate", "open", "1000", str(seconds)], stdout=subprocess.DEVNULL)
+    late, end = [], time.monotonic() + seconds
+    stamp = re.compile(rb'"@timestamp":"([^"]+)\.(\d{9})Z"')
+    while time.monotonic() < end:
+        line = a.p.stdout.readline()
+        now = time.time_ns()
+        m = stamp.search(line)
+        if m:
+            at = int(subprocess_time(m.group(1).decode())) * 10**9 + int(m.group(2))
+            late.append((now - at) / 1e6)
+    load.wait()
+    a.p.stdout.close()
+    a.stop()
+    late.sort()
+    q = lambda p: late[int(len(late) * p)]
+    print(f"\n### Latency\n\nKernel time stamp to standard output at 1,000 opens/s, {len(late):,} events: "
+          f"median {q(.5):.1f} ms, 99 % {q(.99):.1f} ms, longest {late[-1]:.1f} ms.")
+
+
+def subprocess_time(text):
+    import calendar
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--runs", type=int, default=5)
+    p.add_argument("--seconds", type=int, default=10)
+    a = p.parse_args()
+    cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
+    print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
+    for step in (lambda: cost(a.runs), lambda: rate(a.seconds), lambda: consumer(a.runs),
+                 lambda: start_and_rss(a.runs), lambda: latency(a.seconds)):
+        step()
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
