@@ -1,88 +1,231 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Option tables: text to the members of a config struct. One parser for each type; the table row
- * says where the value goes and what its limits are. Main thread, at start.
+ * Option tables: text to members of a config struct, with texts for people when it does not
+ * parse. Start-up only; any thread, no state. The config owns its strings and lists.
+ *
+ * A new type of option: a value in enum option_type, a row in types, its two functions.
  */
 #include "pipeline/option.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdarg.h>
 
 #include "pipeline/nearest.h"
 #include "pipeline/util.h"
+
+enum { SHOWN_MAX = 60 };
+
+struct reason {
+	char *text;
+	size_t len;
+};
 
 struct unit {
 	const char *name;
 	uint64_t factor;
 };
 
-static const struct unit sizes[] = {
-	{ "B", 1 },         { "KiB", 1 << 10 },    { "MiB", 1 << 20 },
-	{ "GiB", 1 << 30 }, { "K", 1 << 10 },      { "M", 1 << 20 },
-	{ "G", 1 << 30 },   { "TiB", 1ULL << 40 }, { NULL, 0 },
-};
-
-static const struct unit durations[] = {
-	{ "ns", 1 },
-	{ "us", 1000 },
-	{ "ms", 1000000 },
-	{ "s", 1000000000 },
-	{ "m", 60ULL * 1000000000 },
-	{ "h", 3600ULL * 1000000000 },
-	{ "d", 86400ULL * 1000000000 },
+static const struct unit size_units[] = {
+	{ "", 1 },
+	{ "B", 1 },
+	{ "KiB", 1ull << 10 },
+	{ "K", 1ull << 10 },
+	{ "MiB", 1ull << 20 },
+	{ "M", 1ull << 20 },
+	{ "GiB", 1ull << 30 },
+	{ "G", 1ull << 30 },
+	{ "TiB", 1ull << 40 },
+	{ "T", 1ull << 40 },
 	{ NULL, 0 },
 };
 
-static int digits(struct str *s, uint64_t *v)
+/* Largest first, for option texts. */
+static const struct unit time_units[] = {
+	{ "d", 86400000000000ull },
+	{ "h", 3600000000000ull },
+	{ "m", 60000000000ull },
+	{ "s", 1000000000ull },
+	{ "ms", 1000000ull },
+	{ "us", 1000ull },
+	{ "ns", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
+
+static void because(const struct reason *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void because(const struct reason *r, const char *fmt, ...)
 {
+	va_list ap;
+
+	if (!r->len)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(r->text, r->len, fmt, ap);
+	va_end(ap);
+	for (char *p = r->text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+/* What a text of any length looks like in a reason. */
+static int shown(struct str s)
+{
+	return (int)MIN(s.len, (uint32_t)SHOWN_MAX);
+}
+
+static void *member(const struct option *o, void *cfg)
+{
+	return (char *)cfg + o->offset;
+}
+
+/* Digits, then the name of a unit. 0; -EINVAL; -ERANGE: no 64 bits. */
+static int parse_number(struct str s, const struct unit *units, uint64_t *out)
+{
+	uint64_t v = 0;
 	uint32_t i = 0;
 
-	for (*v = 0; i < s->len && s->p[i] >= '0' && s->p[i] <= '9'; i++)
-		if (__builtin_mul_overflow(*v, 10, v) ||
-		    __builtin_add_overflow(*v, (uint64_t)(s->p[i] - '0'), v))
+	for (; i < s.len && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
 			return -ERANGE;
 	if (!i)
 		return -EINVAL;
-	s->p += i;
-	s->len -= i;
-	return 0;
-}
-
-/* A number and, where `units` is given, its unit. A bare number is allowed for sizes only: a
- * duration without its unit is a mistake waiting to happen; 0 needs none. */
-static int quantity(struct str s, const struct unit *units, bool bare, uint64_t *out)
-{
-	uint64_t v;
-	int rc = digits(&s, &v);
-
-	if (rc)
-		return rc;
-	if (!s.len && (bare || !units || !v)) {
+	while (i < s.len && s.p[i] == ' ')
+		i++;
+	for (const struct unit *u = units; u->name; u++) {
+		if (!str_eq(str_of(u->name), (struct str){ s.p + i, s.len - i }))
+			continue;
+		if (__builtin_mul_overflow(v, u->factor, &v))
+			return -ERANGE;
 		*out = v;
 		return 0;
 	}
-	for (; units && units->name; units++)
-		if (str_eq(s, str_of(units->name)))
-			return __builtin_mul_overflow(v, units->factor, out) ? -ERANGE : 0;
-	return -EINVAL;
+	if (v || i < s.len)
+		return -EINVAL;
+	*out = 0; /* nothing needs no unit */
+	return 0;
 }
 
-static int boolean(struct str s, uint32_t *out)
+static void print_number(const struct unit *units, uint64_t v, char out[32])
+{
+	const struct unit *best = NULL;
+
+	for (const struct unit *u = units; u->name; u++)
+		if (v % u->factor == 0 && v && (!best || u->factor > best->factor))
+			best = u;
+	snprintf(out, 32, "%llu%s", (unsigned long long)(best ? v / best->factor : v),
+		 best ? best->name : "");
+}
+
+static int set_number(const struct option *o, void *cfg, struct str v, const struct unit *units,
+		      const char *form, const struct reason *r)
+{
+	char low[32], high[32];
+	uint64_t n = 0;
+	int rc = parse_number(v, units, &n);
+
+	if (rc == -EINVAL) {
+		because(r, "%s: \"%.*s\" is not %s", o->key, shown(v), v.p, form);
+		return rc;
+	}
+	if (rc || ((o->min || o->max) && (n < o->min || n > o->max))) {
+		print_number(units, o->min, low);
+		print_number(units, o->max ? o->max : UINT64_MAX, high);
+		because(r, "%s: \"%.*s\" is out of range, %s to %s", o->key, shown(v), v.p, low,
+			high);
+		return -ERANGE;
+	}
+	*(uint64_t *)member(o, cfg) = n;
+	return 0;
+}
+
+static int set_uint(const struct option *o, void *cfg, struct str v, const struct reason *r)
+{
+	return set_number(o, cfg, v, no_units, "a whole number", r);
+}
+
+static int set_size(const struct option *o, void *cfg, struct str v, const struct reason *r)
+{
+	return set_number(o, cfg, v, size_units, "a size such as 4096, 64KiB, 16MiB or 1GiB", r);
+}
+
+static int set_duration(const struct option *o, void *cfg, struct str v, const struct reason *r)
+{
+	return set_number(o, cfg, v, time_units,
+			  "a duration such as 250ms, 5s, 10m, 24h or 7d (the unit is needed)", r);
+}
+
+static int set_bool(const struct option *o, void *cfg, struct str v, const struct reason *r)
 {
 	static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "0", "1" };
 
 	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_eq(s, str_of(words[i]))) {
-			*out = i & 1;
+		if (str_eq(v, str_of(words[i]))) {
+			*(uint32_t *)member(o, cfg) = i & 1;
 			return 0;
 		}
+	because(r, "%s: \"%.*s\" is neither true nor false", o->key, shown(v), v.p);
 	return -EINVAL;
 }
 
-static void list_free(struct opt_list *l)
+static int set_enum(const struct option *o, void *cfg, struct str v, const struct reason *r)
+{
+	char all[200];
+
+	for (uint32_t i = 0; o->names[i]; i++)
+		if (str_eq(v, str_of(o->names[i]))) {
+			*(uint32_t *)member(o, cfg) = i;
+			return 0;
+		}
+	option_hint(o, all, sizeof(all));
+	because(r, "%s: \"%.*s\" is none of %s", o->key, shown(v), v.p, all);
+	return -EINVAL;
+}
+
+/* A copy that ends in NUL, or NULL with the reason given. */
+static char *copy_text(const struct option *o, struct str v, int *rc, const struct reason *r)
+{
+	char *s;
+
+	if (v.len && memchr(v.p, '\0', v.len)) {
+		because(r, "%s: the text holds a NUL character", o->key);
+		*rc = -EINVAL;
+		return NULL;
+	}
+	s = strndup(v.p ? v.p : "", v.len);
+	if (!s) {
+		because(r, "%s: out of memory", o->key);
+		*rc = -ENOMEM;
+	}
+	return s;
+}
+
+static int set_str(const struct option *o, void *cfg, struct str v, const struct reason *r)
+{
+	char **slot = member(o, cfg), *s;
+	int rc = 0;
+
+	if ((o->min || o->max) && (v.len < o->min || v.len > o->max)) {
+		if (!v.len)
+			because(r, "%s: must not be empty", o->key);
+		else
+			because(r, "%s: \"%.*s\" has %u bytes, it may have %llu to %llu", o->key,
+				shown(v), v.p, v.len, (unsigned long long)o->min,
+				(unsigned long long)o->max);
+		return -ERANGE;
+	}
+	s = copy_text(o, v, &rc, r);
+	if (!s)
+		return rc;
+	free(*slot);
+	*slot = s;
+	return 0;
+}
+
+static void list_clear(struct opt_list *l)
 {
 	for (uint32_t i = 0; i < l->count; i++)
 		free(l->items[i]);
@@ -90,147 +233,115 @@ static void list_free(struct opt_list *l)
 	*l = (struct opt_list){ 0 };
 }
 
-static int list_add(struct opt_list *l, struct str item)
+static int list_add(const struct option *o, struct opt_list *l, struct str v,
+		    const struct reason *r)
 {
-	CLEANUP_FREE char *copy = strndup(item.p ? item.p : "", item.len);
-	char **items;
-
-	if (!copy)
-		return -ENOMEM;
-	items = realloc(l->items, (l->count + 1) * sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	l->items = items;
-	l->items[l->count++] = TAKE_PTR(copy);
-	return 0;
-}
-
-/* Comma separated; adds to what is there. */
-static int list(struct opt_list *l, struct str s)
-{
+	char **grown, *s;
 	int rc = 0;
 
-	while (!rc && s.len) {
-		const char *comma = memchr(s.p, ',', s.len);
-		uint32_t n = comma ? (uint32_t)(comma - s.p) : s.len, skip = n + (comma ? 1 : 0);
+	if (l->count >= OPTION_LIST_MAX) {
+		because(r, "%s: more than %d items", o->key, OPTION_LIST_MAX);
+		return -ERANGE;
+	}
+	if (!v.len) {
+		because(r, "%s: an item is empty", o->key);
+		return -EINVAL;
+	}
+	s = copy_text(o, v, &rc, r);
+	if (!s)
+		return rc;
+	grown = realloc(l->items, (l->count + 1) * sizeof(*grown));
+	if (!grown) {
+		free(s);
+		because(r, "%s: out of memory", o->key);
+		return -ENOMEM;
+	}
+	l->items = grown;
+	l->items[l->count++] = s;
+	return 0;
+}
 
-		if (n)
-			rc = list_add(l, (struct str){ s.p, n });
-		s.p += skip;
-		s.len -= skip;
+/* The next piece of s up to sep, taken off s. */
+static struct str next_piece(struct str *s, char sep)
+{
+	const char *end = s->len ? memchr(s->p, sep, s->len) : NULL;
+	struct str piece = { s->p, end ? (uint32_t)(end - s->p) : s->len };
+	uint32_t skip = piece.len + (end ? 1 : 0);
+
+	s->p += skip;
+	s->len -= skip;
+	return piece;
+}
+
+/* Adds the pieces of v, or v whole when sep is 0, to what l holds; on failure l is as before. */
+static int list_extend(const struct option *o, struct opt_list *l, struct str v, char sep,
+		       const struct reason *r)
+{
+	struct opt_list old = *l;
+	uint32_t keep = l->replace ? 0 : l->count;
+	bool more = v.len || !sep;
+	int rc = 0;
+
+	if (l->replace)
+		*l = (struct opt_list){ 0 };
+	while (more && !rc) {
+		struct str rest = v, piece = sep ? next_piece(&rest, sep) : v;
+
+		more = piece.len < v.len; /* a comma came after it */
+		rc = list_add(o, l, piece, r);
+		v = rest;
+	}
+	if (!rc) {
+		if (old.replace)
+			list_clear(&old);
+		return 0;
+	}
+	while (l->count > keep)
+		free(l->items[--l->count]);
+	if (old.replace) {
+		free(l->items);
+		*l = old;
 	}
 	return rc;
 }
 
-static int text(const char **out, struct str s)
+static int set_list(const struct option *o, void *cfg, struct str v, const struct reason *r)
 {
-	char *copy;
-
-	if (memchr(s.p ? s.p : "", '\0', s.len))
-		return -EINVAL;
-	copy = strndup(s.p ? s.p : "", s.len);
-	if (!copy)
-		return -ENOMEM;
-	free((char *)*out);
-	*out = copy;
-	return 0;
+	return list_extend(o, member(o, cfg), v, ',', r);
 }
 
-static int choice(const char *const *names, struct str s, uint32_t *out)
+static const struct {
+	int (*set)(const struct option *o, void *cfg, struct str v, const struct reason *r);
+	const char *hint;
+} types[OPT_TYPE_MAX] = {
+	[OPT_BOOL] = { set_bool, "true|false" }, [OPT_UINT] = { set_uint, "N" },
+	[OPT_SIZE] = { set_size, "SIZE" },       [OPT_DURATION] = { set_duration, "DURATION" },
+	[OPT_STR] = { set_str, "TEXT" },         [OPT_ENUM] = { set_enum, NULL },
+	[OPT_LIST] = { set_list, "LIST" },
+};
+
+void option_hint(const struct option *o, char *out, size_t len)
 {
-	for (uint32_t i = 0; names[i]; i++)
-		if (str_eq(s, str_of(names[i]))) {
-			*out = i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int number(const struct option *o, struct str s, uint64_t *out)
-{
-	static const struct unit *const units[] = {
-		[OPT_SIZE] = sizes, [OPT_DURATION] = durations
-	};
-	uint64_t v;
-	int rc = quantity(s, o->type == OPT_UINT ? NULL : units[o->type], o->type == OPT_SIZE, &v);
-
-	if (rc)
-		return rc;
-	if ((o->min || o->max) && (v < o->min || (o->max && v > o->max)))
-		return -ERANGE;
-	*out = v;
-	return 0;
-}
-
-static int set(const struct option *o, void *cfg, struct str value)
-{
-	void *at = (char *)cfg + o->offset;
-
-	switch ((enum option_type)o->type) {
-	case OPT_BOOL: return boolean(value, at);
-	case OPT_UINT:
-	case OPT_SIZE:
-	case OPT_DURATION: return number(o, value, at);
-	case OPT_STR:
-		if ((o->min || o->max) && (value.len < o->min || (o->max && value.len > o->max)))
-			return -ERANGE;
-		return text(at, value);
-	case OPT_ENUM: return choice(o->names, value, at);
-	case OPT_LIST: return list(at, value);
-	}
-	return -EINVAL;
-}
-
-static const char *expected(const struct option *o, char *buf, size_t len)
-{
-	static const char *const texts[] = {
-		[OPT_BOOL] = "true or false",
-		[OPT_UINT] = "a number",
-		[OPT_SIZE] = "a size such as 64KiB or 16MiB",
-		[OPT_DURATION] = "a duration such as 250ms, 5s, 10m or 24h",
-		[OPT_STR] = "text",
-		[OPT_ENUM] = "",
-		[OPT_LIST] = "a list",
-	};
 	size_t n = 0;
 
-	if (o->type != OPT_ENUM)
-		return texts[o->type];
-	n += (size_t)snprintf(buf, len, "one of");
+	if (o->type != OPT_ENUM) {
+		snprintf(out, len, "%s", types[o->type].hint);
+		return;
+	}
 	for (uint32_t i = 0; o->names[i] && n < len; i++)
-		n += (size_t)snprintf(buf + n, len - n, "%s%s", i ? ", " : " ", o->names[i]);
-	return buf;
+		n += (size_t)snprintf(out + n, len - n, "%s%s", i ? "|" : "", o->names[i]);
 }
 
-static int report(const struct option *o, struct str value, int rc, char *err, size_t err_len)
-{
-	char names[160];
-	int shown = (int)MIN(value.len, 60u);
-
-	if (rc == -ERANGE && (o->min || o->max))
-		snprintf(err, err_len, "%s: %.*s is not between %" PRIu64 " and %" PRIu64 "%s",
-			 o->key, shown, value.p, o->min, o->max,
-			 o->type == OPT_DURATION ? " ns"
-			 : o->type == OPT_SIZE   ? " bytes"
-						 : "");
-	else if (rc == -ENOMEM)
-		snprintf(err, err_len, "%s: out of memory", o->key);
-	else
-		snprintf(err, err_len, "%s: '%.*s' is not %s", o->key, shown,
-			 value.p ? value.p : "", expected(o, names, sizeof(names)));
-	return rc;
-}
-
-static const struct option *find(const struct option *t, struct str key)
+const struct option *option_find(const struct option *t, struct str key)
 {
 	for (; t && t->key; t++)
-		if (str_eq(key, str_of(t->key)))
+		if (str_eq(str_of(t->key), key))
 			return t;
 	return NULL;
 }
 
-static int unknown(const struct option *t, const struct option *t2, struct str key, char *err,
-		   size_t err_len)
+static int unknown(const struct option *t, const struct option *t2, struct str key,
+		   const struct reason *r)
 {
 	struct nearest n = { .word = key };
 
@@ -238,98 +349,111 @@ static int unknown(const struct option *t, const struct option *t2, struct str k
 		nearest_offer(&n, t->key);
 	for (; t2 && t2->key; t2++)
 		nearest_offer(&n, t2->key);
-	snprintf(err, err_len, "unknown option '%.*s'%s%s%s", (int)MIN(key.len, 60u),
-		 key.p ? key.p : "", n.best ? "; did you mean '" : "", n.best ? n.best : "",
-		 n.best ? "'?" : "");
+	because(r, "unknown option \"%.*s\"%s%s%s", shown(key), key.p,
+		n.best ? ", did you mean \"" : "", n.best ? n.best : "", n.best ? "\"?" : "");
 	return -ENOENT;
 }
 
 void option_defaults(const struct option *t, void *cfg)
 {
-	for (; t && t->key; t++) {
-		int rc = t->def ? set(t, cfg, str_of(t->def)) : 0;
+	const struct reason none = { 0 };
 
-		assert(!rc || rc == -ENOMEM);
+	for (const struct option *o = t; o && o->key; o++) {
+		int rc = o->def ? types[o->type].set(o, cfg, str_of(o->def), &none) : 0;
+
+		assert(!rc);
 		(void)rc;
 	}
+	option_set_done(t, cfg);
 }
 
 int option_set(const struct option *t, void *cfg, struct str key, struct str value, char *err,
 	       size_t err_len)
 {
-	const struct option *o = find(t, key);
-	int rc;
+	const struct reason r = { err, err_len };
+	const struct option *o = option_find(t, key);
 
-	if (!o)
-		return unknown(t, NULL, key, err, err_len);
-	rc = set(o, cfg, value);
-	return rc ? report(o, value, rc, err, err_len) : 0;
+	return o ? types[o->type].set(o, cfg, value, &r) : unknown(t, NULL, key, &r);
 }
 
-/* The value that starts at s: up to the comma before the next piece that has a '='. */
-static uint32_t value_len(struct str s)
+int option_append(const struct option *t, void *cfg, struct str key, struct str item, char *err,
+		  size_t err_len)
 {
-	uint32_t end = 0;
+	const struct reason r = { err, err_len };
+	const struct option *o = option_find(t, key);
 
-	for (;;) {
-		const char *comma = memchr(s.p + end, ',', s.len - end);
-		uint32_t next, stop;
-
-		if (!comma)
-			return s.len;
-		next = (uint32_t)(comma - s.p) + 1;
-		comma = memchr(s.p + next, ',', s.len - next);
-		stop = comma ? (uint32_t)(comma - s.p) : s.len;
-		if (memchr(s.p + next, '=', stop - next))
-			return next - 1;
-		end = next;
+	if (!o)
+		return unknown(t, NULL, key, &r);
+	if (o->type != OPT_LIST) {
+		because(&r, "%s: takes one value, not a list", o->key);
+		return -EINVAL;
 	}
+	return list_extend(o, member(o, cfg), item, 0, &r);
+}
+
+void option_set_done(const struct option *t, void *cfg)
+{
+	for (; t && t->key; t++)
+		if (t->type == OPT_LIST)
+			((struct opt_list *)member(t, cfg))->replace = 1;
+}
+
+/* "key=value" at the start of s; the value goes on over commas up to the next piece with '='. */
+static int next_pair(struct str *s, struct str *key, struct str *value)
+{
+	struct str piece = next_piece(s, ',');
+	const char *eq = piece.len ? memchr(piece.p, '=', piece.len) : NULL;
+
+	if (!eq)
+		return -EINVAL;
+	*key = (struct str){ piece.p, (uint32_t)(eq - piece.p) };
+	*value = (struct str){ eq + 1, piece.len - key->len - 1 };
+	while (s->len) {
+		struct str rest = *s;
+
+		piece = next_piece(&rest, ',');
+		if (piece.len && memchr(piece.p, '=', piece.len))
+			break;
+		value->len = (uint32_t)(piece.p + piece.len - value->p);
+		*s = rest;
+	}
+	return 0;
 }
 
 int option_parse_list(const struct option *t, void *cfg, const struct option *t2, void *cfg2,
-		      struct str s, char *err, size_t err_len)
+		      struct str text, char *err, size_t err_len)
 {
-	while (s.len) {
-		const char *eq = memchr(s.p, '=', s.len);
-		struct str key, value;
-		int rc;
+	const struct reason r = { err, err_len };
+	struct str key, value;
+	int rc = 0;
 
-		if (!eq) {
-			snprintf(err, err_len, "'%.*s' is not key=value", (int)MIN(s.len, 60u),
-				 s.p);
+	while (text.len && !rc) {
+		struct str from = text;
+
+		if (next_pair(&text, &key, &value)) {
+			because(&r, "\"%.*s\" is not of the form key=value", shown(from), from.p);
 			return -EINVAL;
 		}
-		key = (struct str){ s.p, (uint32_t)(eq - s.p) };
-		value.p = eq + 1;
-		value.len = value_len((struct str){ eq + 1, s.len - key.len - 1 });
-		if (find(t, key))
+		if (option_find(t, key))
 			rc = option_set(t, cfg, key, value, err, err_len);
-		else if (find(t2, key))
+		else if (option_find(t2, key))
 			rc = option_set(t2, cfg2, key, value, err, err_len);
 		else
-			rc = unknown(t, t2, key, err, err_len);
-		if (rc)
-			return rc;
-		s.len -= (uint32_t)(value.p + value.len - s.p);
-		s.p = value.p + value.len;
-		if (s.len) { /* the comma */
-			s.p++;
-			s.len--;
-		}
+			rc = unknown(t, t2, key, &r);
 	}
-	return 0;
+	return rc;
 }
 
 void option_free(const struct option *t, void *cfg)
 {
 	for (; t && t->key; t++) {
-		void *at = (char *)cfg + t->offset;
+		if (t->type == OPT_LIST) {
+			list_clear(member(t, cfg));
+		} else if (t->type == OPT_STR) {
+			char **slot = member(t, cfg);
 
-		if (t->type == OPT_STR) {
-			free(*(char **)at);
-			*(char **)at = NULL;
-		} else if (t->type == OPT_LIST) {
-			list_free(at);
+			free(*slot);
+			*slot = NULL;
 		}
 	}
 }

@@ -19,11 +19,15 @@ enum option_type {
 	OPT_STR,	/* const char *: owned by the config (option_free) */
 	OPT_ENUM,	/* uint32_t index into names */
 	OPT_LIST,	/* struct opt_list: YAML list, or repeated / comma separated text */
+	OPT_TYPE_MAX
 };
+
+enum { OPTION_LIST_MAX = 4096 };
 
 struct opt_list {
 	char **items;
 	uint32_t count;
+	uint32_t replace;	/* 1: what is in it is a default, which the next value replaces */
 };
 
 struct option {
@@ -43,6 +47,13 @@ void option_defaults(const struct option *t, void *cfg);
 /* One key. 0; -ENOENT unknown key; -EINVAL or -ERANGE with err filled (names the key, the
  * reason and, for a misspelt key, the nearest one). */
 int option_set(const struct option *t, void *cfg, struct str key, struct str value, char *err, size_t err_len);
+/* The same for one item of a LIST that may hold commas. */
+int option_append(const struct option *t, void *cfg, struct str key, struct str item, char *err, size_t err_len);
+/* What the lists hold so far (from a file, say) gives way to the next value instead of growing. */
+void option_set_done(const struct option *t, void *cfg);
+const struct option *option_find(const struct option *t, struct str key);
+/* What stands for the value in help texts: "SIZE", "text|json", "LIST". */
+void option_hint(const struct option *o, char *out, size_t len);
 /* "key=value,key=value": a piece without '=' continues the value before it (with the comma).
  * Keys unknown to t are tried in t2 (may be NULL) with cfg2. */
 int option_parse_list(const struct option *t, void *cfg, const struct option *t2, void *cfg2,
