@@ -40,6 +40,8 @@ BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/%.bpf.o)
 EMBED_OBJ := $(BPF_SRC:bpf/%.bpf.c=$B/embed/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$B/%)
+LIVE_SRC := $(wildcard tests/bpf/*.c tests/integration/*.c)
+LIVE_BIN := $(LIVE_SRC:%.c=$B/%)
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$B/%.o)
 
@@ -89,12 +91,15 @@ $B/tests/%: $B/tests/%.o $(HARNESS_OBJ) $B/libtocsin.a
 unit: $(UNIT_BIN) ## build and run the unit tests alone
 	$Qtests/run.sh unit
 
+live: $(LIVE_BIN) ## build and run the tests on the live kernel (root)
+	$Qtests/run.sh bpf integration
+
 clean: ## remove build/
 	rm -rf build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
 
-.PHONY: all deps unit clean help
+.PHONY: all deps unit live clean help
 .PRECIOUS: $B/%.o $(BPF_B)/%.bpf.o
--include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d)
