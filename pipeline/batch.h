@@ -24,6 +24,7 @@ struct doc {
 	uint64_t time_ns;	/* wall clock, ns since 1970 */
 	struct span json;	/* one line with its '\n' */
 	struct span text;	/* compact line for people, no colour, no '\n'; only when a sink asked */
+	struct span text_mark;	/* in text: severity (or kind) and rule, the part to colour */
 	struct span message;	/* safe: no control characters, valid UTF-8; no '\n' */
 	struct span rule;	/* rule name of an alert, safe as above */
 	struct span id;		/* tocsin.document.id */

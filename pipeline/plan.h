@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Plans: for each event kind and kind of document the fields it has, in the order and nesting of
+ * its JSON, with every literal made beforehand. Made once, then read only.
+ */
+#ifndef TOCSIN_PLAN_H
+#define TOCSIN_PLAN_H
+
+#include "pipeline/batch.h"
+#include "pipeline/schema.h"
+
+enum {
+	PLAN_KEY = 32, /* bytes of op.key: always copied whole, so that the copy has a fixed size */
+	PLAN_DEPTH = 8, /* objects in objects, at most */
+};
+
+enum op_kind {
+	OP_OPEN, /* key":{ */
+	OP_CLOSE, /* } or, when nothing was in it, back to before its OP_OPEN */
+	OP_VALUE, /* "key":value, unless absent */
+	OP_ENCODED, /* tocsin.encoded: the last of all, when it is known */
+};
+
+/* Values that struct doc points to. */
+enum op_span { SPAN_NONE, SPAN_MESSAGE, SPAN_RULE, SPAN_ID, SPAN_KEY, SPAN_PROCESS, SPAN_MAX };
+
+enum { BASE_RAW, BASE_CTX, BASE_MAX = BASE_CTX + CTX_MAX }; /* op.base: BASE_CTX + enum ctx_group */
+
+struct op {
+	char key[PLAN_KEY];
+	const struct field *f;
+	uint16_t offset;
+	uint8_t kind; /* enum op_kind */
+	uint8_t key_len, class, absence, size, base;
+	uint8_t span; /* enum op_span */
+};
+
+struct plan {
+	struct op *ops;
+	uint32_t count;
+};
+
+/* 0, -ENOMEM, or -EINVAL: a path too long or too deep (the unit test of the tables finds it). */
+int plan_new(struct plan *p, const struct event_kind *k, enum doc_kind d);
+void plan_free(struct plan *p);
+
+/* Is f a detail that a plain record leaves out (unless it is the process.exec itself)? */
+bool plan_is_detail(const struct field *f);
+bool plan_has(const struct event_kind *k, enum doc_kind d, const struct field *f);
+
+#endif
