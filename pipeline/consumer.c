@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The consumer of consumer.h. What can go wrong with one event is counted and costs that event
+ * only.
+ */
+#include "pipeline/consumer.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "pipeline/clock.h"
+#include "pipeline/util.h"
+
+enum {
+	ARENA_BYTES = 1 << 20, /* one event's texts: far more than EV_REC_MAX can need */
+	BATCH_BYTES = 1 << 20,
+	BATCH_DOCS = 1024,
+	ENRICHERS_MAX = 16,
+};
+
+struct consumer {
+	struct consumer_cfg cfg;
+	struct event e;
+	struct arena arena;
+	struct policy_engine *engine;
+	struct encoder *encoder;
+	void *enricher[ENRICHERS_MAX]; /* state of enrichers[i] */
+	uint32_t opened;
+	struct batch *batch; /* NULL: none open */
+	uint64_t batch_since_ns; /* CLOCK_MONOTONIC */
+	uint64_t next_tick_ns; /* event time */
+	struct consumer_stats stats;
+};
+
+void consumer_flush(struct consumer *c)
+{
+	if (!c->batch)
+		return;
+	egress_publish(c->cfg.egress, c->batch);
+	batch_unref(c->batch);
+	c->batch = NULL;
+}
+
+uint64_t consumer_due(struct consumer *c)
+{
+	uint64_t waited;
+
+	if (!c->batch)
+		return UINT64_MAX;
+	waited = clock_mono_ns() - c->batch_since_ns;
+	if (waited < c->cfg.latency_ns)
+		return c->cfg.latency_ns - waited;
+	consumer_flush(c);
+	return UINT64_MAX;
+}
+
+static bool need_batch(struct consumer *c)
+{
+	if (c->batch)
+		return true;
+	c->batch = batch_new(BATCH_BYTES, BATCH_DOCS);
+	c->batch_since_ns = clock_mono_ns();
+	return c->batch;
+}
+
+/* Encodes one document, into a new batch where the open one is full. */
+static void add_document(struct consumer *c, const struct match *m)
+{
+	int rc = -ENOMEM;
+
+	if (need_batch(c)) {
+		rc = encoder_add(c->encoder, c->batch, &c->e, m);
+		if (rc == -ENOSPC) {
+			consumer_flush(c);
+			rc = need_batch(c) ? encoder_add(c->encoder, c->batch, &c->e, m) : -ENOMEM;
+		}
+	}
+	if (rc == -ENOMEM)
+		c->stats.no_memory++;
+	else if (rc)
+		c->stats.too_large++;
+	else if (m)
+		c->stats.alerts++;
+	else if (c->e.kind->kind == EV_LOSS)
+		c->stats.metrics++;
+	else
+		c->stats.records++;
+}
+
+static void judge(struct consumer *c)
+{
+	const struct match *m;
+	uint32_t n = policy_match(c->engine, &c->e, &m);
+	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (m[i].policy->action == POLICY_ALERT)
+			add_document(c, &m[i]);
+		else
+			record = true;
+	}
+	if (record || c->e.kind->kind == EV_LOSS)
+		add_document(c, NULL);
+}
+
+static void tick(struct consumer *c, uint64_t now_ns)
+{
+	if (now_ns < c->next_tick_ns)
+		return;
+	c->next_tick_ns = now_ns + NS_PER_SEC;
+	for (uint32_t i = 0; i < c->opened; i++)
+		if (enrichers[i]->tick)
+			enrichers[i]->tick(c->enricher[i], now_ns);
+}
+
+static void count_loss(struct consumer *c, const struct ev_loss *l)
+{
+	if (l->lost_kind < EV_MAX && l->cause < EV_LOSS_MAX_)
+		c->stats.lost[l->lost_kind][l->cause] += l->count;
+}
+
+void consumer_record(void *ctx, const void *rec, uint32_t len)
+{
+	struct consumer *c = ctx;
+	const char *why;
+
+	if (event_validate(&c->e, &c->arena, rec, len, &why)) {
+		c->stats.invalid++;
+		c->stats.invalid_why = why;
+		return;
+	}
+	if (c->cfg.save)
+		save_record(c->cfg.save, rec, len);
+	c->stats.events[c->e.kind->kind]++;
+	if (c->e.kind->kind == EV_LOSS)
+		count_loss(c, rec);
+	tick(c, c->e.raw->time_ns);
+	for (uint32_t i = 0; i < c->opened; i++)
+		enrichers[i]->event(c->enricher[i], &c->e);
+	if (schema_kind_is_public(c->e.kind))
+		judge(c);
+	for (uint32_t i = 0; i < c->opened; i++)
+		if (enrichers[i]->after)
+			enrichers[i]->after(c->enricher[i], &c->e);
+}
+
+static int open_enrichers(struct consumer *c, char *err, size_t err_len)
+{
+	for (uint32_t i = 0; enrichers[i]; i++) {
+		int rc = i < ENRICHERS_MAX
+				 ? enrichers[i]->open(&c->enricher[i], c->cfg.enricher_cfg[i],
+						      c->cfg.outside)
+				 : -E2BIG;
+
+		if (rc) {
+			snprintf(err, err_len, "enricher %s: %s", enrichers[i]->name,
+				 strerror(-rc));
+			return rc;
+		}
+		c->opened++;
+	}
+	return 0;
+}
+
+int consumer_new(struct consumer **out, const struct consumer_cfg *cfg, char *err, size_t err_len)
+{
+	struct consumer *c = calloc(1, sizeof(*c));
+	int rc;
+
+	snprintf(err, err_len, "out of memory");
+	if (!c)
+		return -ENOMEM;
+	c->cfg = *cfg;
+	c->e.clock_offset_ns = cfg->encoder.clock_offset_ns;
+	rc = arena_init(&c->arena, ARENA_BYTES);
+	if (!rc)
+		rc = policy_engine_new(&c->engine, cfg->policies);
+	if (!rc)
+		rc = encoder_new(&c->encoder, &cfg->encoder);
+	if (!rc)
+		rc = open_enrichers(c, err, err_len);
+	if (rc) {
+		consumer_free(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+void consumer_free(struct consumer *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < c->opened; i++)
+		enrichers[i]->close(c->enricher[i]);
+	batch_unref(c->batch);
+	encoder_free(c->encoder);
+	policy_engine_free(c->engine);
+	arena_free(&c->arena);
+	free(c);
+}
+
+const struct consumer_stats *consumer_stats(const struct consumer *c)
+{
+	return &c->stats;
+}
+
+struct policy_stats consumer_policy_stats(const struct consumer *c)
+{
+	return policy_engine_stats(c->engine);
+}
+
+bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,
+		      uint64_t *value)
+{
+	if (i >= c->opened || !enrichers[i]->counters || !enrichers[i]->counters[j])
+		return false;
+	*name = enrichers[i]->counters[j];
+	*value = enrichers[i]->counter(c->enricher[i], j);
+	return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The consumer: a raw record in, documents out. Validates, enriches, matches, encodes, and hands
+ * full or old batches to the sinks. The same code judges a live stream and a replayed one; it
+ * reads no clock but the record's, except to know how long a batch has waited.
+ * One thread calls everything here. Nothing is allocated for an event; a batch is, when one is full.
+ */
+#ifndef TOCSIN_CONSUMER_H
+#define TOCSIN_CONSUMER_H
+
+#include "enrichers/enricher.h"
+#include "pipeline/egress.h"
+#include "pipeline/encode.h"
+#include "pipeline/save.h"
+
+struct consumer_cfg {
+	const struct policy_set *policies; /* must outlive the consumer, as all pointers here */
+	uint64_t record_kinds; /* bit per enum ev_kind: recorded without a policy */
+	struct egress *egress;
+	struct encoder_cfg encoder;
+	struct outside *outside;
+	const void *const *enricher_cfg; /* of enrichers[i] at i */
+	struct save *save; /* NULL: do not save */
+	uint64_t latency_ns; /* how long a document may wait for its batch to fill */
+};
+
+struct consumer_stats {
+	uint64_t events[EV_MAX];
+	uint64_t lost[EV_MAX][EV_LOSS_MAX_]; /* by pipeline.loss records; kind EV_NONE: unknown */
+	uint64_t invalid; /* records that event_validate refused */
+	uint64_t alerts, records, metrics; /* documents made */
+	uint64_t too_large; /* documents larger than a batch, not made */
+	uint64_t no_memory; /* documents not made for want of a batch */
+	const char *invalid_why; /* of the last invalid record; NULL: none */
+};
+
+struct consumer;
+
+/* Opens the enrichers in the calling thread. 0, or -errno with err filled. */
+int consumer_new(struct consumer **out, const struct consumer_cfg *cfg, char *err, size_t err_len);
+void consumer_free(struct consumer *c);
+
+/* A probe_record_fn: ctx is the consumer. */
+void consumer_record(void *ctx, const void *rec, uint32_t len);
+/* Publishes the open batch if it is older than latency_ns; returns the ns left until it is, or
+ * UINT64_MAX when no batch is open. */
+uint64_t consumer_due(struct consumer *c);
+void consumer_flush(struct consumer *c); /* publishes what is open */
+
+const struct consumer_stats *consumer_stats(const struct consumer *c);
+struct policy_stats consumer_policy_stats(const struct consumer *c);
+/* Counter j of enricher i; false past the last one. */
+bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,
+		      uint64_t *value);
+
+#endif

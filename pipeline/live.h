@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The consumer thread of a live run: reads the ring, reports losses, feeds the consumer, sleeps
+ * when there is nothing to do. Started once the probes are attached, ended by live_stop, which
+ * detaches the probes and drains the ring first.
+ */
+#ifndef TOCSIN_LIVE_H
+#define TOCSIN_LIVE_H
+
+#include "pipeline/consumer.h"
+#include "probes/probe.h"
+
+struct live;
+
+/* Both must outlive it; from now on only its thread uses the consumer. 0 or -errno. */
+int live_start(struct live **out, struct probe_set *set, struct consumer *consumer);
+/* Detaches the probes, drains the ring, reports the last losses, publishes the last batch, ends
+ * the thread and frees. NULL is legal. */
+void live_stop(struct live *l);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Writes a saved stream. Consumer thread. A failed write is remembered and ends the saving, never
+ * the run.
+ */
+#include "pipeline/save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "bpf/event.h"
+#include "pipeline/util.h"
+
+enum { SAVE_BUFFER = 1 << 20 };
+
+struct save {
+	FILE *f;
+	int error; /* first errno */
+	struct outside *live;
+};
+
+static void put(struct save *s, const void *p, size_t n)
+{
+	if (!s->error && n && fwrite(p, n, 1, s->f) != 1)
+		s->error = errno ? errno : EIO;
+}
+
+/* A payload in two parts, so that nothing has to be joined first. */
+static void put_chunk(struct save *s, enum save_type type, const void *a, uint32_t a_len,
+		      const void *b, uint32_t b_len)
+{
+	static const char zeros[8];
+	struct save_chunk c = { .type = type, .len = a_len + b_len };
+	uLong crc = crc32(0, NULL, 0);
+
+	if (a_len)
+		crc = crc32(crc, a, a_len);
+	if (b_len)
+		crc = crc32(crc, b, b_len);
+	c.crc = (uint32_t)crc;
+	put(s, &c, sizeof(c));
+	put(s, a, a_len);
+	put(s, b, b_len);
+	put(s, zeros, -c.len & 7);
+}
+
+static int put_header(struct save *s, const json_t *header)
+{
+	struct save_magic m = {
+		.text = { 'T', 'O', 'C', 'S', 'I', 'N', '\r', '\n' },
+		.order = 0x01020304,
+		.version = SAVE_VERSION,
+		.abi = EV_ABI,
+	};
+	CLEANUP_FREE char *text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!text)
+		return -ENOMEM;
+	put(s, &m, sizeof(m));
+	put_chunk(s, SAVE_HEADER, text, (uint32_t)strlen(text), NULL, 0);
+	if (!s->error && fflush(s->f))
+		s->error = errno;
+	return -s->error;
+}
+
+static int open_file(struct save *s, const char *path)
+{
+	CLEANUP_CLOSE int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -errno;
+	s->f = fdopen(fd, "w");
+	if (!s->f)
+		return -errno;
+	(void)TAKE_FD(fd);
+	setvbuf(s->f, NULL, _IOFBF, SAVE_BUFFER);
+	return 0;
+}
+
+int save_create(struct save **out, const char *path, const json_t *header, char *err,
+		size_t err_len)
+{
+	struct save *s = calloc(1, sizeof(*s));
+	int rc = s ? open_file(s, path) : -ENOMEM;
+
+	if (!rc)
+		rc = put_header(s, header);
+	if (rc) {
+		snprintf(err, err_len, "cannot save to %s: %s", path, strerror(-rc));
+		if (s && s->f)
+			fclose(s->f);
+		free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void save_record(struct save *s, const void *rec, uint32_t len)
+{
+	put_chunk(s, SAVE_RECORD, rec, len, NULL, 0);
+}
+
+static bool ask_and_save(void *state, enum outside_question q, uint64_t key, uint64_t key2,
+			 struct str *answer)
+{
+	struct save *s = state;
+	struct save_answer a = { .question = q, .key = key, .key2 = key2 };
+	struct str text = { 0 };
+
+	a.known = outside_ask(s->live, q, key, key2, &text);
+	if (text.len > SAVE_ANSWER_MAX - sizeof(a))
+		text.len = SAVE_ANSWER_MAX - sizeof(a);
+	put_chunk(s, SAVE_ANSWER, &a, sizeof(a), text.p, a.known ? text.len : 0);
+	if (a.known)
+		*answer = text;
+	return a.known;
+}
+
+struct outside save_outside(struct save *s, struct outside *live)
+{
+	static const struct outside_ops ops = { .ask = ask_and_save };
+
+	s->live = live;
+	return (struct outside){ .ops = &ops, .state = s };
+}
+
+int save_close(struct save *s)
+{
+	int error;
+
+	if (!s)
+		return 0;
+	put_chunk(s, SAVE_END, NULL, 0, NULL, 0);
+	if (fclose(s->f) && !s->error)
+		s->error = errno;
+	error = s->error;
+	free(s);
+	return error;
+}
