@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * YAML text to a tree (yaml.h), from libyaml's events. The document owns a copy of the source,
- * for positions, and blocks of memory that hold every node and text; nothing is freed singly.
+ * for positions, and a pool that holds every node and text; nothing is freed singly.
  * No recursion: open collections are frames of a fixed stack, and the children of all of them
  * wait on one stack of nodes until their collection ends.
  */
@@ -11,19 +11,14 @@
 #include <stdarg.h>
 #include <yaml.h>
 
+#include "pipeline/pool.h"
 #include "pipeline/util.h"
 
-enum { BLOCK_BYTES = 64 << 10, KEYS_SCANNED = 8 };
-
-struct block {
-	struct block *next;
-	size_t used, size;
-	char data[];
-};
+enum { KEYS_SCANNED = 8 };
 
 struct yaml_doc {
 	struct str source;
-	struct block *blocks;
+	struct pool pool;
 	const struct yaml_node *root;
 };
 
@@ -45,24 +40,6 @@ struct builder {
 	uint32_t documents;
 	int err;
 };
-
-static void *doc_alloc(struct yaml_doc *doc, size_t n)
-{
-	struct block *b = doc->blocks;
-	size_t size;
-
-	n = (n + 7) & ~(size_t)7;
-	if (!b || b->size - b->used < n) {
-		size = MAX(n, (size_t)BLOCK_BYTES);
-		b = malloc(sizeof(*b) + size);
-		if (!b)
-			return NULL;
-		*b = (struct block){ .next = doc->blocks, .size = size };
-		doc->blocks = b;
-	}
-	b->used += n;
-	return b->data + b->used - n;
-}
 
 /* Stops the parse. */
 __attribute__((format(printf, 5, 6))) static void fail(struct builder *b, int err, uint32_t line,
@@ -104,7 +81,7 @@ static struct yaml_node *node_new(struct builder *b, const yaml_event_t *ev, enu
 		     (uint32_t)ev->start_mark.column + 1, "more than %d nodes", YAML_MAX_NODES);
 		return NULL;
 	}
-	n = doc_alloc(b->doc, sizeof(*n));
+	n = pool_get(&b->doc->pool, sizeof(*n));
 	if (!n) {
 		fail(b, -ENOMEM, 0, 0, "out of memory");
 		return NULL;
@@ -179,7 +156,7 @@ static void on_scalar(struct builder *b, const yaml_event_t *ev)
 	n = node_new(b, ev, YAML_SCALAR);
 	if (!n)
 		return;
-	text = doc_alloc(b->doc, len + 1);
+	text = pool_get(&b->doc->pool, len + 1);
 	if (!text) {
 		fail(b, -ENOMEM, 0, 0, "out of memory");
 		return;
@@ -277,7 +254,7 @@ static void on_close(struct builder *b)
 	uint32_t n = b->top - f.first;
 
 	f.node->count = f.node->type == YAML_MAP ? n / 2 : n;
-	f.node->items = doc_alloc(b->doc, sizeof(struct yaml_node *) * n);
+	f.node->items = pool_get(&b->doc->pool, sizeof(struct yaml_node *) * n);
 	if (!f.node->items) {
 		fail(b, -ENOMEM, 0, 0, "out of memory");
 		f.node->count = 0;
@@ -391,7 +368,7 @@ int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct 
 		text.len -= 3;
 	}
 	b.doc = calloc(1, sizeof(*b.doc));
-	copy = b.doc ? doc_alloc(b.doc, text.len + 1u) : NULL;
+	copy = b.doc ? pool_get(&b.doc->pool, text.len + 1u) : NULL;
 	if (!copy) {
 		yaml_doc_free(b.doc);
 		diag_add(d, file, 0, 0, "out of memory");
@@ -437,13 +414,7 @@ struct str yaml_source(const struct yaml_doc *doc)
 
 void yaml_doc_free(struct yaml_doc *doc)
 {
-	struct block *b = doc ? doc->blocks : NULL;
-
-	while (b) {
-		struct block *next = b->next;
-
-		free(b);
-		b = next;
-	}
+	if (doc)
+		pool_free(&doc->pool);
 	free(doc);
 }

@@ -60,6 +60,7 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 
 struct policy_stats {
 	uint64_t events, evaluated, matches, suppressed, suppression_full;
+	uint64_t regex_limits;		/* regular expressions given up at their limit: not found */
 };
 struct policy_stats policy_engine_stats(const struct policy_engine *p);
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Type check of conditions (cond.h): fields by the schema, operands by operand.c, then cheap kids
+ * first. Tests have no side effects, so that order changes the cost and nothing else. Load time.
+ */
+#include "pipeline/policy/cond.h"
+
+#include <stdarg.h>
+
+#include "pipeline/nearest.h"
+#include "pipeline/util.h"
+
+void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	x->problems++;
+	x->report(x->arg, at, text);
+}
+
+/* schema_field leaves out what only the encoder fills: it is not there when policies are asked. */
+static const struct field *kind_field(uint32_t kind, struct str path)
+{
+	const struct event_kind *k = schema_kind(kind);
+
+	return k ? schema_field(k, path) : NULL;
+}
+
+static bool is_made_with_document(struct str path)
+{
+	const struct ctx_group_desc *g = schema_group(CTX_DOC);
+
+	for (uint32_t i = 0; i < g->nfields; i++)
+		if (g->fields[i].path && str_eq(path, str_of(g->fields[i].path)))
+			return true;
+	return false;
+}
+
+const struct field *cond_field(uint32_t kinds, struct str path)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		const struct field *f = kinds & 1u << k ? kind_field(k, path) : NULL;
+
+		if (f)
+			return f;
+	}
+	return NULL;
+}
+
+void cond_field_unknown(uint32_t kinds, struct str path, char *text, size_t len)
+{
+	struct nearest near = { .word = path };
+	const char *only = NULL;
+	int shown = (int)MIN(path.len, 100u);
+
+	if (is_made_with_document(path)) {
+		snprintf(text, len, "%.*s is made with the document: policies cannot use it", shown,
+			 path.p);
+		return;
+	}
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		const struct event_kind *kind = schema_kind(k);
+
+		if (kind && schema_kind_is_public(kind) && schema_field(kind, path))
+			only = kind->name;
+		if (kind && kinds & 1u << k)
+			nearest_offer(&near, schema_suggest(kind, path));
+	}
+	if (only)
+		snprintf(text, len, "no kind of this policy has the field %.*s; %s has it", shown,
+			 path.p, only);
+	else if (near.best)
+		snprintf(text, len, "unknown field %.*s; did you mean %s?", shown, path.p,
+			 near.best);
+	else
+		snprintf(text, len, "unknown field %.*s; tocsin schema lists them", shown, path.p);
+}
+
+static void check_test(struct cond_check *x, struct cond *c)
+{
+	const struct field *f = cond_field(x->kinds, c->path);
+	char text[400];
+
+	if (!f) {
+		cond_field_unknown(x->kinds, c->path, text, sizeof(text));
+		cond_error(x, c->at, "%s", text);
+		return;
+	}
+	c->operand = operand_compile(x, f, c);
+	c->cost = c->operand ? c->operand->cost : 0;
+}
+
+/* Stable, and short where order is right already; trees of front ends are mostly narrow. */
+static int by_cost(const void *x, const void *y)
+{
+	const struct cond *a = *(struct cond *const *)x, *b = *(struct cond *const *)y;
+
+	if (a->cost != b->cost)
+		return a->cost < b->cost ? -1 : 1;
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+static void check_at(struct cond_check *x, struct cond *c, uint32_t depth)
+{
+	if (depth > COND_DEPTH_MAX) {
+		cond_error(x, c->at, "nested deeper than %d", COND_DEPTH_MAX);
+		return;
+	}
+	if (c->type == COND_TEST) {
+		check_test(x, c);
+		return;
+	}
+	c->cost = 0;
+	for (uint32_t i = 0; i < c->nkids; i++) {
+		check_at(x, c->kids[i], depth + 1);
+		c->cost += c->kids[i]->cost;
+	}
+	qsort(c->kids, c->nkids, sizeof(struct cond *), by_cost);
+}
+
+void cond_check(struct cond_check *x, struct cond *c)
+{
+	check_at(x, c, 1);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The matcher: judges events by a policy set. Consumer thread; allocates only in
+ * policy_engine_new. Fields are fetched and predicates evaluated at most once an event: each
+ * remembers the event it was last looked at for (its epoch). Rules are branching programs, see
+ * rules.h. Statistics may be read by any thread.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "pipeline/encode.h"
+#include "pipeline/policy/set.h"
+#include "pipeline/util.h"
+
+enum { MATCHED_MAX = 16384, EPOCH_MAX = 0x7fffffff };
+
+struct slot {
+	uint32_t epoch;
+	bool there;
+	struct value v;
+};
+
+typedef _Atomic uint64_t counter;
+
+struct policy_engine {
+	const struct policy_set *set;
+	const struct kind_rules *kr; /* of the event being judged */
+	struct event *e;
+	uint32_t epoch;
+	uint32_t *memo; /* by predicate: epoch * 2 + answer */
+	struct slot *slots;
+	uint32_t npreds, nslots;
+	struct op_scratch scratch;
+	struct suppress *suppress;
+	struct match *matches;
+	counter events, evaluated, matched, suppressed, suppression_full;
+};
+
+/* One writer. */
+static void count(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static __attribute__((noinline)) bool evaluate(struct policy_engine *p, uint32_t i)
+{
+	const struct pred *pred = &p->kr->preds[i];
+	struct slot *slot = &p->slots[pred->slot];
+	bool yes;
+
+	if (slot->epoch != p->epoch) {
+		slot->there = event_get(p->e, p->kr->slots[pred->slot], &slot->v);
+		slot->epoch = p->epoch;
+	}
+	yes = slot->there && pred->operand->eval(pred->operand, &slot->v, &p->scratch);
+	p->memo[i] = p->epoch << 1 | yes;
+	return yes;
+}
+
+static inline bool holds(struct policy_engine *p, uint32_t i)
+{
+	uint32_t memo = p->memo[i];
+
+	return memo >> 1 == p->epoch ? memo & 1 : evaluate(p, i);
+}
+
+static bool rule_holds(struct policy_engine *p, const struct rule *r)
+{
+	const struct step *steps = p->kr->steps + r->steps;
+	uint32_t at = r->entry;
+
+	while (at < STEP_FALSE)
+		at = holds(p, steps[at].pred) ? steps[at].yes : steps[at].no;
+	return at == STEP_TRUE;
+}
+
+/* Memory of the arena as a buffer that does not grow; arena_kept gives back what is left over. */
+static struct buf arena_buf(struct arena *a, size_t max)
+{
+	char *mem = arena_get(a, max);
+
+	return (struct buf){ .p = mem, .cap = mem ? max : 0, .max = mem ? max : 1 };
+}
+
+static struct str arena_kept(struct arena *a, const struct buf *b)
+{
+	if (!b->p)
+		return (struct str){ NULL, 0 };
+	a->used = (size_t)(b->p - a->base) + b->len;
+	return (struct str){ b->p, (uint32_t)b->len };
+}
+
+static void add_leaf(struct policy_engine *p, const struct leaf *leaf, struct buf *b)
+{
+	uint32_t slot = p->kr->preds[leaf->pred].slot;
+	size_t before = b->len;
+
+	if (b->len > 1)
+		buf_char(b, ',');
+	buf_lit(b, "{\"condition\":\"");
+	json_escape(b, leaf->source);
+	buf_lit(b, "\",\"value\":");
+	value_json(b, p->kr->slots[slot], &p->slots[slot].v);
+	buf_lit(b, "}");
+	if (b->failed || b->len + 1 > b->max) { /* no room: it is left out whole */
+		b->len = before;
+		b->failed = false;
+	}
+}
+
+static bool said_before(const struct leaf *leaves, uint32_t i)
+{
+	for (uint32_t j = 0; j < i; j++)
+		if (leaves[j].pred == leaves[i].pred)
+			return true;
+	return false;
+}
+
+static struct str explain(struct policy_engine *p, const struct rule *r)
+{
+	const struct leaf *leaves = p->kr->leaves + r->leaves;
+	struct buf b = arena_buf(p->e->arena, MATCHED_MAX);
+
+	if (!b.p)
+		return STR("[]");
+	buf_char(&b, '[');
+	for (uint32_t i = 0; i < r->nleaves; i++)
+		if (holds(p, leaves[i].pred) && !said_before(leaves, i))
+			add_leaf(p, &leaves[i], &b);
+	buf_char(&b, ']');
+	return arena_kept(p->e->arena, &b);
+}
+
+static struct str message(struct policy_engine *p, const struct policy_def *def)
+{
+	struct buf b = arena_buf(p->e->arena, TEMPLATE_MESSAGE_MAX);
+	struct str s;
+
+	if (b.p)
+		template_render(&def->message, p->e, &b);
+	s = arena_kept(p->e->arena, &b);
+	return s.len ? s : def->pub.name;
+}
+
+/* False: held back. */
+static bool passes(struct policy_engine *p, uint32_t policy, uint64_t *held)
+{
+	const struct policy_def *def = p->set->policies[policy];
+	struct suppress_key key;
+
+	*held = 0;
+	if (!def->suppress_ns)
+		return true;
+	key = suppress_key(p->suppress, policy, p->e, def->by[p->e->kind->kind], def->nby);
+	switch (suppress_ask(p->suppress, key, p->e->raw->time_ns, def->suppress_ns, held)) {
+	case SUPPRESS_HOLD: count(&p->suppressed, 1); return false;
+	case SUPPRESS_FULL: count(&p->suppression_full, 1); return true;
+	default: return true;
+	}
+}
+
+static void next_epoch(struct policy_engine *p)
+{
+	if (++p->epoch < EPOCH_MAX)
+		return;
+	memset(p->memo, 0, sizeof(*p->memo) * p->npreds);
+	for (uint32_t i = 0; i < p->nslots; i++)
+		p->slots[i].epoch = 0;
+	p->epoch = 1;
+}
+
+uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m)
+{
+	const struct kind_rules *kr = &p->set->rules.kinds[e->kind->kind];
+	uint32_t found = 0;
+
+	count(&p->events, 1);
+	*m = p->matches;
+	if (!kr->nrules)
+		return 0;
+	p->kr = kr;
+	p->e = e;
+	next_epoch(p);
+	count(&p->evaluated, kr->nrules);
+	for (uint32_t i = 0; i < kr->nrules; i++) {
+		const struct rule *r = &kr->rules[i];
+		uint64_t held;
+
+		if (!rule_holds(p, r))
+			continue;
+		count(&p->matched, 1);
+		if (!passes(p, r->policy, &held))
+			continue;
+		p->matches[found++] = (struct match){
+			.policy = &p->set->policies[r->policy]->pub,
+			.message = message(p, p->set->policies[r->policy]),
+			.matched = explain(p, r),
+			.suppressed = held,
+		};
+	}
+	return found;
+}
+
+struct policy_stats policy_engine_stats(const struct policy_engine *p)
+{
+	return (struct policy_stats){
+		.events = atomic_load_explicit(&p->events, memory_order_relaxed),
+		.evaluated = atomic_load_explicit(&p->evaluated, memory_order_relaxed),
+		.matches = atomic_load_explicit(&p->matched, memory_order_relaxed),
+		.suppressed = atomic_load_explicit(&p->suppressed, memory_order_relaxed),
+		.suppression_full =
+			atomic_load_explicit(&p->suppression_full, memory_order_relaxed),
+		.regex_limits = regex_limit_hits(p->scratch.regex),
+	};
+}
+
+int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
+{
+	struct policy_engine *p = calloc(1, sizeof(*p));
+	uint32_t nrules = 0;
+
+	if (!p)
+		return -ENOMEM;
+	p->set = s;
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		p->npreds = MAX(p->npreds, s->rules.kinds[k].npreds);
+		p->nslots = MAX(p->nslots, s->rules.kinds[k].nslots);
+		nrules = MAX(nrules, s->rules.kinds[k].nrules);
+	}
+	p->memo = calloc(p->npreds + 1, sizeof(*p->memo));
+	p->slots = calloc(p->nslots + 1, sizeof(*p->slots));
+	p->matches = calloc(nrules + 1, sizeof(*p->matches));
+	if (s->patterns.count)
+		p->scratch.regex = regex_scratch_new();
+	if (!p->memo || !p->slots || !p->matches || (s->patterns.count && !p->scratch.regex) ||
+	    (s->suppresses && suppress_new(&p->suppress))) {
+		policy_engine_free(p);
+		return -ENOMEM;
+	}
+	*out = p;
+	return 0;
+}
+
+void policy_engine_free(struct policy_engine *p)
+{
+	if (!p)
+		return;
+	regex_scratch_free(p->scratch.regex);
+	suppress_free(p->suppress);
+	free(p->memo);
+	free(p->slots);
+	free(p->matches);
+	free(p);
+}

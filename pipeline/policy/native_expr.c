@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The native expression language to a tree of conditions, by recursive descent:
+ *
+ *   or    = and { "or" and }
+ *   and   = not { "and" not }
+ *   not   = "not" not | "(" or ")" | test
+ *   test  = field [ "not" ] operator [ literal | "(" literal { "," literal } ")" ] | field
+ *
+ * The parser knows operators from ops.def and no fields; cond_check types the tree. It stops at
+ * its first mistake, since what follows one is guesswork. Load time; depth is bounded.
+ */
+#include "pipeline/nearest.h"
+#include "pipeline/policy/native.h"
+#include "pipeline/util.h"
+
+struct parser {
+	struct str text;
+	struct cond_check *x;
+	struct token t; /* the next one */
+	uint32_t end; /* of the one before it */
+	uint32_t depth;
+};
+
+static struct cond *parse_or(struct parser *p);
+
+static void advance(struct parser *p)
+{
+	p->end = p->t.end;
+	p->t = native_token(p->text, p->t.end, p->x->pool);
+}
+
+static bool at_word(const struct parser *p, const char *word)
+{
+	return p->t.type == TOKEN_WORD && str_eq(p->t.text, str_of(word));
+}
+
+static void *no_memory(struct parser *p)
+{
+	p->x->no_memory = true;
+	return NULL;
+}
+
+static void *expected(struct parser *p, const char *what)
+{
+	const struct token *t = &p->t;
+	int shown = (int)MIN(t->end - t->at, 60u);
+
+	if (t->type == TOKEN_BAD)
+		cond_error(p->x, t->why_at, "%s", t->why);
+	else if (t->type == TOKEN_END)
+		cond_error(p->x, p->end, "%s is missing at the end", what);
+	else
+		cond_error(p->x, t->at, "%s is missing before %.*s", what, shown,
+			   p->text.p + t->at);
+	return NULL;
+}
+
+static struct cond *new_cond(struct parser *p, enum cond_type type, uint32_t at)
+{
+	struct cond *c = pool_get(p->x->pool, sizeof(*c));
+
+	if (!c)
+		return no_memory(p);
+	c->type = (uint8_t)type;
+	c->at = at;
+	return c;
+}
+
+static bool is_keyword(struct str word)
+{
+	static const char *const words[] = { "and", "or", "not", "true", "false" };
+
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_eq(word, str_of(words[i])))
+			return true;
+	return op_by_word(word) != OP_MAX;
+}
+
+static bool read_literal(struct parser *p, struct literal *l)
+{
+	bool word = p->t.type == TOKEN_WORD;
+	bool boolean = at_word(p, "true") || at_word(p, "false");
+
+	if (word && !boolean) {
+		cond_error(p->x, p->t.at, "text needs quotes: \"%.*s\"",
+			   (int)MIN(p->t.text.len, 60u), p->t.text.p);
+		return false;
+	}
+	if (!boolean && p->t.type != TOKEN_TEXT && p->t.type != TOKEN_NUMBER) {
+		expected(p, "a value");
+		return false;
+	}
+	*l = (struct literal){
+		.text = p->t.text,
+		.at = p->t.at,
+		.type = boolean                   ? LITERAL_BOOL
+			: p->t.type == TOKEN_TEXT ? LITERAL_TEXT
+						  : LITERAL_NUMBER,
+	};
+	advance(p);
+	return true;
+}
+
+/* Room for one more literal; the pool keeps what is outgrown, at most as much again. */
+static bool literal_room(struct parser *p, struct cond *c)
+{
+	uint32_t n = c->nliterals;
+	struct literal *grown;
+
+	if (n >= COND_LITERALS_MAX) {
+		cond_error(p->x, p->t.at, "more than %d values", COND_LITERALS_MAX);
+		return false;
+	}
+	if (n & (n - 1))
+		return true;
+	grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(*grown));
+	if (!grown)
+		return no_memory(p);
+	if (n)
+		memcpy(grown, c->literals, sizeof(*grown) * n);
+	c->literals = grown;
+	return true;
+}
+
+static bool read_one(struct parser *p, struct cond *c)
+{
+	if (!literal_room(p, c) || !read_literal(p, &c->literals[c->nliterals]))
+		return false;
+	c->nliterals++;
+	return true;
+}
+
+static bool read_list(struct parser *p, struct cond *c)
+{
+	do {
+		advance(p); /* past ( or , */
+		if (!read_one(p, c))
+			return false;
+	} while (p->t.type == TOKEN_COMMA);
+	if (p->t.type != TOKEN_CLOSE)
+		return expected(p, ", or )");
+	advance(p);
+	return true;
+}
+
+static bool read_values(struct parser *p, struct cond *c)
+{
+	const struct op *op = &ops[c->op];
+	bool list = p->t.type == TOKEN_OPEN;
+
+	if (op->args == OP_ARGS_NONE)
+		return true;
+	if (list && op->args == OP_ARGS_ONE) {
+		cond_error(p->x, p->t.at, "%s takes one value; for a list write in", op->word);
+		return false;
+	}
+	if (!list && op->args == OP_ARGS_LIST)
+		return expected(p, "a list in parentheses");
+	return list ? read_list(p, c) : read_one(p, c);
+}
+
+static bool at_operator(const struct parser *p)
+{
+	return (p->t.type == TOKEN_SYMBOL || p->t.type == TOKEN_WORD) &&
+	       op_by_word(p->t.text) != OP_MAX;
+}
+
+/* A field that nothing follows: true of it is asked, which cond_check allows for BOOL alone. */
+static bool bare_field(struct parser *p, struct cond *c)
+{
+	c->op = OP_EQ;
+	if (!literal_room(p, c))
+		return false;
+	c->literals[c->nliterals++] = (struct literal){ .at = c->at, .type = LITERAL_NONE };
+	return true;
+}
+
+static void *unknown_operator(struct parser *p)
+{
+	struct nearest near = { .word = p->t.text };
+
+	for (uint32_t i = 0; i < OP_MAX; i++)
+		nearest_offer(&near, ops[i].word);
+	nearest_offer(&near, "and");
+	nearest_offer(&near, "or");
+	cond_error(p->x, p->t.at, "unknown operator %.*s%s%s%s", (int)MIN(p->t.text.len, 60u),
+		   p->t.text.p, near.best ? "; did you mean " : "", near.best ? near.best : "",
+		   near.best ? "?" : "");
+	return NULL;
+}
+
+static struct cond *negate(struct parser *p, struct cond *kid, uint32_t at)
+{
+	struct cond *c = new_cond(p, COND_NOT, at);
+
+	if (!c)
+		return NULL;
+	c->kids = pool_array(p->x->pool, 1, sizeof(struct cond *));
+	if (!c->kids)
+		return no_memory(p);
+	c->kids[0] = kid;
+	c->nkids = 1;
+	return c;
+}
+
+static struct cond *parse_test(struct parser *p)
+{
+	struct cond *c = new_cond(p, COND_TEST, p->t.at);
+	bool negated;
+
+	if (!c)
+		return NULL;
+	if (p->t.type == TOKEN_TEXT || p->t.type == TOKEN_NUMBER) {
+		cond_error(p->x, p->t.at,
+			   "a test begins with a field, as in file.path = \"/etc/passwd\"");
+		return NULL;
+	}
+	if (p->t.type != TOKEN_WORD || is_keyword(p->t.text))
+		return expected(p, "a field");
+	c->path = p->t.text;
+	advance(p);
+	negated = at_word(p, "not");
+	if (negated)
+		advance(p);
+	if (at_operator(p)) {
+		bool symbol = p->t.type == TOKEN_SYMBOL;
+
+		if (negated && symbol)
+			return expected(p, "an operator of letters (in, contains, …)");
+		c->op = (uint8_t)op_by_word(p->t.text);
+		advance(p);
+		if (!read_values(p, c))
+			return NULL;
+	} else if (p->t.type == TOKEN_BAD || negated) {
+		return expected(p, "an operator");
+	} else if (p->t.type == TOKEN_WORD && !is_keyword(p->t.text)) {
+		return unknown_operator(p);
+	} else if (!bare_field(p, c)) {
+		return NULL;
+	}
+	c->source = (struct str){ p->text.p + c->at, p->end - c->at };
+	return negated ? negate(p, c, c->at) : c;
+}
+
+static bool deeper(struct parser *p)
+{
+	if (++p->depth <= NATIVE_DEPTH_MAX)
+		return true;
+	cond_error(p->x, p->t.at, "nested deeper than %d", NATIVE_DEPTH_MAX);
+	return false;
+}
+
+static struct cond *parse_group(struct parser *p)
+{
+	struct cond *c;
+
+	if (!deeper(p))
+		return NULL;
+	advance(p);
+	c = parse_or(p);
+	p->depth--;
+	if (!c)
+		return NULL;
+	if (p->t.type != TOKEN_CLOSE)
+		return expected(p, "\"and\", \"or\" or )");
+	advance(p);
+	return c;
+}
+
+static struct cond *parse_not(struct parser *p)
+{
+	uint32_t at = p->t.at;
+	bool negated = false;
+	struct cond *c;
+
+	while (at_word(p, "not")) {
+		negated = !negated;
+		advance(p);
+	}
+	c = p->t.type == TOKEN_OPEN ? parse_group(p) : parse_test(p);
+	return c && negated ? negate(p, c, at) : c;
+}
+
+static bool add_kid(struct parser *p, struct cond *c, struct cond *kid)
+{
+	uint32_t n = c->nkids;
+	struct cond **grown;
+
+	if (!(n & (n - 1))) {
+		grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(struct cond *));
+		if (!grown)
+			return no_memory(p);
+		if (n)
+			memcpy(grown, c->kids, sizeof(struct cond *) * n);
+		c->kids = grown;
+	}
+	c->kids[c->nkids++] = kid;
+	return true;
+}
+
+static struct cond *parse_chain(struct parser *p, enum cond_type type, const char *word,
+				struct cond *(*part)(struct parser *))
+{
+	struct cond *first = part(p), *chain, *next;
+
+	if (!first || !at_word(p, word))
+		return first;
+	chain = new_cond(p, type, first->at);
+	if (!chain || !add_kid(p, chain, first))
+		return NULL;
+	while (at_word(p, word)) {
+		advance(p);
+		next = part(p);
+		if (!next || !add_kid(p, chain, next))
+			return NULL;
+	}
+	return chain;
+}
+
+static struct cond *parse_and(struct parser *p)
+{
+	return parse_chain(p, COND_AND, "and", parse_not);
+}
+
+static struct cond *parse_or(struct parser *p)
+{
+	return parse_chain(p, COND_OR, "or", parse_and);
+}
+
+struct cond *native_expr(struct str text, struct cond_check *x)
+{
+	struct parser p = { .text = text, .x = x };
+	struct cond *c;
+
+	if (text.len > NATIVE_EXPR_MAX) {
+		cond_error(x, 0, "longer than %d bytes", NATIVE_EXPR_MAX);
+		return NULL;
+	}
+	advance(&p);
+	if (p.t.type == TOKEN_END) {
+		cond_error(x, 0, "the expression is empty");
+		return NULL;
+	}
+	c = parse_or(&p);
+	if (c && p.t.type == TOKEN_CLOSE)
+		cond_error(x, p.t.at, ") without its (");
+	else if (c && p.t.type != TOKEN_END)
+		expected(&p, "\"and\" or \"or\"");
+	return p.t.type == TOKEN_END ? c : NULL;
+}

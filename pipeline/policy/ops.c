@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Evaluation of operators: one function an operator, by the class of the field. Consumer thread,
+ * hot: no allocation. A new operator is a row in ops.def and a function here.
+ */
+#include "pipeline/policy/ops.h"
+
+#include "pipeline/policy/regex.h"
+#include "pipeline/util.h"
+
+typedef bool text_test(const struct operand *o, struct str s, struct op_scratch *scratch);
+
+/* A LIST holds where any element does. */
+static inline bool any_text(const struct operand *o, const struct value *v,
+			    struct op_scratch *scratch, text_test *test)
+{
+	struct str left = v->s;
+
+	if (o->class != EV_CLASS_LIST)
+		return test(o, v->s, scratch);
+	while (left.len) {
+		uint32_t n = (uint32_t)strnlen(left.p, left.len);
+
+		if (test(o, (struct str){ left.p, n }, scratch))
+			return true;
+		n = MIN(n + 1, left.len);
+		left.p += n;
+		left.len -= n;
+	}
+	return false;
+}
+
+uint32_t op_text_hash(struct str s)
+{
+	uint64_t head = 0, tail = 0;
+	uint32_t n = MIN(s.len, 8u);
+
+	if (n) {
+		memcpy(&head, s.p, n);
+		memcpy(&tail, s.p + s.len - n, n);
+	}
+	head = (head ^ s.len) * 0x9e3779b97f4a7c15ULL;
+	head ^= head >> 29;
+	head = (head ^ tail) * 0xbf58476d1ce4e5b9ULL;
+	return (uint32_t)(head >> 32);
+}
+
+static bool text_in(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	if (s.len < o->min_len || s.len > o->max_len)
+		return false;
+	if (!o->table) {
+		for (uint32_t i = 0; i < o->count; i++)
+			if (str_eq(o->texts[i], s))
+				return true;
+		return false;
+	}
+	for (uint32_t at = op_text_hash(s) & o->mask; o->table[at]; at = (at + 1) & o->mask)
+		if (str_eq(o->texts[o->table[at] - 1], s))
+			return true;
+	return false;
+}
+
+static bool text_contains(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	for (uint32_t i = 0; i < o->count; i++)
+		if (o->texts[i].len <= s.len && memmem(s.p, s.len, o->texts[i].p, o->texts[i].len))
+			return true;
+	return false;
+}
+
+static bool text_starts(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	for (uint32_t i = 0; i < o->count; i++)
+		if (str_starts(s, o->texts[i]))
+			return true;
+	return false;
+}
+
+static bool text_ends(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	for (uint32_t i = 0; i < o->count; i++) {
+		struct str t = o->texts[i];
+
+		if (s.len >= t.len && !memcmp(s.p + s.len - t.len, t.p, t.len))
+			return true;
+	}
+	return false;
+}
+
+/* Is c in the set whose '[' is at glob[*at]? *at is moved past the ']'. Sets are well formed:
+ * the load checked them. */
+static bool glob_set(struct str glob, uint32_t *at, unsigned char c)
+{
+	uint32_t i = *at + 1, first;
+	bool negated = i < glob.len && (glob.p[i] == '!' || glob.p[i] == '^'), found = false;
+
+	i += negated;
+	for (first = i; i < glob.len && (glob.p[i] != ']' || i == first); i++) {
+		unsigned char low = (unsigned char)glob.p[i], high = low;
+
+		if (i + 2 < glob.len && glob.p[i + 1] == '-' && glob.p[i + 2] != ']') {
+			high = (unsigned char)glob.p[i + 2];
+			i += 2;
+		}
+		found |= c >= low && c <= high;
+	}
+	*at = i + 1;
+	return found != negated;
+}
+
+/* One byte of s against the element at *at of the glob, which is moved past it. */
+static bool glob_one(struct str glob, uint32_t *at, char c)
+{
+	switch (glob.p[*at]) {
+	case '?': ++*at; return true;
+	case '[': return glob_set(glob, at, (unsigned char)c);
+	case '\\':
+		if (*at + 1 < glob.len)
+			++*at;
+		break;
+	default: break;
+	}
+	return glob.p[(*at)++] == c;
+}
+
+bool op_glob_match(struct str glob, struct str s)
+{
+	uint32_t g = 0, i = 0, star = UINT32_MAX, resume = 0;
+
+	for (;;) {
+		if (g < glob.len && glob.p[g] == '*') {
+			star = ++g;
+			resume = i;
+			continue;
+		}
+		if (i == s.len && g == glob.len)
+			return true;
+		if (i < s.len && g < glob.len && glob_one(glob, &g, s.p[i])) {
+			i++;
+			continue;
+		}
+		/* The last star takes one byte more; earlier ones need never be tried again. */
+		if (star == UINT32_MAX || resume == s.len)
+			return false;
+		g = star;
+		i = ++resume;
+	}
+}
+
+static bool text_glob(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	for (uint32_t i = 0; i < o->count; i++)
+		if (op_glob_match(o->texts[i], s))
+			return true;
+	return false;
+}
+
+static bool text_regex(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	for (uint32_t i = 0; i < o->count; i++)
+		if (regex_found(o->regexes[i], scratch->regex, s))
+			return true;
+	return false;
+}
+
+static bool number_in(const struct operand *o, uint64_t n)
+{
+	uint32_t low = 0, high = o->count;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (o->numbers[mid] == n)
+			return true;
+		if (o->numbers[mid] < n)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+static bool in_net(const struct ip_net *net, const uint8_t addr[16])
+{
+	uint32_t whole = net->bits / 8, rest = net->bits % 8;
+
+	return !memcmp(net->addr, addr, whole) &&
+	       (!rest || !((net->addr[whole] ^ addr[whole]) >> (8 - rest)));
+}
+
+/* An IPv4 address inside IPv6 is that IPv4 address: a socket of family 6 may hold either. */
+static bool address_in(const struct operand *o, const struct ev_ip *ip)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint8_t addr[16];
+	bool v4 = ip->family == 4;
+
+	if (v4) {
+		memcpy(addr, mapped, 12);
+		memcpy(addr + 12, ip->addr, 4);
+	} else {
+		memcpy(addr, ip->addr, 16);
+		v4 = !memcmp(addr, mapped, 12);
+	}
+	for (uint32_t i = 0; i < o->count; i++)
+		if (o->nets[i].v4 == v4 && in_net(&o->nets[i], addr))
+			return true;
+	return false;
+}
+
+static uint64_t number_of(const struct value *v)
+{
+	return v->class == EV_CLASS_INT ? op_ordered(v->i) : v->u;
+}
+
+static bool op_equal(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	switch (o->class) {
+	case EV_CLASS_COMM:
+	case EV_CLASS_STR:
+	case EV_CLASS_PATH:
+	case EV_CLASS_LIST: return any_text(o, v, s, text_in);
+	case EV_CLASS_BITS: return v->u & o->bits;
+	case EV_CLASS_IP: return address_in(o, &v->ip);
+	default: return number_in(o, number_of(v));
+	}
+}
+
+static bool op_unequal(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return !op_equal(o, v, s);
+}
+
+static bool op_less(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	(void)s;
+	return number_of(v) < o->numbers[0];
+}
+
+static bool op_at_most(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	(void)s;
+	return number_of(v) <= o->numbers[0];
+}
+
+static bool op_more(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	(void)s;
+	return number_of(v) > o->numbers[0];
+}
+
+static bool op_at_least(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	(void)s;
+	return number_of(v) >= o->numbers[0];
+}
+
+static bool op_contains(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return o->class == EV_CLASS_BITS ? v->u & o->bits : any_text(o, v, s, text_contains);
+}
+
+static bool op_starts(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return any_text(o, v, s, text_starts);
+}
+
+static bool op_ends(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return any_text(o, v, s, text_ends);
+}
+
+static bool op_glob(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return any_text(o, v, s, text_glob);
+}
+
+static bool op_regex(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	return any_text(o, v, s, text_regex);
+}
+
+static bool op_exists(const struct operand *o, const struct value *v, struct op_scratch *s)
+{
+	(void)o;
+	(void)v;
+	(void)s;
+	return true;
+}
+
+enum op_id op_by_word(struct str word)
+{
+	for (uint32_t i = 0; i < OP_MAX; i++)
+		if (str_eq(word, str_of(ops[i].word)))
+			return (enum op_id)i;
+	return OP_MAX;
+}
+
+const struct op ops[OP_MAX] = {
+#define OP(id, word_, args_, classes_, eval_, cost_, help_)                                        \
+	[OP_##id] = { .word = word_,                                                               \
+		      .args = OP_ARGS_##args_,                                                     \
+		      .cost = cost_,                                                               \
+		      .classes = classes_,                                                         \
+		      .eval = eval_,                                                               \
+		      .help = help_ },
+#include "pipeline/policy/ops.def"
+#undef OP
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Regular expressions of policies: PCRE2 over bytes, compiled (JIT where the machine allows) at
+ * load and bounded at match time, so that no text of an attacker makes a match run long.
+ */
+#ifndef TOCSIN_POLICY_REGEX_H
+#define TOCSIN_POLICY_REGEX_H
+
+#include "pipeline/str.h"
+
+enum { REGEX_MAX_BYTES = 1024, REGEX_MATCH_LIMIT = 100000 };
+
+struct regex;
+struct regex_scratch;
+
+/* NULL with err filled when the pattern is wrong. */
+struct regex *regex_new(struct str pattern, char *err, size_t err_len);
+void regex_free(struct regex *r);
+
+struct regex_scratch *regex_scratch_new(void);	/* one a thread; NULL: out of memory */
+void regex_scratch_free(struct regex_scratch *s);
+/* A match that reaches its limit counts as not found and in regex_limit_hits. */
+bool regex_found(const struct regex *r, struct regex_scratch *s, struct str text);
+uint64_t regex_limit_hits(const struct regex_scratch *s);
+
+#endif

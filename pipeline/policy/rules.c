@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Checked conditions to branching programs (rules.h). A program is made from its end: the steps
+ * of a condition are emitted knowing where to go when it holds and when it does not.
+ */
+#include "pipeline/policy/rules.h"
+
+#include <errno.h>
+
+#include "pipeline/util.h"
+
+/* One rule of one kind under construction. */
+struct making {
+	struct kind_rules *kr;
+	const struct event_kind *kind;
+	uint32_t first; /* step */
+	int err;
+};
+
+/* Room for one more item: true, or out of memory. Arrays double at each power of two. */
+static bool grow(void *array, uint32_t count, size_t size)
+{
+	void **a = array, *grown; /* with -fno-strict-aliasing */
+
+	if (count & (count - 1))
+		return true;
+	grown = reallocarray(*a, count ? (size_t)count * 2 : 1, size);
+	if (grown)
+		*a = grown;
+	return grown;
+}
+
+static uint32_t hash_pred(const struct field *f, const struct operand *o)
+{
+	uint64_t h = (uintptr_t)f;
+
+	for (uint32_t i = 0; i < o->key.len; i++)
+		h = (h ^ (unsigned char)o->key.p[i]) * 0x100000001b3ULL;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static bool is_pred(const struct kind_rules *kr, uint32_t i, const struct field *f,
+		    const struct operand *o)
+{
+	return kr->slots[kr->preds[i].slot] == f && str_eq(kr->preds[i].operand->key, o->key);
+}
+
+static int index_grow(struct kind_rules *kr)
+{
+	uint32_t size = kr->index_size ? kr->index_size * 2 : 64;
+	uint32_t *index;
+
+	if (kr->index_size && kr->npreds * 2 < kr->index_size)
+		return 0;
+	index = calloc(size, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < kr->npreds; i++) {
+		const struct pred *p = &kr->preds[i];
+		uint32_t at = hash_pred(kr->slots[p->slot], p->operand) & (size - 1);
+
+		while (index[at])
+			at = (at + 1) & (size - 1);
+		index[at] = i + 1;
+	}
+	free(kr->index);
+	kr->index = index;
+	kr->index_size = size;
+	return 0;
+}
+
+static int slot_of(struct kind_rules *kr, const struct field *f, uint32_t *slot)
+{
+	for (*slot = 0; *slot < kr->nslots; ++*slot)
+		if (kr->slots[*slot] == f)
+			return 0;
+	if (!grow(&kr->slots, kr->nslots, sizeof(struct field *)))
+		return -ENOMEM;
+	kr->slots[kr->nslots++] = f;
+	return 0;
+}
+
+/* The number of the predicate, which is new when no rule had it. */
+static uint32_t intern(struct making *m, const struct field *f, const struct operand *o)
+{
+	struct kind_rules *kr = m->kr;
+	uint32_t at, slot;
+
+	if (index_grow(kr) || slot_of(kr, f, &slot) ||
+	    !grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
+		m->err = -ENOMEM;
+		return 0;
+	}
+	at = hash_pred(f, o) & (kr->index_size - 1);
+	for (; kr->index[at]; at = (at + 1) & (kr->index_size - 1))
+		if (is_pred(kr, kr->index[at] - 1, f, o))
+			return kr->index[at] - 1;
+	kr->preds[kr->npreds] = (struct pred){ o, slot };
+	kr->index[at] = ++kr->npreds;
+	return kr->npreds - 1;
+}
+
+static const struct field *test_field(const struct making *m, const struct cond *test)
+{
+	return cond_field(1u << m->kind->kind, test->path);
+}
+
+static uint16_t emit_test(struct making *m, const struct cond *c, uint16_t yes, uint16_t no)
+{
+	const struct field *f = test_field(m, c);
+	struct kind_rules *kr = m->kr;
+	uint32_t pred;
+
+	if (!f || yes == no) /* a field that this kind has not is absent */
+		return no;
+	if (kr->nsteps - m->first >= STEPS_MAX) {
+		m->err = -E2BIG;
+		return no;
+	}
+	pred = intern(m, f, c->operand);
+	if (m->err || !grow(&kr->steps, kr->nsteps, sizeof(*kr->steps))) {
+		m->err = m->err ? m->err : -ENOMEM;
+		return no;
+	}
+	kr->steps[kr->nsteps++] = (struct step){ pred, yes, no };
+	return (uint16_t)(kr->nsteps - 1 - m->first);
+}
+
+/* Entry of the program that goes to yes where c holds, else to no. */
+static uint16_t emit(struct making *m, const struct cond *c, uint16_t yes, uint16_t no)
+{
+	uint16_t entry = c->type == COND_AND ? yes : no;
+
+	if (m->err)
+		return no;
+	switch (c->type) {
+	case COND_NOT: return emit(m, c->kids[0], no, yes);
+	case COND_TEST: return emit_test(m, c, yes, no);
+	case COND_AND:
+		for (uint32_t i = c->nkids; i--;)
+			entry = emit(m, c->kids[i], entry, no);
+		return entry;
+	default:
+		for (uint32_t i = c->nkids; i--;)
+			entry = emit(m, c->kids[i], yes, entry);
+		return entry;
+	}
+}
+
+static void collect_leaves(struct making *m, const struct cond *c, bool negated)
+{
+	struct kind_rules *kr = m->kr;
+	const struct field *f;
+	uint32_t pred;
+
+	if (c->type != COND_TEST) {
+		for (uint32_t i = 0; i < c->nkids; i++)
+			collect_leaves(m, c->kids[i], negated != (c->type == COND_NOT));
+		return;
+	}
+	f = negated || m->err ? NULL : test_field(m, c);
+	if (!f)
+		return;
+	pred = intern(m, f, c->operand);
+	if (m->err || !grow(&kr->leaves, kr->nleaves, sizeof(*kr->leaves)))
+		m->err = m->err ? m->err : -ENOMEM;
+	else
+		kr->leaves[kr->nleaves++] = (struct leaf){ pred, c->at, c->source };
+}
+
+static int by_place(const void *x, const void *y)
+{
+	const struct leaf *a = x, *b = y;
+
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+static bool mentions(const struct cond *c, const char *path)
+{
+	if (c->type == COND_TEST)
+		return str_eq(c->path, str_of(path));
+	for (uint32_t i = 0; i < c->nkids; i++)
+		if (mentions(c->kids[i], path))
+			return true;
+	return false;
+}
+
+/* The field event.outcome where a policy says nothing of failed opens, else NULL. */
+static const struct field *implied_outcome(const struct event_kind *kind, const struct cond *where)
+{
+	if (kind->kind != EV_OPEN || mentions(where, "event.outcome") ||
+	    mentions(where, "error.code") || mentions(where, "file.requested_path"))
+		return NULL;
+	return schema_field(kind, STR("event.outcome"));
+}
+
+static const struct operand *not_failed(struct rules *r, const struct field *outcome)
+{
+	if (!r->not_failed.eval) {
+		r->failure = (uint64_t)schema_enum_value(outcome, STR("failure"));
+		r->not_failed = (struct operand){
+			.eval = ops[OP_NE].eval,
+			.op = OP_NE,
+			.class = outcome->class,
+			.count = 1,
+			.numbers = &r->failure,
+			.key = STR("not failed"),
+		};
+	}
+	return &r->not_failed;
+}
+
+/* Takes back what an unfinished or useless rule added, save for predicates, which may be shared. */
+static void drop(struct kind_rules *kr, const struct rule *rule)
+{
+	kr->nsteps = rule->steps;
+	kr->nleaves = rule->leaves;
+}
+
+static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *where,
+			  const struct cond *const *exceptions, uint32_t nexceptions)
+{
+	const struct field *outcome = implied_outcome(m->kind, where);
+	uint16_t entry = STEP_TRUE;
+
+	for (uint32_t i = nexceptions; i--;)
+		entry = emit(m, exceptions[i], STEP_FALSE, entry);
+	entry = emit(m, where, entry, STEP_FALSE);
+	if (outcome && entry != STEP_FALSE && !m->err) {
+		struct cond test = { .type = COND_TEST,
+				     .path = STR("event.outcome"),
+				     .operand = not_failed(r, outcome) };
+
+		entry = emit_test(m, &test, entry, STEP_FALSE);
+	}
+	return entry;
+}
+
+static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
+		    const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy)
+{
+	struct kind_rules *kr = &r->kinds[kind];
+	struct rule rule = { .policy = policy, .steps = kr->nsteps, .leaves = kr->nleaves };
+	struct making m = { .kr = kr, .kind = schema_kind(kind), .first = kr->nsteps };
+
+	rule.entry = emit_rule(&m, r, where, exceptions, nexceptions);
+	if (rule.entry != STEP_FALSE)
+		collect_leaves(&m, where, false);
+	if (!m.err && rule.entry != STEP_FALSE && !grow(&kr->rules, kr->nrules, sizeof(*kr->rules)))
+		m.err = -ENOMEM;
+	if (m.err || rule.entry == STEP_FALSE) {
+		drop(kr, &rule);
+		return m.err;
+	}
+	rule.nsteps = (uint16_t)(kr->nsteps - rule.steps);
+	rule.nleaves = kr->nleaves - rule.leaves;
+	if (rule.nleaves)
+		qsort(kr->leaves + rule.leaves, rule.nleaves, sizeof(*kr->leaves), by_place);
+	kr->rules[kr->nrules++] = rule;
+	return 0;
+}
+
+int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
+	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		int err = kinds & 1u << k ? add_kind(r, k, where, exceptions, nexceptions, policy)
+					  : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What a predicate says of a failed open: 1, 0, or -1 for either. */
+static int on_failed_open(const struct kind_rules *kr, const struct pred *p, uint64_t failure)
+{
+	const struct field *f = kr->slots[p->slot];
+	struct value v = { .class = EV_CLASS_ENUM, .u = failure };
+
+	if (!strcmp(f->path, "file.path")) /* absent where nothing was opened */
+		return 0;
+	if (strcmp(f->path, "event.outcome"))
+		return -1;
+	return p->operand->eval(p->operand, &v, NULL);
+}
+
+/* Steps only lead to steps emitted before them: one pass from the first finds what can be reached. */
+static bool reaches_true(const struct kind_rules *kr, const struct rule *rule, uint64_t failure,
+			 bool *can)
+{
+	const struct step *steps = kr->steps + rule->steps;
+
+	if (rule->entry == STEP_TRUE)
+		return true;
+	for (uint32_t i = 0; i < rule->nsteps; i++) {
+		int said = on_failed_open(kr, &kr->preds[steps[i].pred], failure);
+		bool yes = steps[i].yes == STEP_TRUE || (steps[i].yes < i && can[steps[i].yes]);
+		bool no = steps[i].no == STEP_TRUE || (steps[i].no < i && can[steps[i].no]);
+
+		can[i] = said < 0 ? yes || no : said ? yes : no;
+	}
+	return can[rule->entry];
+}
+
+bool rules_want_failed_opens(const struct rules *r)
+{
+	static const struct str path = { "event.outcome", 13 };
+	const struct kind_rules *kr = &r->kinds[EV_OPEN];
+	const struct field *outcome = schema_field(schema_kind(EV_OPEN), path);
+	uint64_t failure = (uint64_t)schema_enum_value(outcome, STR("failure"));
+	CLEANUP_FREE bool *can = malloc(STEPS_MAX + 1);
+
+	if (!can)
+		return true; /* costs work, loses nothing */
+	for (uint32_t i = 0; i < kr->nrules; i++)
+		if (reaches_true(kr, &kr->rules[i], failure, can))
+			return true;
+	return false;
+}
+
+void rules_free(struct rules *r)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		struct kind_rules *kr = &r->kinds[k];
+
+		free(kr->preds);
+		free(kr->slots);
+		free(kr->steps);
+		free(kr->leaves);
+		free(kr->rules);
+		free(kr->index);
+	}
+	memset(r, 0, sizeof(*r));
+}
