@@ -42,6 +42,8 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$B/%)
 LIVE_SRC := $(wildcard tests/bpf/*.c tests/integration/*.c)
 LIVE_BIN := $(LIVE_SRC:%.c=$B/%)
+ACT_SRC := $(wildcard tests/integration/act/*.c)
+ACT := build/tests/integration/act/act
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$B/%.o)
 
@@ -88,6 +90,15 @@ $B/tests/%: $B/tests/%.o $(HARNESS_OBJ) $B/libtocsin.a
 	$Qmkdir -p $(@D)
 	$Q$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# What the integration tests let loose on the kernel. Static: it also runs in bare roots.
+$(ACT): $(ACT_SRC) $(wildcard tests/integration/act/*.h)
+	$(call say,CC,$@)
+	$Qmkdir -p $(@D)
+	$Q$(CC) -O2 -g -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -pthread -static -o $@ $(ACT_SRC) -luring -lutil
+
+integration: $B/tocsin $(ACT) ## the tests on the live kernel (root)
+	$Qtests/run.sh integration
+
 unit: $(UNIT_BIN) ## build and run the unit tests alone
 	$Qtests/run.sh unit
 
@@ -100,6 +111,6 @@ clean: ## remove build/
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
 
-.PHONY: all deps unit live clean help
+.PHONY: all deps unit live integration clean help
 .PRECIOUS: $B/%.o $(BPF_B)/%.bpf.o
 -include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d)
