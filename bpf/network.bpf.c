@@ -337,6 +337,31 @@ int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 	return connect_end(file_of_fd(t, (int)fd), ret, (void *)addr, len, false);
 }
 
+/* Does the address given with a datagram, or set by the kernel (IPv4-mapped sockets), only repeat
+ * the peer that the socket is connected to? */
+static __always_inline bool is_own_peer(struct bpf_sock *sk, const struct ev_ip *to, __u16 port)
+{
+	const __u32 *a = (const __u32 *)to->addr;
+	__u32 p4, p0, p1, p2, p3;
+
+	if (!sk || sk->state != ESTABLISHED || sk->dst_port != bpf_htons(port))
+		return false;
+	/* each at its fixed offset: the verifier lets no one compute on sk */
+	p4 = sk->dst_ip4;
+	barrier_var_(p4);
+	p0 = sk->dst_ip6[0];
+	barrier_var_(p0);
+	p1 = sk->dst_ip6[1];
+	barrier_var_(p1);
+	p2 = sk->dst_ip6[2];
+	barrier_var_(p2);
+	p3 = sk->dst_ip6[3];
+	barrier_var_(p3);
+	if (to->family == 4)
+		return p4 == a[0];
+	return p0 == a[0] && p1 == a[1] && p2 == a[2] && p3 == a[3];
+}
+
 static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *key,
 				    struct ev_ip *to, struct ev_ip *from)
 {
@@ -348,7 +373,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 
 	key->cookie = bpf_get_socket_cookie(ctx);
 	key->port = bpf_ntohs(ctx->user_port);
-	if (bpf_map_lookup_elem(&udp_peers, key))
+	if (is_own_peer(sk, to, key->port) || bpf_map_lookup_elem(&udp_peers, key))
 		return 1;
 	if (is_self(LOAD(t, struct task_struct, tgid)))
 		return 1;

@@ -45,6 +45,10 @@ static __always_inline bool path_name(struct path_walk *w)
 		w->s->flags |= 1u << EV_PATHF_UNREAD;
 		return false;
 	}
+	if (pos + (__u64)n > w->end) {
+		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
+		return false;
+	}
 	w->s->pos = pos + n;
 	return true;
 }

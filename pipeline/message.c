@@ -142,7 +142,7 @@ static void say_open(struct buf *b, struct event *e)
 		buf_lit(b, "a file");
 	if (failed)
 		add_failure(b, o->error);
-	else if (o->oflags != ~0u)
+	else if (o->oflags != ~0u && !(o->oflags & OFLAGS_PATH))
 		buf_lit(b, modes[o->oflags & 3]);
 }
 

@@ -15,12 +15,13 @@
 
 /* OFLAGS: the access mode of open(2) is a number in bits 0 and 1 (0 is O_RDONLY) and not a set of
  * bits. event_get turns it into bits that are: 0 and 1 stay O_WRONLY and O_RDWR, and O_RDONLY,
- * which has no bit of its own, is this one, above all that the kernel uses. */
-enum { OFLAGS_RDONLY_BIT = 32 };
+ * which has no bit of its own, is this one, above all that the kernel uses. A file opened with
+ * O_PATH can be neither read nor written: it has none of them. */
+enum { OFLAGS_RDONLY_BIT = 32, OFLAGS_PATH = 1 << 21 };
 
 static inline uint64_t oflags_bits(uint64_t f_flags)
 {
-	return f_flags & 3 ? f_flags : f_flags | 1ULL << OFLAGS_RDONLY_BIT;
+	return f_flags & (3 | OFLAGS_PATH) ? f_flags : f_flags | 1ULL << OFLAGS_RDONLY_BIT;
 }
 
 #endif

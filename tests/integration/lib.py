@@ -74,7 +74,9 @@ def get(doc, path, default=None):
 
 def raw(text):
     """The bytes a JSON string of a document stands for (see pipeline/encode.h)."""
-    return text.encode('utf-8', 'surrogateescape') if text is not None else None
+    if text is None:
+        return None
+    return b''.join(bytes([ord(c) & 0xff]) if 0xef80 <= ord(c) <= 0xefff else c.encode() for c in text)
 
 
 def fact(text):
