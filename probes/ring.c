@@ -39,7 +39,7 @@ struct ring {
 	void *ro; /* mapping of the second page and the data */
 	struct ring_control *ctl;
 	bool busy; /* the last sleep was short */
-	uint8_t bounce[EV_REC_MAX];
+	_Alignas(8) uint8_t bounce[EV_REC_MAX];
 };
 
 static int ring_map(struct ring *r)
@@ -168,7 +168,8 @@ static bool ring_ready(const struct ring *r)
 {
 	unsigned long pos = *r->consumer_pos;
 
-	if (pos == __atomic_load_n(r->producer_pos, __ATOMIC_ACQUIRE))
+	/* SEQ_CST: not before want_wakeup is set. */
+	if (pos == __atomic_load_n(r->producer_pos, __ATOMIC_SEQ_CST))
 		return false;
 	return !(head_length(r, pos) & BPF_RINGBUF_BUSY_BIT);
 }
@@ -211,8 +212,7 @@ int ring_wait(struct ring *r, int timeout_ms)
 		return 0;
 	if (r->busy && timeout_ms != 0 && r->size >= NAP_RING_BYTES && nap(r))
 		return 0;
-	__atomic_store_n(&r->ctl->want_wakeup, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&r->ctl->want_wakeup, 1, __ATOMIC_SEQ_CST);
 	if (ring_ready(r)) {
 		__atomic_store_n(&r->ctl->want_wakeup, 0, __ATOMIC_RELAXED);
 		return 0;
