@@ -80,7 +80,7 @@ static void put_bits(struct encoder *x, struct buf *b, const struct name_table *
 		put_bytes(b, c->text, c->len);
 		return;
 	}
-	json_bits(b, t, v);
+	put_json_bits(b, t, v);
 	if (b->failed || b->len - before > BITS_ROOM)
 		return;
 	c->names = t;
@@ -99,7 +99,7 @@ static void put_number(struct encoder *x, struct buf *b, const struct op *op, ui
 		if (u <= INT64_MAX)
 			p = put_uint(p, u);
 		else
-			json_uint(b, u), p = b->p + b->len;
+			put_json_uint(b, u), p = b->p + b->len;
 		break;
 	case EV_CLASS_BOOL: p = u ? stpcpy(p, "true") : stpcpy(p, "false"); break;
 	case EV_CLASS_INT:
@@ -113,7 +113,7 @@ static void put_number(struct encoder *x, struct buf *b, const struct op *op, ui
 	case EV_CLASS_TIME:
 		*p++ = '"', p = put_time(p, u + (uint64_t)x->clock_offset_ns), *p++ = '"';
 		break;
-	case EV_CLASS_ENUM: json_enum(b, op->f->names, u), p = b->p + b->len; break;
+	case EV_CLASS_ENUM: put_json_enum(b, op->f->names, u), p = b->p + b->len; break;
 	case EV_CLASS_BITS:
 		if (op->f->names == &type_names_OFLAGS)
 			u = oflags_bits(u);
@@ -133,12 +133,12 @@ static void put_text(struct encoder *x, struct buf *b, const struct op *op, stru
 		return;
 	at = b->len;
 	switch (op->class) {
-	case EV_CLASS_LIST: x->encoded |= json_list(b, s); break;
+	case EV_CLASS_LIST: x->encoded |= put_json_list(b, s); break;
 	case EV_CLASS_JSON:
 		put_bytes(b, s.p, s.len);
 		x->encoded |= json_has_encoded(s);
 		break;
-	default: x->encoded |= json_string(b, s);
+	default: x->encoded |= put_json_string(b, s);
 	}
 	/* What came out as long as it went in is the same and safe: struct doc can point to it. */
 	if (op->span && b->len - at == (size_t)s.len + 2)
@@ -168,7 +168,7 @@ static void put_value(struct encoder *x, struct buf *b, struct event *e, const s
 		return;
 	case EV_CLASS_IP:
 		if (((const struct ev_ip *)at)->family && put_key(b, op)) {
-			json_ip(b, (const struct ev_ip *)at);
+			put_json_ip(b, (const struct ev_ip *)at);
 			put_char(b, ',');
 		}
 		return;

@@ -8,8 +8,6 @@
  */
 #include "pipeline/json.h"
 
-#include <arpa/inet.h>
-
 #include "pipeline/put.h"
 #include "pipeline/utf8.h"
 
@@ -147,7 +145,7 @@ bool json_escape(struct buf *b, struct str s)
 	return encoded;
 }
 
-bool json_string(struct buf *b, struct str s)
+bool put_json_string(struct buf *b, struct str s)
 {
 	size_t before = b->len;
 	char *out = put_room(b, s.len + 2);
@@ -171,7 +169,7 @@ bool json_string(struct buf *b, struct str s)
 	return encoded;
 }
 
-bool json_list(struct buf *b, struct str list)
+bool put_json_list(struct buf *b, struct str list)
 {
 	const char *p = list.p, *end = list.p + list.len, *nul;
 	size_t before = b->len;
@@ -182,7 +180,7 @@ bool json_list(struct buf *b, struct str list)
 		nul = memchr(p, 0, (size_t)(end - p));
 		if (!nul)
 			nul = end;
-		encoded |= json_string(b, (struct str){ p, (uint32_t)(nul - p) });
+		encoded |= put_json_string(b, (struct str){ p, (uint32_t)(nul - p) });
 		p = nul + 1;
 		if (p < end)
 			put_char(b, ',');
@@ -193,7 +191,7 @@ bool json_list(struct buf *b, struct str list)
 	return encoded;
 }
 
-void json_uint(struct buf *b, uint64_t v)
+void put_json_uint(struct buf *b, uint64_t v)
 {
 	char *p = put_room(b, PUT_NUMBER);
 	bool quote = v > INT64_MAX;
@@ -207,13 +205,13 @@ void json_uint(struct buf *b, uint64_t v)
 	b->len = (size_t)(p - b->p);
 }
 
-void json_enum(struct buf *b, const struct name_table *t, uint64_t v)
+void put_json_enum(struct buf *b, const struct name_table *t, uint64_t v)
 {
 	const char *name = v < t->count ? t->names[v] : NULL;
 	char *p;
 
 	if (name) {
-		json_string(b, str_of(name));
+		put_json_string(b, str_of(name));
 		return;
 	}
 	p = put_room(b, PUT_NUMBER);
@@ -226,7 +224,7 @@ void json_enum(struct buf *b, const struct name_table *t, uint64_t v)
 }
 
 /* Names of the bits, lowest first; "bit37" for one without a name. */
-void json_bits(struct buf *b, const struct name_table *t, uint64_t v)
+void put_json_bits(struct buf *b, const struct name_table *t, uint64_t v)
 {
 	size_t before = b->len;
 
@@ -240,7 +238,7 @@ void json_bits(struct buf *b, const struct name_table *t, uint64_t v)
 			*put_uint(unnamed + 3, bit) = 0;
 			name = unnamed;
 		}
-		json_string(b, str_of(name));
+		put_json_string(b, str_of(name));
 		put_char(b, ',');
 	}
 	if (b->failed)
@@ -251,21 +249,62 @@ void json_bits(struct buf *b, const struct name_table *t, uint64_t v)
 		put_char(b, ']');
 }
 
-char *put_ip(char *p, const struct ev_ip *ip)
+static char *put_ip4(char *p, const uint8_t *addr)
 {
-	if (ip->family == 4) {
-		for (int i = 0; i < 4; i++) {
-			p = put_uint(p, ip->addr[i]);
-			*p++ = '.';
-		}
-		return p - 1;
+	for (int i = 0; i < 4; i++) {
+		p = put_uint(p, addr[i]);
+		*p++ = '.';
 	}
-	if (!inet_ntop(AF_INET6, ip->addr, p, IP_TEXT))
-		return p;
-	return p + strlen(p);
+	return p - 1;
 }
 
-void json_ip(struct buf *b, const struct ev_ip *ip)
+static char *put_hex_short(char *p, uint32_t v)
+{
+	int shift = 12;
+
+	while (shift && !(v >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[v >> shift & 15];
+	return p;
+}
+
+/* RFC 5952: the first longest run of two or more zero groups is "::". */
+static char *put_ip6(char *p, const uint8_t *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint32_t group[8], run = 0, best = 8, best_len = 1;
+
+	if (!memcmp(addr, mapped, sizeof(mapped)))
+		return put_ip4(stpcpy(p, "::ffff:"), addr + 12);
+	for (uint32_t i = 0; i < 8; i++) {
+		group[i] = (uint32_t)addr[2 * i] << 8 | addr[2 * i + 1];
+		run = group[i] ? 0 : run + 1;
+		if (run > best_len) {
+			best_len = run;
+			best = i + 1 - run;
+		}
+	}
+	for (uint32_t i = 0; i < 8; i++) {
+		if (i == best) {
+			*p++ = ':';
+			*p++ = ':';
+			i += best_len - 1;
+			continue;
+		}
+		if (i && p[-1] != ':')
+			*p++ = ':';
+		p = put_hex_short(p, group[i]);
+	}
+	return p;
+}
+
+char *put_ip(char *p, const struct ev_ip *ip)
+{
+	return ip->family == 4 ? put_ip4(p, ip->addr) : put_ip6(p, ip->addr);
+}
+
+void put_json_ip(struct buf *b, const struct ev_ip *ip)
 {
 	char *p = put_room(b, IP_TEXT + 2);
 

@@ -9,12 +9,13 @@
 #include "pipeline/encode.h"
 
 /* Each appends a whole JSON value. True: a byte had to be encoded. */
-bool json_string(struct buf *b, struct str s); /* with its quotes */
-bool json_list(struct buf *b, struct str list); /* ["a","b"] */
-void json_uint(struct buf *b, uint64_t v); /* above INT64_MAX: a string, which parsers survive */
-void json_enum(struct buf *b, const struct name_table *t, uint64_t v);
-void json_bits(struct buf *b, const struct name_table *t, uint64_t v);
-void json_ip(struct buf *b, const struct ev_ip *ip);
+bool put_json_string(struct buf *b, struct str s); /* with its quotes */
+bool put_json_list(struct buf *b, struct str list); /* ["a","b"] */
+void put_json_uint(struct buf *b,
+		   uint64_t v); /* above INT64_MAX: a string, which parsers survive */
+void put_json_enum(struct buf *b, const struct name_table *t, uint64_t v);
+void put_json_bits(struct buf *b, const struct name_table *t, uint64_t v);
+void put_json_ip(struct buf *b, const struct ev_ip *ip);
 
 /* Does this text, written by json_escape, hold a byte that had to be encoded? */
 bool json_has_encoded(struct str json);

@@ -127,13 +127,13 @@ bool value_json(struct buf *b, const struct field *f, const struct value *v)
 	switch (v->class) {
 	case EV_CLASS_COMM:
 	case EV_CLASS_STR:
-	case EV_CLASS_PATH: return json_string(b, v->s);
-	case EV_CLASS_LIST: return json_list(b, v->s);
+	case EV_CLASS_PATH: return put_json_string(b, v->s);
+	case EV_CLASS_LIST: return put_json_list(b, v->s);
 	case EV_CLASS_JSON: put_bytes(b, v->s.p, v->s.len); return json_has_encoded(v->s);
-	case EV_CLASS_BITS: json_bits(b, f->names, v->u); return false;
-	case EV_CLASS_ENUM: json_enum(b, f->names, v->u); return false;
-	case EV_CLASS_UINT: json_uint(b, v->u); return false;
-	case EV_CLASS_IP: json_ip(b, &v->ip); return false;
+	case EV_CLASS_BITS: put_json_bits(b, f->names, v->u); return false;
+	case EV_CLASS_ENUM: put_json_enum(b, f->names, v->u); return false;
+	case EV_CLASS_UINT: put_json_uint(b, v->u); return false;
+	case EV_CLASS_IP: put_json_ip(b, &v->ip); return false;
 	case EV_CLASS_INT:
 	case EV_CLASS_BOOL: text_number(b, f, v); return false;
 	default: json_quoted(b, f, v); return false;
