@@ -324,8 +324,8 @@ void option_hint(const struct option *o, char *out, size_t len)
 {
 	size_t n = 0;
 
-	if (o->type != OPT_ENUM) {
-		snprintf(out, len, "%s", types[o->type].hint);
+	if (o->arg || o->type != OPT_ENUM) {
+		snprintf(out, len, "%s", o->arg ? o->arg : types[o->type].hint);
 		return;
 	}
 	for (uint32_t i = 0; o->names[i] && n < len; i++)
@@ -338,6 +338,33 @@ const struct option *option_find(const struct option *t, struct str key)
 		if (str_eq(str_of(t->key), key))
 			return t;
 	return NULL;
+}
+
+void option_text(const struct option *o, const void *cfg, struct buf *out)
+{
+	static const struct unit *const units[OPT_TYPE_MAX] = {
+		[OPT_UINT] = no_units, [OPT_SIZE] = size_units, [OPT_DURATION] = time_units
+	};
+	const void *at = (const char *)cfg + o->offset;
+	const struct opt_list *l = at;
+	char number[32];
+
+	switch ((enum option_type)o->type) {
+	case OPT_BOOL: buf_lit(out, *(const uint32_t *)at ? "true" : "false"); break;
+	case OPT_ENUM: buf_lit(out, o->names[*(const uint32_t *)at]); break;
+	case OPT_STR: buf_str(out, str_of(*(const char *const *)at)); break;
+	case OPT_LIST:
+		for (uint32_t i = 0; i < l->count; i++)
+			buf_addf(out, "%s%s", i ? "," : "", l->items[i]);
+		break;
+	case OPT_UINT:
+	case OPT_SIZE:
+	case OPT_DURATION:
+		print_number(units[o->type], *(const uint64_t *)at, number);
+		buf_lit(out, number);
+		break;
+	case OPT_TYPE_MAX: break;
+	}
 }
 
 static int unknown(const struct option *t, const struct option *t2, struct str key,

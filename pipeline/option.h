@@ -38,6 +38,7 @@ struct option {
 	uint64_t min, max;	/* UINT, SIZE, DURATION (ns), length of STR; both 0: no limit */
 	const char *const *names;	/* ENUM: NULL-terminated */
 	const char *help;
+	const char *arg;	/* what help texts call the value: "FILE"; NULL: by type */
 };
 
 #define OPT(cfg, member) .offset = offsetof(cfg, member)
@@ -54,6 +55,8 @@ void option_set_done(const struct option *t, void *cfg);
 const struct option *option_find(const struct option *t, struct str key);
 /* What stands for the value in help texts: "SIZE", "text|json", "LIST". */
 void option_hint(const struct option *o, char *out, size_t len);
+/* The value of a row as text that option_set takes; nothing for a STR or LIST without one. */
+void option_text(const struct option *o, const void *cfg, struct buf *out);
 /* "key=value,key=value": a piece without '=' continues the value before it (with the comma).
  * Keys unknown to t are tried in t2 (may be NULL) with cfg2. */
 int option_parse_list(const struct option *t, void *cfg, const struct option *t2, void *cfg2,

@@ -2,9 +2,11 @@
  *
  * The ring on the live kernel: numbers without gaps, every loss counted, no wake-up lost.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,10 +227,10 @@ static void generation_in_headers(void)
 
 /* ---- sleeping ---- */
 
-enum { SLEEPS = 100000, SLEEPS_AT_LEAST = 5000, BUDGET_S = 25, TOO_LONG_MS = 900 };
+enum { SLEEPS = 100000, SLEEPS_AT_LEAST = 5000, BUDGET_S = 25, WAIT_MS = 400, TOO_LONG_MS = 350 };
 
 struct duel {
-	uint32_t asked, tid, own; /* asked: opens wanted so far */
+	uint32_t asked, tid, own; /* asked: connects wanted so far */
 	bool stop;
 };
 
@@ -240,25 +242,33 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Opens one file each time the consumer asks, after a delay of 0 to some 20 us: before, while
- * and after it goes to sleep. */
+/* 0 to some 3 us. */
+static void dither(uint32_t *random)
+{
+	*random = *random * 1103515245 + 12345;
+	for (volatile uint32_t i = 0; i < (*random >> 16) % 2048; i++)
+		;
+}
+
+/* Connects a UDP socket each time the consumer asks: before, while and after that goes to sleep. */
 static void *producer(void *arg)
 {
-	struct duel *d = arg;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	uint32_t done = 0, random = 12345;
+	struct duel *d = arg;
 
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	__atomic_store_n(&d->tid, (uint32_t)gettid(), __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
-		if (done == __atomic_load_n(&d->asked, __ATOMIC_ACQUIRE)) {
-			sched_yield();
+		if (done == __atomic_load_n(&d->asked, __ATOMIC_ACQUIRE))
 			continue;
-		}
-		random = random * 1103515245 + 12345;
-		for (volatile uint32_t i = 0; i < (random >> 16) % 8000; i++)
-			;
-		open_files(1);
+		dither(&random);
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+			break;
 		done++;
 	}
+	close(fd);
 	return NULL;
 }
 
@@ -268,7 +278,7 @@ static void count_own(void *ctx, const void *rec, uint32_t len)
 	struct duel *d = ctx;
 
 	(void)len;
-	if (h->kind == EV_OPEN && h->tid == d->tid)
+	if (h->kind == EV_CONNECT && h->tid == d->tid)
 		d->own++;
 }
 
@@ -279,8 +289,9 @@ static void no_wake_up_lost(void)
 	double start, slept;
 	struct live l;
 	pthread_t t;
-	uint32_t n;
+	uint32_t n, random = 54321;
 
+	cfg.want = KIND_BIT(CONNECT);
 	cfg.ring_bytes = 256 << 10; /* small: no naps, each wait is a real one */
 	live_open(&l, &cfg);
 	CHECK(!pthread_create(&t, NULL, producer, &d));
@@ -289,9 +300,10 @@ static void no_wake_up_lost(void)
 	start = seconds();
 	for (n = 0; n < SLEEPS && seconds() - start < BUDGET_S; n++) {
 		__atomic_store_n(&d.asked, n + 1, __ATOMIC_RELEASE);
+		dither(&random);
 		while (d.own <= n) {
 			slept = seconds();
-			probe_set_wait(l.set, 1000);
+			probe_set_wait(l.set, WAIT_MS);
 			slept = (seconds() - slept) * 1000;
 			if (slept > TOO_LONG_MS)
 				test_fail(__FILE__, __LINE__, "slept %.0f ms over round %u", slept,

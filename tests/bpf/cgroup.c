@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Control groups on the live kernel: their paths as they come and go, and which one a record names
+ * on cgroup v2 and on the hybrid layout.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probes/kernel.h"
+#include "tests/harness/live.h"
+
+/* A directory of our own under the mount of type `type` with option `option`. Skips without one. */
+static void make_group(const char *type, const char *option, char *dir, size_t size)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	while (f && !found && (m = getmntent(f))) {
+		if (strcmp(m->mnt_type, type) || (option && !hasmntopt(m, option)))
+			continue;
+		snprintf(dir, size, "%s/tocsin-test-%d", m->mnt_dir, (int)getpid());
+		found = true;
+	}
+	if (f)
+		endmntent(f);
+	if (!found)
+		test_skip("no %s mount%s%s", type, option ? " of " : "", option ? option : "");
+	if (mkdir(dir, 0755))
+		test_skip("%s: %s", dir, strerror(errno));
+}
+
+static uint64_t inode_of(const char *path)
+{
+	struct stat st;
+
+	CHECK(!stat(path, &st));
+	return st.st_ino;
+}
+
+/* A child that enters the group and ends there. */
+static uint32_t run_inside(const char *dir)
+{
+	char path[512];
+	pid_t child;
+	int fd, status;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	child = fork();
+	if (!child) {
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			_exit(1);
+		close(fd);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+	return (uint32_t)child;
+}
+
+/* The child is gone, but its group can stay busy for a moment. */
+static void remove_group(const char *dir)
+{
+	for (int i = 0; i < 100 && rmdir(dir) && errno == EBUSY; i++)
+		usleep(10000);
+	CHECK(access(dir, F_OK));
+}
+
+static const struct ev_cgroup *find_change(const struct live *l, uint64_t id, bool removed)
+{
+	for (const struct ev_hdr *h = NULL; (h = live_next(l, h));) {
+		const struct ev_cgroup *c = (const void *)h;
+
+		if (h->kind == EV_CGROUP && c->id == id && c->removed == removed)
+			return c;
+	}
+	return NULL;
+}
+
+static void check_changes(const struct live *l, const char *dir, uint64_t id, uint32_t hierarchy)
+{
+	const struct ev_cgroup *made = find_change(l, id, false);
+	const struct ev_cgroup *gone = find_change(l, id, true);
+	char text[4096];
+
+	CHECK(made && gone);
+	CHECK_STR(live_str(&made->h, &made->path, text, sizeof(text)), strrchr(dir, '/'));
+	CHECK_STR(live_str(&gone->h, &gone->path, text, sizeof(text)), strrchr(dir, '/'));
+	CHECK_INT(made->hierarchy, hierarchy);
+	CHECK_INT(gone->hierarchy, hierarchy);
+	CHECK_INT(made->h.hook, EV_HOOK_TP_CGROUP);
+}
+
+static void version_2(void)
+{
+	const struct ev_hdr *h;
+	struct live l;
+	char dir[256];
+	uint64_t id;
+	uint32_t pid;
+
+	live_open(&l, &live_defaults);
+	make_group("cgroup2", NULL, dir, sizeof(dir));
+	id = inode_of(dir);
+	pid = run_inside(dir);
+	remove_group(dir);
+	live_read(&l);
+	check_changes(&l, dir, id, 0);
+	h = live_need(&l, EV_EXEC, pid);
+	CHECK_INT(h->cgroup_id, id);
+	CHECK_INT(h->cgroup_hierarchy, 0);
+	live_close(&l);
+}
+
+/* In the root of v2, a task's v1 group is named, with the hierarchy that the loader chose. */
+static void version_1_stand_in(void)
+{
+	uint32_t subsys = 0, hierarchy = 0;
+	struct kernel *k = NULL;
+	const struct ev_hdr *h;
+	char dir[256], text[16384], *line;
+	struct live l;
+	uint64_t id;
+	uint32_t pid;
+	FILE *f;
+
+	CHECK_INT(kernel_open(&k), 0);
+	kernel_v1_stand_in(k, &subsys, &hierarchy);
+	kernel_free(k);
+	if (!hierarchy)
+		test_skip("no v1 controller is mounted");
+	f = fopen("/proc/self/cgroup", "re");
+	CHECK(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	line = strstr(text, "0::/");
+	if (!line || line[4] != '\n')
+		test_skip("this process is not in the root of cgroup v2");
+	live_open(&l, &live_defaults);
+	make_group("cgroup", kernel_v1_choose(text, &hierarchy), dir, sizeof(dir));
+	id = inode_of(dir);
+	pid = run_inside(dir);
+	remove_group(dir);
+	live_read(&l);
+	check_changes(&l, dir, id, hierarchy);
+	h = live_need(&l, EV_EXEC, pid);
+	CHECK_INT(h->cgroup_id, id);
+	CHECK_INT(h->cgroup_hierarchy, hierarchy);
+	live_close(&l);
+}
+
+static void renamed(void)
+{
+	const struct ev_cgroup *c;
+	char dir[256], to[300], text[4096];
+	struct live l;
+	uint64_t id;
+
+	live_open(&l, &live_defaults);
+	make_group("cgroup", "pids", dir, sizeof(dir)); /* v2 groups cannot be renamed */
+	id = inode_of(dir);
+	snprintf(to, sizeof(to), "%s-new", dir);
+	CHECK(!rename(dir, to));
+	remove_group(to);
+	live_read(&l);
+	c = find_change(&l, id, true);
+	CHECK(c);
+	CHECK_STR(live_str(&c->h, &c->path, text, sizeof(text)), strrchr(to, '/'));
+	live_close(&l);
+}
+
+static void root_is_found(void)
+{
+	char err[160] = "";
+	int fd = kernel_cgroup2_root(err, sizeof(err));
+	struct stat st;
+
+	if (fd < 0)
+		test_skip("%s", err);
+	CHECK(!fstat(fd, &st) && S_ISDIR(st.st_mode) && st.st_ino == 1);
+	close(fd);
+}
+
+/* Where cgroup v2 is not mounted, a mount attached nowhere serves. */
+static void root_without_a_mount(void)
+{
+	char err[160] = "";
+	struct stat st;
+	int fd;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL))
+		test_skip("mounts: %s", strerror(errno));
+	fd = kernel_cgroup2_root(err, sizeof(err));
+	if (fd < 0)
+		test_fail(__FILE__, __LINE__, "%d: %s", fd, err);
+	CHECK(!fstat(fd, &st) && S_ISDIR(st.st_mode) && st.st_ino == 1);
+	close(fd);
+}
+
+static const struct test tests[] = {
+	TEST(version_2),     TEST(version_1_stand_in),   TEST(renamed),
+	TEST(root_is_found), TEST(root_without_a_mount),
+};
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
