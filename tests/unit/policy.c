@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Policy files and the matcher: loading, errors, suppression, exceptions, messages, reasons.
+ */
+#include "pipeline/policy/policy.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pipeline/policy/sha256.h"
+#include "pipeline/policy/suppress.h"
+#include "tests/harness/made.h"
+#include "tests/harness/test.h"
+
+#define ONE(rest)                                                                                  \
+	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
+
+static struct policy_set *load_ok(const char *text)
+{
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+
+	CHECK_INT(policy_load_text(&s, "f.yaml", str_of(text), &d), 0);
+	if (d.count) {
+		diags_print(&d, stdout);
+		test_fail(__FILE__, __LINE__, "refused: %s", text);
+	}
+	return s;
+}
+
+static const char *shown(const struct diags *d)
+{
+	static char text[16384];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	diags_print(d, f);
+	fclose(f);
+	return text;
+}
+
+static void check_mistakes(const char *text, const char *want)
+{
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+
+	CHECK_INT(policy_load_text(&s, "f.yaml", str_of(text), &d), 0);
+	CHECK_STR(shown(&d), want);
+	CHECK_INT(policy_count(s), 0);
+	policy_free(s);
+	diags_free(&d);
+}
+
+struct run {
+	struct policy_set *set;
+	struct policy_engine *engine;
+	const struct match *m;
+};
+
+static struct run run_new(const char *text)
+{
+	struct run r = { .set = load_ok(text) };
+
+	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
+	return r;
+}
+
+static void run_free(struct run *r)
+{
+	policy_engine_free(r->engine);
+	policy_free(r->set);
+}
+
+static struct made *shadow(void)
+{
+	struct made *m = made_new("file.open");
+
+	CHECK(made_set(m, "file.path", "/etc/shadow"));
+	CHECK(made_set(m, "process.name", "cat"));
+	return m;
+}
+
+static void attributes(void)
+{
+	struct policy_set *s =
+		load_ok(ONE("  description: |\n    Two\n    lines\n"
+			    "  severity: high\n  tags: [attack.t1003.008, b]\n"
+			    "  action: record\n  references: https://x\n  enabled: true\n"
+			    "- name: two\n  on: [process.exec, file.open]\n"
+			    "  where: process.name = 'x'\n  enabled: false\n"
+			    "- name: Three.3_x-y\n  on: [process.exec, process.exit]\n"
+			    "  where: process.name = 'x'\n"));
+	const struct policy *p = policy_at(s, 0), *q = policy_at(s, 1);
+
+	CHECK_INT(policy_count(s), 2);
+	CHECK_STREQ(p->name, "one");
+	CHECK_STREQ(p->description, "Two\nlines");
+	CHECK_STREQ(p->file, "f.yaml");
+	CHECK_INT(p->line, 2);
+	CHECK_INT(p->severity, SEV_HIGH);
+	CHECK_INT(p->action, POLICY_RECORD);
+	CHECK_INT(p->kinds, 1u << EV_OPEN);
+	CHECK_INT(p->tags.len, 19);
+	CHECK(!memcmp(p->tags.p, "attack.t1003.008\0b\0", 19));
+	CHECK_STREQ(q->name, "Three.3_x-y");
+	CHECK_INT(q->severity, SEV_MEDIUM);
+	CHECK_INT(q->action, POLICY_ALERT);
+	CHECK_INT(policy_kinds(s), 1u << EV_OPEN | 1u << EV_EXEC | 1u << EV_EXIT);
+	policy_free(s);
+	policy_free(NULL);
+	policy_engine_free(NULL);
+}
+
+/* One pass finds them all. */
+static void all_mistakes(void)
+{
+	check_mistakes(
+		"policies:\n"
+		"- nme: one\n"
+		"  on: file.opn\n"
+		"  where: file.path = 'x'\n"
+		"- name: a b\n"
+		"  on: [file.open, file.open]\n"
+		"  where: file.pth = 'x' and\n"
+		"  severity: hgh\n"
+		"  action: kill\n"
+		"  message: 'a {file.pth} } {'\n"
+		"  exceptions:\n"
+		"  - name: e\n"
+		"  - where: file.inode = 'x'\n"
+		"  - x\n"
+		"  suppress: {by: [file.pth], evry: 5m}\n"
+		"  enabled: maybe\n"
+		"  tags: [a, {}]\n"
+		"- just text\n"
+		"polices: 1\n",
+		"f.yaml:19:1: unknown key polices of a policy file; did you mean policies?\n"
+		"f.yaml:2:3: unknown key nme of a policy; did you mean name?\n"
+		"f.yaml:2:3: the policy has no name\n"
+		"f.yaml:3:7: unknown event kind file.opn; did you mean file.open?\n"
+		"f.yaml:5:9: name may only hold letters, digits and . _ -\n"
+		"f.yaml:6:19: file.open is here twice\n"
+		"f.yaml:8:13: severity is one of info, low, medium, high, critical; did you mean high?\n"
+		"f.yaml:17:13: tags must be text\n"
+		"f.yaml:9:11: action kill is not in this version: it can alert and record\n"
+		"f.yaml:16:12: enabled is true or false\n"
+		"f.yaml:7:28: a field is missing at the end\n"
+		"f.yaml:10:16: unknown field file.pth; did you mean file.path?\n"
+		"f.yaml:10:26: } without its {; write }} for a brace\n"
+		"f.yaml:10:28: { without its }; write {{ for a brace\n"
+		"f.yaml:12:5: the exception has no where\n"
+		"f.yaml:13:25: file.inode is a number: write one without quotes\n"
+		"f.yaml:14:5: an exception is a map with where, and name if you like\n"
+		"f.yaml:15:30: unknown key evry of suppress; did you mean every?\n"
+		"f.yaml:15:13: suppress has no every\n"
+		"f.yaml:15:19: unknown field file.pth; did you mean file.path?\n"
+		"f.yaml:18:3: a policy is a map with name, on and where\n");
+}
+
+static void more_mistakes(void)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "", "f.yaml:1:1: a policy file has a list named policies\n" },
+		{ "- a\n", "f.yaml:1:1: a policy file has a list named policies\n" },
+		{ "policies: 5\n", "f.yaml:1:11: a policy file has a list named policies\n" },
+		{ "policies: [\n",
+		  "f.yaml:2:1: not valid YAML: did not find expected node content, "
+		  "while parsing a flow node on line 2\n" },
+		{ ONE("  action: drop\n"),
+		  "f.yaml:5:11: action drop is not in this version: it can alert and record\n" },
+		{ ONE("  suppress: {every: 5}\n"),
+		  "f.yaml:5:21: every is a time, as in 30s, 10m, 1h\n" },
+		{ ONE("  suppress: {every: 40d}\n"), "f.yaml:5:21: every is from 1ns to 30d\n" },
+		{ ONE("  suppress: {every: 0s}\n"), "f.yaml:5:21: every is from 1ns to 30d\n" },
+		{ ONE("  suppress: 5m\n"),
+		  "f.yaml:5:13: suppress is a map with every, and by if you like\n" },
+		{ ONE("  message: '{event.id}'\n"),
+		  "f.yaml:5:14: event.id is made with the document: policies cannot use it\n" },
+		{ ONE("  description: ''\n"), "f.yaml:5:16: description is empty\n" },
+		{ ONE("  tags: \"a\\0b\"\n"), "f.yaml:5:9: tags holds a NUL\n" },
+		{ ONE("- name: one\n  on: file.open\n  where: file.path exists\n"),
+		  "f.yaml:5:9: policy one is defined already, in f.yaml:2\n" },
+		{ ONE("  on: file.open\n"),
+		  "f.yaml:5:3: key on is here a second time (first on line 3)\n" },
+		{ "policies:\n- name: x\n  on: process.running\n  where: process.name = 'a'\n",
+		  "f.yaml:3:7: unknown event kind process.running\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check_mistakes(cases[i].text, cases[i].want);
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	CHECK(f && fputs(text, f) >= 0 && !fclose(f));
+}
+
+/* Good files count although others are bad; names are unique over files. */
+static void files(void)
+{
+	char dir[] = "/tmp/tocsin-policy.XXXXXX", path[200], cmd[100], want[1000];
+	const char *paths[2] = { dir, path };
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+
+	CHECK(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sub", dir);
+	CHECK(!mkdir(path, 0700));
+	snprintf(path, sizeof(path), "%s/sub/deep", dir);
+	CHECK(!mkdir(path, 0700));
+	put(dir, "b.yml", "policies:\n- {name: b, on: file.open, where: \"file.path = 'b'\"}\n");
+	put(dir, "a.yaml", "policies:\n- {name: a, on: file.open, where: \"file.path = 'a'\"}\n");
+	put(dir, "c.yaml",
+	    "policies:\n- {name: c, on: file.open, where: \"file.path = 'c'\"}\n"
+	    "- {name: c2, on: file.open, where: \"file.path = c\"}\n");
+	put(dir, "d.yaml",
+	    "policies:\n- {name: d, on: file.open, where: \"file.path = 'd'\"}\n"
+	    "- {name: a, on: file.open, where: \"file.path = 'a'\"}\n");
+	put(dir, "README.txt", "no: policy\n");
+	put(dir, ".hidden.yaml", "no: policy\n");
+	put(dir, "sub/e.yaml",
+	    "policies:\n- {name: e, on: file.open, where: \"file.path = 'e'\"}\n");
+	put(dir, "sub/deep/f.yaml", "no: policy\n");
+	snprintf(path, sizeof(path), "%s/fifo.yaml", dir);
+	CHECK(!mkfifo(path, 0600));
+	snprintf(path, sizeof(path), "%s/sub/../a.yaml", dir); /* read once */
+	CHECK_INT(policy_load(&s, paths, 2, &d), 0);
+	snprintf(want, sizeof(want),
+		 "%s/c.yaml:3:49: text needs quotes: \"c\"\n"
+		 "%s/d.yaml:3:10: policy a is defined already, in %s/a.yaml:2\n"
+		 "%s/fifo.yaml: is a FIFO, not a file\n",
+		 dir, dir, dir, dir);
+	CHECK_STR(shown(&d), want);
+	CHECK_INT(policy_count(s), 3);
+	CHECK_STREQ(policy_at(s, 0)->name, "a");
+	CHECK_STREQ(policy_at(s, 1)->name, "b");
+	CHECK_STREQ(policy_at(s, 2)->name, "e");
+	policy_free(s);
+	diags_free(&d);
+
+	s = NULL;
+	paths[1] = "/nonexistent/x.yaml";
+	CHECK_INT(policy_load(&s, paths, 2, &d), -ENOENT);
+	CHECK(!s &&
+	      strstr(shown(&d), "/nonexistent/x.yaml: cannot be read: No such file or directory"));
+	diags_free(&d);
+	snprintf(path, sizeof(path), "%s/sub/deep/none", dir);
+	CHECK(!mkdir(path, 0700));
+	paths[0] = path;
+	CHECK_INT(policy_load(&s, paths, 1, &d), 0);
+	CHECK_INT(policy_count(s), 0);
+	CHECK_INT(d.errors, 0);
+	CHECK_INT(d.count, 1);
+	policy_free(s);
+	diags_free(&d);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	CHECK(!system(cmd));
+}
+
+static void exceptions(void)
+{
+	struct run r = run_new(
+		ONE("  exceptions:\n  - where: process.name in ('sshd', 'su')\n"
+		    "  - name: root's\n    where: 'user.id = 0 and process.name = \"cat\"'\n"));
+	struct made *m = shadow();
+
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	m->rec.h.uid = 0;
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 0);
+	CHECK(made_set(m, "process.name", "vi"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK(made_set(m, "process.name", "su"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 0);
+	made_free(m);
+	run_free(&r);
+}
+
+static void reasons(void)
+{
+	struct run r = run_new(
+		"policies:\n- name: one\n  on: file.open\n"
+		"  where: >\n"
+		"    file.path endswith \"shadow\" and not process.name in (\"su\")\n"
+		"    and (process.args contains '-' or user.id = 77 or file.flags = 'O_WRONLY')\n"
+		"    and file.path endswith 'shadow' and file.inode > 4KiB and process.cgroup.path not exists\n");
+	struct made *m = shadow();
+
+	CHECK(made_set(m, "process.args", "a\x01\x1f-\"b"));
+	CHECK(made_set(m, "file.flags", "O_WRONLY|O_CLOEXEC"));
+	CHECK(made_set(m, "file.inode", "5000"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(
+		r.m->matched,
+		"[{\"condition\":\"file.path endswith \\\"shadow\\\"\",\"value\":\"/etc/shadow\"},"
+		"{\"condition\":\"process.args contains '-'\",\"value\":[\"a\\u0001\",\"-\\\"b\"]},"
+		"{\"condition\":\"file.flags = 'O_WRONLY'\",\"value\":[\"O_WRONLY\",\"O_CLOEXEC\"]},"
+		"{\"condition\":\"file.inode > 4KiB\",\"value\":5000}]");
+	made_free(m);
+	run_free(&r);
+}
+
+static void messages(void)
+{
+	struct run r = run_new(ONE(
+		"  message: |\n    {{{process.name}}} \"read\"\n    {file.path} {file.inode} {user.name} {file.flags} \\n {process.args}\n"));
+	struct made *m = shadow();
+
+	CHECK(made_set(m, "process.name", "\x1b[31mx\n\xff{file.path}\xe2\x80\xae"));
+	CHECK(made_set(m, "file.flags", "O_RDWR"));
+	CHECK(made_set(m, "process.args", "a\x1f\tb"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(
+		r.m->message,
+		"{\\x1b[31mx\\x0a\\xff{file.path}\\u{202E}} \"read\" /etc/shadow ? ? O_RDWR \\n a \\x09b");
+	made_free(m);
+	run_free(&r);
+	r = run_new(ONE(""));
+	m = shadow();
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(r.m->message, "one");
+	made_free(m);
+	run_free(&r);
+}
+
+/* Long and hostile values neither overflow nor cut a character. */
+static void long_values(void)
+{
+	struct run r =
+		run_new(ONE("  message: '{process.command_line}|{process.args}|{process.name}'\n"));
+	struct made *m = shadow();
+	char big[8000];
+
+	for (size_t i = 0; i < sizeof(big); i += 2)
+		memcpy(big + i, "\xc3\xa4", 2);
+	CHECK(made_set_bytes(m, "process.command_line", big, 7001));
+	memset(big, 0xfe, sizeof(big));
+	CHECK(made_set_bytes(m, "process.args", big, 4000));
+	CHECK(made_set_bytes(m, "process.name", big, 513));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK(r.m->message.len < 512 + 3 + 1 + 2048 + 3 + 1 + 2048 + 4);
+	CHECK(!memcmp(r.m->message.p + 510, "\xc3\xa4\xe2\x80\xa6|\\xfe", 10));
+	made_free(m);
+	run_free(&r);
+}
+
+/* With no memory left the alert is still raised. */
+static void full_arena(void)
+{
+	struct run r = run_new(ONE("  message: 'x'\n"));
+	struct made *m = shadow();
+	struct event *e = made_event(m);
+
+	CHECK(event_get(e, schema_field(e->kind, STR("file.path")), &(struct value){ 0 }));
+	e->arena->used = e->arena->size;
+	CHECK_INT(policy_match(r.engine, e, &r.m), 1);
+	CHECK_STREQ(r.m->message, "one");
+	CHECK_STREQ(r.m->matched, "[]");
+	made_free(m);
+	run_free(&r);
+}
+
+static void several(void)
+{
+	struct run r =
+		run_new(ONE("- name: two\n  on: file.open\n  where: file.path startswith '/etc/'\n"
+			    "- name: three\n  on: file.open\n  where: file.path = '/etc/passwd'\n"
+			    "- name: four\n  on: process.exec\n  where: process.name exists\n"));
+	struct made *m = shadow();
+	struct policy_stats st;
+
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 2);
+	CHECK_STREQ(r.m[0].policy->name, "one");
+	CHECK_STREQ(r.m[1].policy->name, "two");
+	CHECK(r.m[0].message.p != r.m[1].message.p);
+	st = policy_engine_stats(r.engine);
+	CHECK_INT(st.events, 1);
+	CHECK_INT(st.evaluated, 3);
+	CHECK_INT(st.matches, 2);
+	made_free(m);
+	run_free(&r);
+}
+
+static uint32_t at(struct run *r, struct made *m, uint64_t seconds)
+{
+	m->rec.h.time_ns = seconds * 1000000000;
+	return policy_match(r->engine, made_event(m), &r->m);
+}
+
+static void suppression(void)
+{
+	struct run r = run_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
+	struct made *m = shadow();
+
+	CHECK_INT(at(&r, m, 100), 1);
+	CHECK_INT(r.m->suppressed, 0);
+	CHECK_INT(at(&r, m, 101), 0);
+	CHECK_INT(at(&r, m, 109), 0);
+	CHECK_INT(at(&r, m, 99), 0); /* CPUs are not quite in order */
+	m->rec.h.uid = 5;
+	CHECK_INT(at(&r, m, 109), 1); /* another key */
+	CHECK_INT(r.m->suppressed, 0);
+	m->rec.h.uid = 1000;
+	CHECK_INT(at(&r, m, 110), 1);
+	CHECK_INT(r.m->suppressed, 3);
+	CHECK_INT(at(&r, m, 119), 0);
+	CHECK_INT(at(&r, m, 500), 1);
+	CHECK_INT(r.m->suppressed, 1);
+	CHECK_INT(policy_engine_stats(r.engine).suppressed, 4);
+	CHECK_INT(policy_engine_stats(r.engine).matches, 8);
+	made_free(m);
+	run_free(&r);
+}
+
+/* Nothing is forgotten or held back wrongly when the table is full. */
+static void suppression_full(void)
+{
+	struct run r = run_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
+	struct made *m = shadow();
+
+	for (uint32_t i = 0; i < SUPPRESS_KEYS_MAX; i++) {
+		m->rec.h.tgid = i;
+		CHECK_INT(at(&r, m, 100), 1);
+	}
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 0);
+	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
+	CHECK_INT(at(&r, m, 101), 1);
+	CHECK_INT(at(&r, m, 101), 1);
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
+	m->rec.h.tgid = 7;
+	CHECK_INT(at(&r, m, 101), 0);
+	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
+	CHECK_INT(at(&r, m, 111), 1); /* the old ones made room */
+	CHECK_INT(at(&r, m, 112), 0);
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
+	made_free(m);
+	run_free(&r);
+}
+
+static bool wants(const char *where)
+{
+	char text[1000];
+	struct policy_set *s;
+	bool w;
+
+	snprintf(text, sizeof(text),
+		 "policies:\n- name: x\n  on: [file.open, network.connect]\n  where: |\n    %s\n",
+		 where);
+	s = load_ok(text);
+	w = policy_wants_failed_opens(s);
+	policy_free(s);
+	return w;
+}
+
+static void failed_opens(void)
+{
+	struct run r =
+		run_new(ONE("- name: two\n  on: file.open\n  where: process.name = 'cat'\n"
+			    "- name: three\n  on: file.open\n"
+			    "  where: process.name = 'cat' and event.outcome = 'failure'\n"));
+	struct made *m = made_new("file.open");
+
+	CHECK(made_set(m, "process.name", "cat"));
+	CHECK(made_set(m, "event.outcome", "failure"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(r.m->policy->name, "three");
+	CHECK(made_set(m, "event.outcome", "success"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(r.m->policy->name, "two");
+	CHECK_STREQ(r.m->matched, "[{\"condition\":\"process.name = 'cat'\",\"value\":\"cat\"}]");
+	made_free(m);
+	CHECK(policy_wants_failed_opens(r.set));
+	run_free(&r);
+
+	CHECK(!wants("process.name = 'x'"));
+	CHECK(!wants("event.outcome = 'success'"));
+	CHECK(!wants(
+		"event.outcome != 'failure' or (event.outcome = 'failure' and file.path = 'x')"));
+	CHECK(!wants("not event.outcome in ('failure', 'unknown')"));
+	CHECK(!wants(
+		"process.name = 'x' and not (event.outcome = 'failure' or process.name = 'y')"));
+	CHECK(wants("event.outcome = 'failure'"));
+	CHECK(wants("not event.outcome = 'success'"));
+	CHECK(wants("event.outcome in ('failure', 'unknown') and process.name = 'x'"));
+	CHECK(wants("error.code = 'EACCES'"));
+	CHECK(wants("file.requested_path startswith '/etc/'"));
+	CHECK(wants("event.outcome = 'success' or process.name = 'x'"));
+	CHECK(wants("not file.path = 'x' and event.outcome exists"));
+	CHECK(!wants("destination.port = 5 and event.outcome = 'failure'"));
+}
+
+static void kinds_apart(void)
+{
+	/* A field that only one of the kinds has. */
+	struct run r = run_new("policies:\n- name: x\n  on: [file.open, network.connect]\n"
+			       "  where: file.path = '/a' or destination.port = 5\n"
+			       "  message: '{file.path}:{destination.port}'\n"
+			       "  suppress: {by: destination.port, every: 1s}\n");
+	struct made *m = made_new("network.connect"), *n = made_new("file.open");
+
+	CHECK(made_set(m, "destination.port", "5") && made_set(n, "file.path", "/a"));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	CHECK_STREQ(r.m->message, "?:5");
+	CHECK_INT(policy_match(r.engine, made_event(n), &r.m), 1);
+	CHECK_STREQ(r.m->message, "/a:?");
+	CHECK_INT(policy_match(r.engine, made_event(n), &r.m), 0);
+	made_free(m);
+	made_free(n);
+	run_free(&r);
+}
+
+/* A pattern that backtracks without end is given up and counted. */
+static void regex_limits(void)
+{
+	struct run r = run_new("policies:\n- name: x\n  on: file.open\n"
+			       "  where: process.command_line regex '^(a+)+$'\n");
+	struct made *m = shadow();
+	char text[4000];
+
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 1] = 'b';
+	CHECK(made_set_bytes(m, "process.command_line", text, sizeof(text)));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 0);
+	CHECK_INT(policy_engine_stats(r.engine).regex_limits, 1);
+	CHECK(made_set_bytes(m, "process.command_line", text, 30));
+	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+	made_free(m);
+	run_free(&r);
+}
+
+/* The digest is that of the texts: the same for the same, and SHA-256 is SHA-256. */
+static void digest(void)
+{
+	static const struct {
+		const char *text, *hex;
+	} known[] = {
+		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+	};
+	struct policy_set *a = load_ok(ONE("")), *b = load_ok(ONE("")),
+			  *c = load_ok(ONE("  severity: low\n"));
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		uint8_t sum[SHA256_BYTES];
+		char hex[65] = "";
+		struct sha256 s;
+
+		sha256_init(&s);
+		for (const char *p = known[i].text; *p; p++)
+			sha256_add(&s, p, 1);
+		sha256_end(&s, sum);
+		for (int j = 0; j < SHA256_BYTES; j++)
+			sprintf(hex + 2 * j, "%02x", sum[j]);
+		CHECK_STR(hex, known[i].hex);
+	}
+	CHECK_INT(policy_digest(a).len, 64);
+	CHECK(str_eq(policy_digest(a), policy_digest(b)));
+	CHECK(!str_eq(policy_digest(a), policy_digest(c)));
+	policy_free(a);
+	policy_free(b);
+	policy_free(c);
+}
+
+/* Many policies over the same fields share their predicates and stay apart in their answers. */
+static void many(void)
+{
+	struct buf b = { 0 };
+	struct run r;
+	struct made *m = shadow();
+
+	buf_lit(&b, "policies:\n");
+	for (int i = 0; i < 3000; i++)
+		buf_addf(
+			&b,
+			"- name: p%d\n  on: file.open\n"
+			"  where: 'file.path = \"/etc/shadow\" and user.id = %d and (process.name = \"cat\" or file.inode = %d)'\n",
+			i, i, i + 1);
+	buf_char(&b, '\0');
+	CHECK(!b.failed);
+	r = run_new(b.p);
+	buf_free(&b);
+	for (uint32_t i = 0; i < 3000; i += 311) {
+		char name[16];
+
+		m->rec.h.uid = i;
+		snprintf(name, sizeof(name), "p%u", i);
+		CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
+		CHECK_STREQ(r.m->policy->name, name);
+	}
+	made_free(m);
+	run_free(&r);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		TEST(attributes),   TEST(all_mistakes), TEST(more_mistakes), TEST(files),
+		TEST(exceptions),   TEST(reasons),      TEST(messages),      TEST(long_values),
+		TEST(full_arena),   TEST(several),      TEST(suppression),   TEST(suppression_full),
+		TEST(failed_opens), TEST(kinds_apart),  TEST(regex_limits),  TEST(digest),
+		TEST(many),
+	};
+
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
