@@ -16,7 +16,6 @@ enum exit_code {
 
 struct command {
 	const char *name;
-	const char *args;	/* "FILE [OPTION]…" */
 	const char *help;	/* one sentence */
 	int (*run)(int argc, char **argv);
 };
@@ -29,5 +28,8 @@ int cmd_check(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+/* `help outputs`, `help enrichers`, and the generated parts of the documentation: --markdown,
+ * --man. */
+int cmd_reference(int argc, char **argv);
 
 #endif
