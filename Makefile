@@ -19,6 +19,17 @@ B := build$(if $(SAN),/$(SAN))
 BPF_B := build/bpf
 PKGS := libbpf rdkafka jansson libelf zlib liburing yaml-0.1 libpcre2-8
 VERSION := 0.1.0
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+SUB = $(MAKE) --no-print-directory -j$(JOBS)
+LIB_VERSIONS = $(shell for p in $(PKGS); do printf '%s ' $$p $$(pkg-config --modversion $$p); done 2>/dev/null)
+
+# make install
+PREFIX := /usr
+DESTDIR :=
+sysconfdir := /etc
+datadir = $(PREFIX)/share
+INSTALL_DIRS = $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(datadir)/tocsin/policies $(DESTDIR)$(datadir)/man/man8 \
+               $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(sysconfdir)/tocsin
 
 SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SAN_FLAGS_tsan := -fsanitize=thread
@@ -44,6 +55,17 @@ LIVE_SRC := $(wildcard tests/bpf/*.c tests/integration/*.c)
 LIVE_BIN := $(LIVE_SRC:%.c=$B/%)
 ACT_SRC := $(wildcard tests/integration/act/*.c)
 ACT := build/tests/integration/act/act
+BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
+DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
+MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN)
+# Unit tests of what has threads, and so runs under TSan too.
+TSAN_BIN := $(foreach t,log queue egress consumer file syslog kafka stdout save config,$(filter $B/tests/unit/$t,$(UNIT_BIN)))
+FUZZ_B := build/fuzz
+FUZZ_BIN := $(patsubst %.c,$(FUZZ_B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 5
+FUZZ_CFLAGS = -O1 -g -w -fno-sanitize-recover=all -std=gnu17 -D_GNU_SOURCE -DTOCSIN_VERSION='"$(VERSION)"' -I. \
+              -fno-strict-aliasing -pthread
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$B/%.o)
 
@@ -71,6 +93,9 @@ $(BPF_B)/%.bpf.o: bpf/%.bpf.c $(BPF_B)/vmlinux.h
 $B/embed/%.o: $(BPF_B)/%.bpf.o
 	$Qmkdir -p $(@D)
 	$Qcd $(BPF_B) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $*.bpf.o
+
+$B/pipeline/cmd_version.o: CFLAGS += -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
+$(FUZZ_B)/pipeline/cmd_version.o: FUZZ_CFLAGS += -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
 
 $B/%.o: %.c
 	$(call say,CC,$<)
@@ -105,12 +130,74 @@ unit: $(UNIT_BIN) ## build and run the unit tests alone
 live: $(LIVE_BIN) ## build and run the tests on the live kernel (root)
 	$Qtests/run.sh bpf integration
 
+# Library and targets once more, by clang with libFuzzer, ASan and UBSan. gcc does the warnings.
+$(FUZZ_B)/%.o: %.c
+	$(call say,FUZZCC,$<)
+	$Qmkdir -p $(@D)
+	$Q$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(FUZZ_B)/libtocsin.a: $(LIB_SRC:%.c=$(FUZZ_B)/%.o) $(EMBED_OBJ)
+	$(call say,AR,$@)
+	$Qrm -f $@; $(AR) rcs $@ $^
+
+$(FUZZ_B)/tests/fuzz/%: $(FUZZ_B)/tests/fuzz/%.o $(HARNESS_SRC:%.c=$(FUZZ_B)/%.o) $(FUZZ_B)/libtocsin.a
+	$(call say,LINK,$@)
+	$Q$(CLANG) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS)
+
+fuzz: deps ## build and run each fuzz target for FUZZ_SECONDS (5)
+	$Qdeploy/deps.sh test
+	$Q$(SUB) fuzz-build
+	$QFUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
+
+fuzz-build: $(FUZZ_BIN)
+san-unit-build: $(if $(filter tsan,$(SAN)),$(TSAN_BIN),$(UNIT_BIN))
+test-build: $B/tocsin $(UNIT_BIN) $(LIVE_BIN) $(MORE_BIN) $(ACT) fuzz-build
+
+test: ## install what is missing, run all tests, print `N passed, N failed, N skipped`
+	$Qdeploy/deps.sh build test
+	$Q$(SUB) test-build
+	$Q$(SUB) SAN=asan san-unit-build
+	$Q$(SUB) SAN=tsan san-unit-build
+	$QFUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh lint unit golden asan:unit tsan:unit fuzz bpf integration
+
+run: all ## build, attach, print alerts; alerts and records go to build/data too (ARGS=... adds options)
+	$Q$(SUDO) $B/tocsin run --data-dir $B/data $(ARGS)
+
+demo: all ## do suspicious things and show the alerts they raise
+	$Q$(SUB) $(DEMO_BIN)
+	$Q$(SUDO) tests/demo/demo.sh
+
+bench: ## measure what it costs and print a report
+	$Qdeploy/deps.sh build bench
+	$Q$(SUB) $B/tocsin $(BENCH_BIN)
+	$Q$(SUDO) python3 tests/bench/bench.py $(ARGS)
+
+docs: all ## write the generated parts of the documentation
+	$Qdeploy/docs.sh .
+
+install: all ## install under DESTDIR and PREFIX (/usr); a configuration that is there is kept
+	$Qinstall -d $(INSTALL_DIRS)
+	$Qinstall -m 755 $B/tocsin $(DESTDIR)$(PREFIX)/bin/tocsin
+	$Qinstall -m 644 policies/*.yaml $(DESTDIR)$(datadir)/tocsin/policies/
+	$Qinstall -m 644 deploy/tocsin.8 $(DESTDIR)$(datadir)/man/man8/tocsin.8
+	$Qsed 's|@PREFIX@|$(PREFIX)|; s|@sysconfdir@|$(sysconfdir)|' deploy/tocsin.service \
+	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	$Qtest -e $(DESTDIR)$(sysconfdir)/tocsin/tocsin.yaml || \
+	  install -m 600 deploy/tocsin.yaml $(DESTDIR)$(sysconfdir)/tocsin/tocsin.yaml
+
+uninstall: ## remove what install put there; configuration and data stay
+	rm -f $(DESTDIR)$(PREFIX)/bin/tocsin $(DESTDIR)$(datadir)/man/man8/tocsin.8 \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	rm -rf $(DESTDIR)$(datadir)/tocsin
+
 clean: ## remove build/
 	rm -rf build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
 
-.PHONY: all deps unit live integration clean help
-.PRECIOUS: $B/%.o $(BPF_B)/%.bpf.o
--include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d)
+.PHONY: all deps unit live integration fuzz fuzz-build san-unit-build test-build test run demo bench docs \
+        install uninstall clean help
+.PRECIOUS: $B/%.o $(FUZZ_B)/%.o $(BPF_B)/%.bpf.o
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d) \
+  $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN)) $(LIB_SRC:%.c=$(FUZZ_B)/%.d)
