@@ -111,6 +111,8 @@ def check_ids(e, p, uids=None):
 
 def cgroup_of(p):
     """(path, inode) the agent should name: v2, or where that is the root, the v1 stand-in."""
+    if 'cgroup_is' in p:
+        return p['cgroup_is']
     lines = [line.split(':', 2) for line in p['cgroup'].splitlines()]
     v2 = next((path for _, c, path in lines if not c), '/')
     base = '/sys/fs/cgroup/unified' if os.path.isdir('/sys/fs/cgroup/unified') else '/sys/fs/cgroup'

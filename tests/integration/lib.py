@@ -10,8 +10,9 @@ A test file makes a Suite, gives it cases, and runs it. All cases of a suite sha
         e = t.one('file.open', facts, ('file.inode', facts['inode']))
         ...
 
-Up to its yield a case acts, after it it checks. Results are lines for tests/run.sh:
-ok NAME, not ok NAME (with `# …` lines that say why), skip NAME: reason.
+Up to its yield a case acts, after it it checks. With early=True there is one yield more, before
+which the agent is not yet running. Results are lines for tests/run.sh: ok NAME, not ok NAME (with
+`# …` lines that say why), skip NAME: reason.
 """
 import atexit
 import glob
@@ -133,7 +134,8 @@ class Agent:
         args += ['--policies', policies or no_policies()]
         if output != '':
             args += ['--output', f'file:path={self.dir}{file_options}']
-        self.args = args + list(options)
+        self.stats_file = os.path.join(scratch(), 'stats.json')
+        self.args = args + ['--stats-json', self.stats_file] + list(options)
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=stdout,
                                       stderr=subprocess.PIPE, env=env)
         self.pid = self.child.pid
@@ -184,6 +186,11 @@ class Agent:
 
     def documents(self):
         return documents(self.dir)
+
+    def stats(self):
+        """The statistics of a run that ended."""
+        with open(self.stats_file) as f:
+            return json.load(f)
 
 
 _no_policies = None
@@ -268,9 +275,9 @@ class Suite:
         self.agent = self.docs = self.dir = None
         self.failed = 0
 
-    def case(self, name):
+    def case(self, name, early=False):
         def add(fn):
-            self.cases.append((name, fn))
+            self.cases.append((name, fn, early))
             return fn
         return add
 
@@ -311,32 +318,39 @@ class Suite:
 
     def run(self):
         only = sys.argv[1:]
-        cases = [(n, fn) for n, fn in self.cases if not only or any(o in n for o in only)]
+        cases = [c for c in self.cases if not only or any(o in c[0] for o in only)]
         self.dir = scratch()
         try:
             need_root()
             if not os.path.exists(ACT):
                 raise Failure(f'{ACT} is not built')
+            running = {name: self._begin(fn) for name, fn, early in cases if early}
             self.agent = Agent(*self.options, **self.kw)
         except Exception as e:
-            for name, _ in cases:
+            for name, _, _ in cases:
                 self.result(name, e)
             sys.exit(1 if self.failed else 0)
-        running = [(name, self._begin(fn)) for name, fn in cases]
+        for name, fn, early in cases:
+            running[name] = self._go_on(running[name]) if early else self._begin(fn)
         self.exit_code = self.agent.stop()
         try:
             self.docs = Documents(self.agent.documents())
         except Exception as e:
             self.result('documents are whole lines of JSON', e)
             self.docs = Documents([])
-        for name, state in running:
-            self.result(name, self._end(state))
+        for name, _, _ in cases:
+            self.result(name, self._end(running[name]))
         if self.failed and os.environ.get('TEST_KEEP'):
             shutil.copytree(self.agent.dir, os.environ['TEST_KEEP'], dirs_exist_ok=True)
         sys.exit(1 if self.failed else 0)
 
     def _begin(self, fn):
-        g = fn(self)
+        return self._go_on(fn(self))
+
+    @staticmethod
+    def _go_on(g):
+        if isinstance(g, Exception):
+            return g
         try:
             next(g)
             return g
@@ -355,6 +369,33 @@ class Suite:
             return None
         except Exception as e:
             return e
+
+
+class Single:
+    """Cases that each start and stop agents of their own: they only act and check."""
+
+    def __init__(self):
+        self.cases, self.failed = [], 0
+
+    def case(self, name):
+        def add(fn):
+            self.cases.append((name, fn))
+            return fn
+        return add
+
+    def run(self):
+        only = sys.argv[1:]
+        for name, fn in self.cases:
+            if only and not any(o in name for o in only):
+                continue
+            error = None
+            try:
+                need_root()
+                fn()
+            except Exception as e:
+                error = e
+            Suite.result(self, name, error)
+        sys.exit(1 if self.failed else 0)
 
 
 def uid_of(name):
