@@ -14,7 +14,7 @@
 
 static const struct action *const tables[] = {
 	process_actions, exec_actions, open_actions, path_actions,
-	uring_actions,   tcp_actions,  net_actions,
+	uring_actions,   tcp_actions,  net_actions,  ia32_actions,
 };
 
 static const struct {
