@@ -10,7 +10,7 @@
 
 enum { PUT_NUMBER = 24 }; /* room that any one number needs, quotes and sign included */
 
-/* Where the next n bytes go, or NULL and b->failed. The caller adds what it wrote to b->len. */
+/* Where the next n bytes (at least one) go, or NULL and b->failed. The caller adds what it wrote to b->len. */
 static inline char *put_room(struct buf *b, size_t n)
 {
 	if (__builtin_expect(b->cap - b->len < n || b->failed, 0))
@@ -23,9 +23,9 @@ static inline char *put_room(struct buf *b, size_t n)
 
 static inline void put_bytes(struct buf *b, const void *p, size_t n)
 {
-	char *at = put_room(b, n);
+	char *at = n ? put_room(b, n) : NULL;
 
-	if (at && n) {
+	if (at) {
 		memcpy(at, p, n);
 		b->len += n;
 	}
