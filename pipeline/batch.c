@@ -24,6 +24,27 @@ struct batch *batch_new(size_t max_bytes, uint32_t max_docs)
 	return b;
 }
 
+void batch_seal(struct batch *b)
+{
+	struct doc *docs;
+	char *data;
+
+	if (b->data.len < b->data.cap / 2 && b->data.len) {
+		data = realloc(b->data.p, b->data.len);
+		if (data) {
+			b->data.p = data;
+			b->data.cap = b->data.len;
+		}
+	}
+	if (b->ndocs < b->cap_docs / 2 && b->ndocs) {
+		docs = realloc(b->docs, b->ndocs * sizeof(*docs));
+		if (docs) {
+			b->docs = docs;
+			b->cap_docs = b->ndocs;
+		}
+	}
+}
+
 struct batch *batch_ref(struct batch *b)
 {
 	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);

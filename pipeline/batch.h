@@ -47,6 +47,9 @@ struct batch {
 struct batch *batch_new(size_t max_bytes, uint32_t max_docs);	/* one reference, or NULL */
 struct batch *batch_ref(struct batch *b);
 void batch_unref(struct batch *b);	/* NULL is legal */
+/* No more documents: gives back the memory that is not used, so that a queue of small batches is
+ * small. Before it is published. */
+void batch_seal(struct batch *b);
 static inline struct str batch_str(const struct batch *b, struct span s)
 {
 	return (struct str){ b->data.p + s.off, s.len };

@@ -86,6 +86,13 @@ static const struct option run_opts[] = {
 	  .min = 64 << 10,
 	  .max = 1 << 30,
 	  .help = "Ring buffer between kernel and agent; a power of two" },
+	{ .key = "gather",
+	  .type = OPT_DURATION,
+	  OPT(struct config, gather_ns),
+	  .def = "4ms",
+	  .max = 100 * NS_PER_MS,
+	  .help = "How long events may gather in the ring buffer while they come fast; 0: each "
+		  "wakes the agent" },
 	{ .key = "args_max",
 	  .type = OPT_SIZE,
 	  OPT(struct config, args_max),
@@ -95,10 +102,10 @@ static const struct option run_opts[] = {
 	{ .key = "env_max",
 	  .type = OPT_SIZE,
 	  OPT(struct config, env_max),
-	  .def = "0",
+	  .def = "4096",
 	  .max = EV_ARGS_MAX,
-	  .help = "Bytes of a program's environment to read, of which the process enricher "
-		  "keeps the variables chosen there; 0: none" },
+	  .help = "Bytes of a program's environment to read, where the `env` option of the "
+		  "process enricher chooses variables" },
 	{ .key = "failed_opens",
 	  .type = OPT_ENUM,
 	  OPT(struct config, failed_opens),

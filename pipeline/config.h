@@ -35,6 +35,7 @@ struct config {
 	/* run alone */
 	const char *data_dir;
 	uint64_t ring_bytes;		/* a power of two */
+	uint64_t gather_ns;		/* how long events gather in the ring while they come fast */
 	uint64_t args_max, env_max;
 	uint32_t failed_opens;		/* enum failed_opens */
 	uint32_t typed_loads;

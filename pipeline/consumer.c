@@ -36,6 +36,7 @@ void consumer_flush(struct consumer *c)
 {
 	if (!c->batch)
 		return;
+	batch_seal(c->batch);
 	egress_publish(c->cfg.egress, c->batch);
 	batch_unref(c->batch);
 	c->batch = NULL;

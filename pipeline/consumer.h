@@ -27,10 +27,9 @@ struct consumer_cfg {
 struct consumer_stats {
 	uint64_t events[EV_MAX];
 	uint64_t lost[EV_MAX][EV_LOSS_MAX_]; /* by pipeline.loss records; kind EV_NONE: unknown */
-	uint64_t invalid; /* records that event_validate refused */
-	uint64_t alerts, records, metrics; /* documents made */
-	uint64_t too_large; /* documents larger than a batch, not made */
-	uint64_t no_memory; /* documents not made for want of a batch */
+#define COUNTER(member, help) uint64_t member;
+#include "pipeline/counters.def"
+#undef COUNTER
 	const char *invalid_why; /* of the last invalid record; NULL: none */
 };
 

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The loop of live.h. probe_set_wait lets events gather when they come fast, so that a busy host
- * pays a bounded number of wake-ups; an idle one is woken once a second, to look at the kernel's
- * loss counters.
+ * The loop of live.h: drain the ring, then rest. How it rests depends on how events come:
+ *   fast    it naps without asking to be woken, so that a busy host pays a bounded number of
+ *           wake-ups and not one for each event; a batch waits for its latency
+ *   slowly  it publishes at once what it has and sleeps until an event wakes it, without a timer
+ * Losses that no record has shown yet are the one thing that sets a timer on an idle host.
  */
 #include "pipeline/live.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 
 #include "pipeline/clock.h"
 #include "pipeline/loss.h"
 #include "pipeline/util.h"
 
-enum { RECORDS_A_TURN = 4096, IDLE_MS = 1000 };
+enum { RECORDS_A_TURN = 4096, HELD_MS = 250, FAST_NAPS = 4 };
 
 struct live {
 	struct probe_set *probes;
@@ -22,7 +25,8 @@ struct live {
 	struct loss *loss;
 	pthread_t thread;
 	atomic_bool stopping;
-	uint64_t next_look_ns; /* CLOCK_MONOTONIC: at the loss counters */
+	uint64_t gather_ns;
+	uint64_t drained_ns; /* CLOCK_MONOTONIC: last time there was something to read */
 };
 
 static uint64_t boot_ns(void)
@@ -47,45 +51,75 @@ static void record(void *ctx, const void *rec, uint32_t len)
 	consumer_record(l->consumer, rec, len);
 }
 
-/* How long to sleep at most: until the open batch is due or the counters are looked at again. */
-static int sleep_ms(struct live *l)
+static bool rest_losses(struct live *l, bool all)
 {
-	uint64_t left = consumer_due(l->consumer);
-
-	return left == UINT64_MAX ? IDLE_MS : (int)(left / NS_PER_MS) + 1;
+	return loss_rest(l->loss, boot_ns(), all, consumer_record, l->consumer);
 }
 
-static void look_at_counters(struct live *l)
+/* Did events come soon after the ones before them? */
+static bool is_fast(struct live *l)
 {
-	uint64_t now = clock_mono_ns();
+	uint64_t now = clock_mono_ns(), since = now - l->drained_ns;
 
-	if (now < l->next_look_ns)
+	l->drained_ns = now;
+	return since < FAST_NAPS * l->gather_ns;
+}
+
+static void nap(const struct live *l)
+{
+	struct timespec t = clock_timespec(l->gather_ns);
+
+	nanosleep(&t, NULL);
+}
+
+/* Until an event comes, the open batch is due, or losses that are held back have to be looked at. */
+static void sleep_for_event(struct live *l, bool losses)
+{
+	uint64_t due = consumer_due(l->consumer);
+	int ms = due == UINT64_MAX ? -1 : (int)(due / NS_PER_MS) + 1;
+
+	if (losses && (ms < 0 || ms > HELD_MS))
+		ms = HELD_MS;
+	probe_set_wait(l->probes, ms);
+}
+
+/* n: records that the last turn read. */
+static void rest(struct live *l, int n)
+{
+	bool losses = rest_losses(l, false);
+
+	if (n && is_fast(l)) {
+		consumer_due(l->consumer);
+		nap(l);
 		return;
-	l->next_look_ns = now + IDLE_MS * NS_PER_MS;
-	loss_rest(l->loss, boot_ns(), consumer_record, l->consumer);
+	}
+	if (n)
+		consumer_flush(l->consumer);
+	sleep_for_event(l, losses);
 }
 
 static void *run(void *arg)
 {
 	struct live *l = arg;
 
+	prctl(PR_SET_NAME, "consumer");
 	while (!atomic_load_explicit(&l->stopping, memory_order_acquire)) {
 		int n = probe_set_read(l->probes, record, l, RECORDS_A_TURN);
 
-		look_at_counters(l);
 		if (n < RECORDS_A_TURN)
-			probe_set_wait(l->probes, sleep_ms(l));
+			rest(l, n);
 		else
 			consumer_due(l->consumer);
 	}
 	while (probe_set_read(l->probes, record, l, RECORDS_A_TURN) > 0)
 		;
-	loss_rest(l->loss, boot_ns(), consumer_record, l->consumer);
+	rest_losses(l, true);
 	consumer_flush(l->consumer);
 	return NULL;
 }
 
-int live_start(struct live **out, struct probe_set *set, struct consumer *consumer)
+int live_start(struct live **out, struct probe_set *set, struct consumer *consumer,
+	       uint64_t gather_ns)
 {
 	CLEANUP_FREE struct live *l = calloc(1, sizeof(*l));
 	int rc;
@@ -94,6 +128,7 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 		return -ENOMEM;
 	l->probes = set;
 	l->consumer = consumer;
+	l->gather_ns = gather_ns;
 	rc = loss_new(&l->loss, probe_set_ncpu(set), cpu_of, set);
 	if (rc)
 		return rc;

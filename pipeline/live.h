@@ -12,8 +12,10 @@
 
 struct live;
 
-/* Both must outlive it; from now on only its thread uses the consumer. 0 or -errno. */
-int live_start(struct live **out, struct probe_set *set, struct consumer *consumer);
+/* Both must outlive it; from now on only its thread uses the consumer. gather_ns: how long events
+ * may gather in the ring while they come fast. 0 or -errno. */
+int live_start(struct live **out, struct probe_set *set, struct consumer *consumer,
+	       uint64_t gather_ns);
 /* Detaches the probes, drains the ring, reports the last losses, publishes the last batch, ends
  * the thread and frees. NULL is legal. */
 void live_stop(struct live *l);

@@ -4,6 +4,7 @@
  * record will fit, and counts a loss right after: when a later record of the CPU is seen, the
  * counters already hold what is missing before it (or, for a program that was interrupted in
  * between, will soon: loss_rest brings that in).
+ * Losses found in the counters alone wait a second for the record that shows where they were.
  * A record lost for want of scratch memory never took a number, so it shows in the counters only.
  */
 #include "pipeline/loss.h"
@@ -11,10 +12,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pipeline/util.h"
+#include "pipeline/clock.h"
+
+#define HOLD_NS NS_PER_SEC
 
 struct cpu_seen {
 	uint64_t seq; /* last sequence number seen */
+	uint64_t since_ns; /* losses are held back since then; 0: none are */
 	uint64_t told[EV_MAX][EV_LOSS_MAX_]; /* reported of the kernel's counters */
 };
 
@@ -73,6 +77,17 @@ static void report(struct loss *l, int cpu, uint32_t kind, uint32_t cause, uint6
 	emit(ctx, &r, sizeof(r));
 }
 
+static bool has_untold(const struct loss *l, int cpu)
+{
+	const volatile struct cpu_state *now = l->cpu(l->cpu_ctx, cpu);
+	uint64_t more = 0;
+
+	for (uint32_t kind = 0; now && kind < EV_MAX; kind++)
+		for (uint32_t cause = 0; cause < EV_LOSS_MAX_; cause++)
+			more |= now->lost[kind][cause] ^ l->seen[cpu].told[kind][cause];
+	return more;
+}
+
 /* Reports what the kernel's counters of this CPU hold beyond what was told. */
 static void report_counters(struct loss *l, int cpu, const struct gap *g, loss_record_fn emit,
 			    void *ctx)
@@ -80,6 +95,7 @@ static void report_counters(struct loss *l, int cpu, const struct gap *g, loss_r
 	const volatile struct cpu_state *now = l->cpu(l->cpu_ctx, cpu);
 	struct cpu_seen *s = &l->seen[cpu];
 
+	s->since_ns = 0;
 	for (uint32_t kind = 0; now && kind < EV_MAX; kind++)
 		for (uint32_t cause = 0; cause < EV_LOSS_MAX_; cause++) {
 			uint64_t n = now->lost[kind][cause] - s->told[kind][cause];
@@ -108,10 +124,24 @@ void loss_check(struct loss *l, const struct ev_hdr *h, loss_record_fn emit, voi
 		s->seq = h->seq;
 }
 
-void loss_rest(struct loss *l, uint64_t time_ns, loss_record_fn emit, void *ctx)
+bool loss_rest(struct loss *l, uint64_t time_ns, bool all, loss_record_fn emit, void *ctx)
 {
 	struct gap g = { .time_ns = time_ns };
+	bool held = false;
 
-	for (int cpu = 0; cpu < l->ncpu; cpu++)
-		report_counters(l, cpu, &g, emit, ctx);
+	for (int cpu = 0; cpu < l->ncpu; cpu++) {
+		struct cpu_seen *s = &l->seen[cpu];
+
+		if (!has_untold(l, cpu)) {
+			s->since_ns = 0;
+			continue;
+		}
+		if (!s->since_ns)
+			s->since_ns = time_ns;
+		if (all || time_ns - s->since_ns >= HOLD_NS)
+			report_counters(l, cpu, &g, emit, ctx);
+		else
+			held = true;
+	}
+	return held;
 }

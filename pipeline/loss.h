@@ -7,6 +7,7 @@
 #ifndef TOCSIN_LOSS_H
 #define TOCSIN_LOSS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/event.h"
@@ -21,7 +22,8 @@ void loss_free(struct loss *l);
 
 /* Call before each record is handled: reports a gap in front of it. */
 void loss_check(struct loss *l, const struct ev_hdr *h, loss_record_fn emit, void *ctx);
-/* Losses that no later record has shown yet (time_ns: of the reports). Cheap when there are none. */
-void loss_rest(struct loss *l, uint64_t time_ns, loss_record_fn emit, void *ctx);
+/* Losses that no gap has shown: those older than a second, or all of them. time_ns: CLOCK_BOOTTIME,
+ * now. True when some are held back for a gap to come. Cheap when there are none. */
+bool loss_rest(struct loss *l, uint64_t time_ns, bool all, loss_record_fn emit, void *ctx);
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The statistics of a run or replay, for people and as JSON. Main thread, once the consumer's
+ * thread has ended and the outputs are stopped.
+ */
+#ifndef TOCSIN_STATS_H
+#define TOCSIN_STATS_H
+
+#include "pipeline/consumer.h"
+#include "probes/probe.h"
+
+struct stats_source {
+	const struct consumer *consumer;
+	const struct egress *egress;
+	const struct probe_set *set; /* NULL: a replay */
+	uint64_t run_ns; /* how long it ran */
+};
+
+void stats_print(const struct stats_source *s, FILE *f);
+/* 0, or negative errno. The file is replaced whole. */
+int stats_write_json(const struct stats_source *s, const char *path);
+
+#endif
