@@ -11,7 +11,7 @@ new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 put() { cat "$new" >"$1"; }	# only once it is whole
 "$B"/tocsin help --markdown >"$new" && put "$out/docs/config.md"
-"$B"/tocsin schema --markdown >"$new" && put "$out/docs/events.md"
+"$B"/tocsin schema --format markdown >"$new" && put "$out/docs/events.md"
 options=$(mktemp)
 "$B"/tocsin help --man >"$options"
 awk -v options="$options" '

@@ -69,14 +69,14 @@ static const char *yes_no(bool b)
 
 static void print_coverage(const struct findings *f)
 {
-	printf("%-18s %-8s %-9s %-40s %s\n", "KIND", "CAN DENY", "IO_URING", "KERNEL TRUTH",
+	printf("%-18s %-8s %-9s %-45s %s\n", "KIND", "CAN DENY", "IO_URING", "KERNEL TRUTH",
 	       "HOOK");
 	for (uint32_t i = 0; i < f->ncoverage; i++) {
 		const struct coverage *c = &f->coverage[i];
 		struct buf hooks = { 0 };
 
 		hook_names(c, &hooks);
-		printf("%-18s %-8s %-9s %-40s %.*s\n", schema_kind(c->kind)->name,
+		printf("%-18s %-8s %-9s %-45s %.*s\n", schema_kind(c->kind)->name,
 		       yes_no(c->hook && c->hook->can_deny), yes_no(c->sees_io_uring),
 		       c->hook && c->hook->truth ? c->hook->truth : "-", (int)hooks.len,
 		       hooks.p ? hooks.p : "");
