@@ -121,7 +121,7 @@ static char *put_escaped(char *out, const char *p, const char *end, uint32_t *ta
 bool json_escape(struct buf *b, struct str s)
 {
 	enum { ESCAPE_ROOM = 18 };
-	const char *p = s.p, *end = s.p + s.len;
+	const char *p = s.p, *end = str_end(s);
 	size_t before = b->len;
 	bool encoded = false;
 	uint32_t n;
@@ -171,7 +171,7 @@ bool put_json_string(struct buf *b, struct str s)
 
 bool put_json_list(struct buf *b, struct str list)
 {
-	const char *p = list.p, *end = list.p + list.len, *nul;
+	const char *p = list.p, *end = str_end(list), *nul;
 	size_t before = b->len;
 	bool encoded = false;
 
@@ -318,7 +318,7 @@ void put_json_ip(struct buf *b, const struct ev_ip *ip)
 
 bool json_has_encoded(struct str json)
 {
-	const char *p = json.p, *end = json.p + json.len, *hit, *back;
+	const char *p = json.p, *end = str_end(json), *hit, *back;
 
 	while (end - p >= 6 && (hit = memmem(p, (size_t)(end - p), "\\uef", 4))) {
 		for (back = hit; back > json.p && back[-1] == '\\'; back--)

@@ -10,6 +10,11 @@
 
 enum { PUT_NUMBER = 24 }; /* room that any one number needs, quotes and sign included */
 
+static inline const char *str_end(struct str s)
+{
+	return s.len ? s.p + s.len : s.p; /* no arithmetic on NULL */
+}
+
 /* Where the next n bytes (at least one) go, or NULL and b->failed. The caller adds what it wrote to b->len. */
 static inline char *put_room(struct buf *b, size_t n)
 {

@@ -9,6 +9,7 @@
 #include "pipeline/schema.h"
 
 #include "pipeline/names.h"
+#include "pipeline/nearest.h"
 #include "pipeline/util.h"
 
 /* T_U8, T_U16, …: number, class of each type. */
@@ -18,7 +19,6 @@ enum type_number {
 #undef TYPE
 	T_MAX
 };
-enum { SUGGEST_MAX = 64 }; /* longest name that is compared */
 enum type_class {
 #define TYPE(id, ctype, class, names) T_CLASS_##id = EV_CLASS_##class,
 #include "bpf/types.def"
@@ -227,49 +227,15 @@ const struct field *schema_field(const struct event_kind *k, struct str path)
 	return NULL;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) from a to b; more than limit: limit + 1. */
-static uint32_t edit_distance(struct str a, struct str b, uint32_t limit)
-{
-	uint8_t rows[3][SUGGEST_MAX + 1], *before = rows[0], *prev = rows[1], *row = rows[2], *t;
-
-	if (a.len > SUGGEST_MAX || b.len > SUGGEST_MAX)
-		return limit + 1;
-	for (uint32_t j = 0; j <= b.len; j++)
-		prev[j] = j;
-	for (uint32_t i = 1; i <= a.len; i++) {
-		row[0] = i;
-		for (uint32_t j = 1; j <= b.len; j++) {
-			uint32_t change = prev[j - 1] + (a.p[i - 1] != b.p[j - 1]);
-
-			row[j] = MIN(prev[j], row[j - 1]) + 1;
-			row[j] = MIN(row[j], change);
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-				row[j] = MIN(row[j], before[j - 2] + 1);
-		}
-		t = before;
-		before = prev;
-		prev = row;
-		row = t;
-	}
-	return MIN(prev[b.len], limit + 1);
-}
-
 const char *schema_suggest(const struct event_kind *k, struct str path)
 {
-	uint32_t best = MIN(3u, path.len / 3) + 1, d;
+	struct nearest n = { .word = path };
 	const struct field *f;
-	const char *nearest = NULL;
 
-	for (uint32_t i = 0; (f = view_field(k, i)); i++) {
-		if (!policy_may_name(k, f))
-			continue;
-		d = edit_distance(path, str_of(f->path), best - 1);
-		if (d < best) {
-			best = d;
-			nearest = f->path;
-		}
-	}
-	return nearest;
+	for (uint32_t i = 0; (f = view_field(k, i)); i++)
+		if (policy_may_name(k, f))
+			nearest_offer(&n, f->path);
+	return n.best;
 }
 
 const char *schema_enum_name(const struct field *f, uint64_t v)

@@ -19,7 +19,7 @@ static void text_unsafe(struct buf *b, const char *p, uint32_t n, uint32_t c)
 
 void text_escape(struct buf *b, struct str s)
 {
-	const char *p = s.p, *end = s.p + s.len, *run = p;
+	const char *p = s.p, *end = str_end(s), *run = p;
 
 	while (p < end) {
 		uint32_t c, n;
@@ -44,7 +44,7 @@ void text_escape(struct buf *b, struct str s)
 
 static void text_list(struct buf *b, struct str list)
 {
-	const char *p = list.p, *end = list.p + list.len, *nul;
+	const char *p = list.p, *end = str_end(list), *nul;
 
 	while (p < end) {
 		nul = memchr(p, 0, (size_t)(end - p));

@@ -33,7 +33,7 @@ static void setup(void)
 
 static void check_text(struct str s)
 {
-	const char *p = s.p, *end = s.p + s.len;
+	const char *p = s.p, *end = s.len ? s.p + s.len : s.p;
 	uint32_t c, n;
 
 	for (; p < end; p += n) {
