@@ -199,6 +199,19 @@ static int flush(struct console *c)
 	return 0;
 }
 
+/* Severity and rule in colour, the rest as it is. */
+static void add_coloured(struct console *c, const struct batch *b, const struct doc *d)
+{
+	struct str text = batch_str(b, d->text), mark = batch_str(b, d->text_mark);
+	uint32_t before = d->text_mark.off - d->text.off;
+
+	buf_add(&c->out, text.p, before);
+	buf_lit(&c->out, severity_colour[d->severity < SEV_MAX ? d->severity : SEV_NONE]);
+	buf_str(&c->out, mark);
+	buf_lit(&c->out, "\033[0m");
+	buf_add(&c->out, mark.p + mark.len, text.len - before - mark.len);
+}
+
 static void add_line(struct console *c, const struct batch *b, const struct doc *d)
 {
 	struct str json = batch_str(b, d->json), text = batch_str(b, d->text);
@@ -209,11 +222,10 @@ static void add_line(struct console *c, const struct batch *b, const struct doc 
 		buf_str(&c->out, json);
 		return;
 	}
-	if (c->colour)
-		buf_lit(&c->out, severity_colour[d->severity < SEV_MAX ? d->severity : SEV_NONE]);
-	buf_str(&c->out, text);
-	if (c->colour)
-		buf_lit(&c->out, "\033[0m");
+	if (c->colour && d->text_mark.len)
+		add_coloured(c, b, d);
+	else
+		buf_str(&c->out, text);
 	buf_char(&c->out, '\n');
 }
 
