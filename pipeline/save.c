@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Writes a saved stream. Consumer thread. A failed write is remembered and ends the saving, never
- * the run.
+ * the run; what came to the disk in part is taken back, so that the file is at worst cut, not wrong.
  */
 #include "pipeline/save.h"
 
@@ -13,18 +13,50 @@
 #include "bpf/event.h"
 #include "pipeline/util.h"
 
-enum { SAVE_BUFFER = 1 << 20 };
+enum { SAVE_BUFFER = 256 << 10 };
 
 struct save {
-	FILE *f;
+	int fd;
 	int error; /* first errno */
+	uint64_t written; /* bytes in the file */
+	size_t used; /* of buffer */
 	struct outside *live;
+	char buffer[SAVE_BUFFER];
 };
+
+static void flush(struct save *s)
+{
+	size_t done = 0;
+
+	while (!s->error && done < s->used) {
+		ssize_t n = write(s->fd, s->buffer + done, s->used - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			s->error = errno;
+	}
+	if (!s->error)
+		s->written += done;
+	else if (done && ftruncate(s->fd, (off_t)s->written))
+		s->error = errno;
+	s->used = 0;
+}
 
 static void put(struct save *s, const void *p, size_t n)
 {
-	if (!s->error && n && fwrite(p, n, 1, s->f) != 1)
-		s->error = errno ? errno : EIO;
+	const char *from = p;
+
+	while (n && !s->error) {
+		size_t part = MIN(n, SAVE_BUFFER - s->used);
+
+		memcpy(s->buffer + s->used, from, part);
+		s->used += part;
+		from += part;
+		n -= part;
+		if (s->used == SAVE_BUFFER)
+			flush(s);
+	}
 }
 
 /* A payload in two parts, so that nothing has to be joined first. */
@@ -60,38 +92,26 @@ static int put_header(struct save *s, const json_t *header)
 		return -ENOMEM;
 	put(s, &m, sizeof(m));
 	put_chunk(s, SAVE_HEADER, text, (uint32_t)strlen(text), NULL, 0);
-	if (!s->error && fflush(s->f))
-		s->error = errno;
+	flush(s);
 	return -s->error;
-}
-
-static int open_file(struct save *s, const char *path)
-{
-	CLEANUP_CLOSE int fd =
-		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return -errno;
-	s->f = fdopen(fd, "w");
-	if (!s->f)
-		return -errno;
-	(void)TAKE_FD(fd);
-	setvbuf(s->f, NULL, _IOFBF, SAVE_BUFFER);
-	return 0;
 }
 
 int save_create(struct save **out, const char *path, const json_t *header, char *err,
 		size_t err_len)
 {
 	struct save *s = calloc(1, sizeof(*s));
-	int rc = s ? open_file(s, path) : -ENOMEM;
+	int rc = s ? 0 : -ENOMEM;
 
-	if (!rc)
-		rc = put_header(s, header);
+	if (!rc) {
+		s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		rc = s->fd < 0 ? -errno : put_header(s, header);
+	}
 	if (rc) {
 		snprintf(err, err_len, "cannot save to %s: %s", path, strerror(-rc));
-		if (s && s->f)
-			fclose(s->f);
+		if (s && s->fd >= 0) {
+			close(s->fd);
+			unlink(path);
+		}
 		free(s);
 		return rc;
 	}
@@ -135,7 +155,8 @@ int save_close(struct save *s)
 	if (!s)
 		return 0;
 	put_chunk(s, SAVE_END, NULL, 0, NULL, 0);
-	if (fclose(s->f) && !s->error)
+	flush(s);
+	if (close(s->fd) && !s->error)
 		s->error = errno;
 	error = s->error;
 	free(s);
