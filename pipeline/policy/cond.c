@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Type check of conditions (cond.h): fields by the schema, operands by operand.c, then cheap kids
- * first. Tests have no side effects, so that order changes the cost and nothing else. Load time.
+ * Type check of conditions (cond.h): fields by the schema, operands by operand.c, then the
+ * kids of `and` and `or` in the order that is expected to decide soonest. Tests have no side
+ * effects, so that order changes the cost and nothing else. Load time.
  */
 #include "pipeline/policy/cond.h"
 
@@ -80,6 +81,20 @@ void cond_field_unknown(uint32_t kinds, struct str path, char *text, size_t len)
 		snprintf(text, len, "unknown field %.*s; tocsin schema lists them", shown, path.p);
 }
 
+/* How often a test holds: policies look for what is rare, and except what is common. */
+static float guess(const struct cond *c)
+{
+	switch (c->op) {
+	case OP_NE: return 0.9f;
+	case OP_EXISTS: return 0.5f;
+	case OP_LT:
+	case OP_LE:
+	case OP_GT:
+	case OP_GE: return 0.3f;
+	default: return c->operand && c->operand->class == EV_CLASS_BITS ? 0.2f : 0.05f;
+	}
+}
+
 static void check_test(struct cond_check *x, struct cond *c)
 {
 	const struct field *f = cond_field(x->kinds, c->path);
@@ -92,16 +107,42 @@ static void check_test(struct cond_check *x, struct cond *c)
 	}
 	c->operand = operand_compile(x, f, c);
 	c->cost = c->operand ? c->operand->cost : 0;
+	c->odds = guess(c);
 }
 
-/* Stable, and short where order is right already; trees of front ends are mostly narrow. */
-static int by_cost(const void *x, const void *y)
+/* `and` is decided by a kid that does not hold, `or` by one that does: first what does so for the
+ * least time. */
+static float rank(const struct cond *c, enum cond_type type)
+{
+	float decides = type == COND_AND ? 1 - c->odds : c->odds;
+
+	return c->cost / (decides > 0.001f ? decides : 0.001f);
+}
+
+static int by_rank(const void *x, const void *y, void *arg)
 {
 	const struct cond *a = *(struct cond *const *)x, *b = *(struct cond *const *)y;
+	float ra = rank(a, *(uint8_t *)arg), rb = rank(b, *(uint8_t *)arg);
 
-	if (a->cost != b->cost)
-		return a->cost < b->cost ? -1 : 1;
+	if (ra < rb || ra > rb)
+		return ra < rb ? -1 : 1;
 	return (a->at > b->at) - (a->at < b->at);
+}
+
+/* Cost and odds of a parent from those of its kids, in their order. */
+static void sum_up(struct cond *c)
+{
+	float reached = 1;
+
+	c->cost = 0;
+	for (uint32_t i = 0; i < c->nkids; i++) {
+		c->cost += reached * c->kids[i]->cost;
+		reached *= c->type == COND_OR ? 1 - c->kids[i]->odds : c->kids[i]->odds;
+	}
+	if (c->type == COND_NOT)
+		c->odds = 1 - c->kids[0]->odds;
+	else
+		c->odds = c->type == COND_OR ? 1 - reached : reached;
 }
 
 static void check_at(struct cond_check *x, struct cond *c, uint32_t depth)
@@ -114,12 +155,10 @@ static void check_at(struct cond_check *x, struct cond *c, uint32_t depth)
 		check_test(x, c);
 		return;
 	}
-	c->cost = 0;
-	for (uint32_t i = 0; i < c->nkids; i++) {
+	for (uint32_t i = 0; i < c->nkids; i++)
 		check_at(x, c->kids[i], depth + 1);
-		c->cost += c->kids[i]->cost;
-	}
-	qsort(c->kids, c->nkids, sizeof(struct cond *), by_cost);
+	qsort_r(c->kids, c->nkids, sizeof(struct cond *), by_rank, &c->type);
+	sum_up(c);
 }
 
 void cond_check(struct cond_check *x, struct cond *c)

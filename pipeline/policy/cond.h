@@ -37,7 +37,8 @@ struct cond {
 	uint8_t type;	/* enum cond_type */
 	uint8_t op;	/* TEST: enum op_id */
 	uint32_t at;	/* byte of the front end's text */
-	uint32_t cost;	/* set by cond_check */
+	float cost;	/* set by cond_check: expected time, no unit */
+	float odds;	/* that it holds, guessed */
 	/* AND, OR: one or more; NOT: one */
 	struct cond **kids;
 	uint32_t nkids;
@@ -65,7 +66,7 @@ struct cond_check {
 	bool no_memory;
 };
 
-/* Types and compiles the tree, puts cheap kids first. Reports every problem. */
+/* Types and compiles the tree, puts kids that decide soon first. Reports every problem. */
 void cond_check(struct cond_check *x, struct cond *c);
 void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

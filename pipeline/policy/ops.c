@@ -74,9 +74,13 @@ static bool text_contains(const struct operand *o, struct str s, struct op_scrat
 static bool text_starts(const struct operand *o, struct str s, struct op_scratch *scratch)
 {
 	(void)scratch;
-	for (uint32_t i = 0; i < o->count; i++)
-		if (str_starts(s, o->texts[i]))
+	for (uint32_t i = 0; i < o->count; i++) {
+		struct str t = o->texts[i];
+
+		/* Its last byte first: texts of one list often begin alike. */
+		if (s.len >= t.len && s.p[t.len - 1] == t.p[t.len - 1] && !memcmp(s.p, t.p, t.len))
 			return true;
+	}
 	return false;
 }
 
@@ -86,7 +90,8 @@ static bool text_ends(const struct operand *o, struct str s, struct op_scratch *
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct str t = o->texts[i];
 
-		if (s.len >= t.len && !memcmp(s.p + s.len - t.len, t.p, t.len))
+		if (s.len >= t.len && s.p[s.len - 1] == t.p[t.len - 1] &&
+		    !memcmp(s.p + s.len - t.len, t.p, t.len))
 			return true;
 	}
 	return false;

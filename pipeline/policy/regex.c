@@ -9,12 +9,14 @@
 #include <pcre2.h>
 #include <stdatomic.h>
 
+#include "pipeline/policy/needle.h"
 #include "pipeline/util.h"
 
 enum { NESTING_MAX = 50, DEPTH_LIMIT = 5000, HEAP_LIMIT_KIB = 1024 };
 
 struct regex {
 	pcre2_code *code;
+	struct needle needle;
 };
 
 struct regex_scratch {
@@ -49,6 +51,7 @@ struct regex *regex_new(struct str pattern, char *err, size_t err_len)
 		snprintf(err, err_len, "%s at byte %zu of the pattern", (char *)text, (size_t)at);
 		return NULL;
 	}
+	needle_find(&r->needle, pattern);
 	/* Where the machine forbids JIT the interpreter takes over. */
 	pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
 	return TAKE_PTR(r);
@@ -90,9 +93,12 @@ void regex_scratch_free(struct regex_scratch *s)
 
 bool regex_found(const struct regex *r, struct regex_scratch *s, struct str text)
 {
-	int rc = pcre2_match(r->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.len, 0, 0, s->data,
-			     s->context);
+	int rc;
 
+	if (!needle_allows(&r->needle, text))
+		return false;
+	rc = pcre2_match(r->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.len, 0, 0, s->data,
+			 s->context);
 	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
 		atomic_fetch_add_explicit(&s->limit_hits, 1, memory_order_relaxed);
 	return rc >= 0;

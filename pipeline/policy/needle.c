@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * needle.h: one pass over the top level of a pattern. Literal characters are gathered in a run;
+ * whatever can stand for more than one text ends the run. Groups and sets are skipped whole.
+ * Anything this does not know for sure (options, look-around, top-level alternatives, escapes
+ * with arguments) gives the pattern up.
+ */
+#include "pipeline/policy/needle.h"
+
+struct scan {
+	struct str p;
+	uint32_t at;
+	struct needle *n;
+	char run[NEEDLE_MAX];
+	uint32_t len;
+	bool anchored; /* the run starts where the match does */
+	bool lost; /* the pattern is given up */
+};
+
+static char peek(const struct scan *s)
+{
+	return s->at < s->p.len ? s->p.p[s->at] : '\0';
+}
+
+static void end_run(struct scan *s)
+{
+	if (s->anchored && s->len > 1) {
+		memcpy(s->n->prefix, s->run, s->len);
+		s->n->prefix_len = s->len;
+	} else if (s->len > s->n->inside_len && s->len > 2) {
+		memcpy(s->n->inside, s->run, s->len);
+		s->n->inside_len = s->len;
+	}
+	s->anchored = false;
+	s->len = 0;
+}
+
+/* Passes ? * + {n,m} with their suffix. True: what stands before may be missing or repeated. */
+static bool quantifier(struct scan *s)
+{
+	char c = peek(s);
+
+	if (c == '{') {
+		while (s->at < s->p.len && peek(s) != '}')
+			s->at++;
+		s->lost |= s->at == s->p.len;
+	} else if (c != '?' && c != '*' && c != '+') {
+		return false;
+	}
+	s->at++;
+	if (peek(s) == '?' || peek(s) == '+')
+		s->at++;
+	return true;
+}
+
+static void literal(struct scan *s, char c)
+{
+	uint32_t before = s->at;
+	bool many = peek(s) == '+';
+
+	if (!quantifier(s)) {
+		if (s->len == NEEDLE_MAX)
+			end_run(s);
+		s->run[s->len++] = c;
+		return;
+	}
+	if (many && before < s->at && s->len < NEEDLE_MAX)
+		s->run[s->len++] = c; /* once at least */
+	end_run(s);
+}
+
+/* After the backslash. A character that stands for itself; else 0 and the run has ended. */
+static char escaped(struct scan *s)
+{
+	static const char sets[] = "dDsSwWhHvVnrtfe", places[] = "bBAzZ";
+	char c = peek(s);
+
+	if (s->at >= s->p.len) {
+		s->lost = true;
+		return '\0';
+	}
+	s->at++;
+	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+		s->lost |= !strchr(sets, c) && !strchr(places, c);
+		return '\0';
+	}
+	return c;
+}
+
+static void skip_set(struct scan *s)
+{
+	if (peek(s) == '^')
+		s->at++;
+	if (peek(s) == ']')
+		s->at++;
+	while (s->at < s->p.len && peek(s) != ']') {
+		char c = peek(s);
+
+		if (c == '[') /* perhaps [:alpha:] */
+			s->lost = true;
+		s->at++;
+		if (c == '\\')
+			escaped(s);
+	}
+	s->lost |= s->at == s->p.len;
+	s->at++;
+}
+
+/* After a parenthesis: plain groups and (?: alone; (*VERB) and the other (? are beyond this. */
+static void check_head(struct scan *s)
+{
+	char next = s->at + 1 < s->p.len ? s->p.p[s->at + 1] : '\0';
+
+	s->lost |= peek(s) == '*' || (peek(s) == '?' && next != ':');
+}
+
+static void skip_group(struct scan *s)
+{
+	uint32_t depth = 1;
+
+	for (; s->at <= s->p.len && depth && !s->lost;) {
+		char c = peek(s);
+
+		s->at++;
+		if (c == '\\')
+			escaped(s);
+		else if (c == '[')
+			skip_set(s);
+		else if (c == '(')
+			depth++;
+		else if (c == ')')
+			depth--;
+		if (c == '(')
+			check_head(s);
+	}
+	s->lost |= depth > 0;
+}
+
+static void one(struct scan *s)
+{
+	char c = peek(s);
+
+	s->at++;
+	if (c == '\\') {
+		c = escaped(s);
+		if (c) {
+			literal(s, c);
+			return;
+		}
+	} else if (c == '(') {
+		check_head(s);
+		skip_group(s);
+	} else if (c == '[') {
+		skip_set(s);
+	} else if (c == '|' || c == '*' || c == '+' || c == '?' || c == '{' || c == '\0' ||
+		   c == '^') {
+		s->lost = true;
+		return;
+	} else if (c != '.' && c != '$') {
+		literal(s, c);
+		return;
+	}
+	end_run(s);
+	quantifier(s);
+}
+
+void needle_find(struct needle *n, struct str pattern)
+{
+	struct scan s = { .p = pattern, .n = n };
+
+	memset(n, 0, sizeof(*n));
+	s.anchored = peek(&s) == '^';
+	s.at = s.anchored;
+	while (s.at < pattern.len && !s.lost)
+		one(&s);
+	end_run(&s);
+	if (s.lost)
+		memset(n, 0, sizeof(*n));
+}
