@@ -230,7 +230,7 @@ static void run_plan(struct encoder *x, struct buf *b, struct event *e, const st
 	put_char(b, '\n');
 }
 
-/* boot-run-cpu-seq, and in front of the CPU "loss" where the sequence is the consumer's own. */
+/* boot-run-cpu-seq; "loss" for the CPU where the sequence is the consumer's own. */
 static void make_ids(struct encoder *x, const struct event *e, const struct match *m,
 		     struct ctx_doc *doc)
 {
@@ -241,9 +241,8 @@ static void make_ids(struct encoder *x, const struct event *e, const struct matc
 
 	buf_reset(b);
 	buf_lit(b, x->id_prefix);
-	if (loss)
-		buf_lit(b, "loss");
-	p = put_uint(b->p + b->len, e->raw->cpu);
+	p = b->p + b->len;
+	p = loss ? stpcpy(p, "loss") : put_uint(p, e->raw->cpu);
 	*p++ = '-';
 	p = put_uint(p, e->raw->seq);
 	b->len = len = (uint32_t)(p - b->p);

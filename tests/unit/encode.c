@@ -202,7 +202,7 @@ static void a_loss_is_a_metric_about_no_process(void)
 	CHECK_INT(int_at(j, "tocsin.loss.count"), 9);
 	CHECK_INT(int_at(j, "tocsin.loss.from"), 2);
 	CHECK_STR(text_at(j, "message"), "9 file.open events were lost on CPU 1: ring_full");
-	CHECK_STR(text_at(j, "event.id"), "0123456789abcdef-cafe0001-loss1-1");
+	CHECK_STR(text_at(j, "event.id"), "0123456789abcdef-cafe0001-loss-1");
 	CHECK(!at(j, "process") && !at(j, "user") && !at(j, "group") && !at(j, "event.category"));
 	CHECK(d->kind == DOC_METRIC && !d->key.len);
 	json_decref(j);
