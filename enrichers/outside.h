@@ -14,10 +14,14 @@ enum outside_question {
 	ASK_USER_NAME = 1,	/* key: uid */
 	ASK_GROUP_NAME,		/* key: gid */
 	ASK_CGROUP_PATH,	/* key: cgroup inode, key2: v1 hierarchy id or 0 */
-	ASK_PROC_EXE,		/* key: pid, key2: start_boottime ns; answer checked against it */
-	ASK_PROC_ARGS,		/* key: pid, key2 as above: LIST of argv */
-	ASK_PROC_CWD,
-	ASK_TTY_NAME,		/* key: major, key2: minor */
+	/* Of a process. key: pid, key2: start_boottime ns, which is checked, so that another process
+	 * under a reused pid gives no answer. What they say is true at the moment they are asked. */
+	ASK_PROC_EXE,		/* LIST: path from its root, then "deleted" where it is not linked any more */
+	ASK_PROC_ARGS,		/* LIST of argv, at most EV_ARGS_MAX bytes */
+	ASK_PROC_CWD,		/* LIST as of ASK_PROC_EXE */
+	ASK_TTY_NAME,		/* key: major, key2: minor: "pts/0", "ttyS0" */
+	ASK_PROC_ALIVE,		/* key, key2 as of ASK_PROC_EXE: an empty answer: it exists; none: it does not */
+	ASK_NOW,		/* CLOCK_BOOTTIME in ns, 8 bytes in native order */
 	ASK_MAX
 };
 
