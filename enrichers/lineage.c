@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Lineages: made once for each image that forks, from its own texts and its own lineage, and
+ * shared by reference. The table's epoch is raised when an entry changes that others may show;
+ * entries of an older epoch look their ancestors up again at their next event, from the top down.
+ * Depth and bytes are bounded; a lineage that is cut says so in its last object.
+ */
+#include "enrichers/lineage.h"
+
+#include <inttypes.h>
+
+#include "enrichers/proctable.h"
+#include "pipeline/encode.h"
+#include "pipeline/util.h"
+
+void lineage_drop(struct proctable *t, struct lineage *l)
+{
+	if (!l || --l->refs)
+		return;
+	t->bytes -= l->bytes;
+	free(l);
+}
+
+/* At most max bytes, not in the middle of a character. */
+static struct str cut(struct str s, uint32_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && (s.p[max] & 0xc0) == 0x80)
+		max--;
+	s.len = max;
+	return s;
+}
+
+static bool add_text(struct buf *b, const char *key, struct str s)
+{
+	bool encoded;
+
+	if (!s.len)
+		return false;
+	buf_addf(b, ",\"%s\":\"", key);
+	encoded = json_escape(b, s);
+	buf_char(b, '"');
+	return encoded;
+}
+
+static void add_start(struct buf *b, const struct proctable *t, uint64_t start_ns)
+{
+	const struct ctx_group_desc *g = schema_group(CTX_PROCESS);
+	struct value v = { .class = EV_CLASS_TIME, .u = start_ns + (uint64_t)t->clock_offset_ns };
+
+	if (!start_ns)
+		return;
+	for (uint32_t i = 0; i < g->nfields; i++)
+		if (g->fields[i].offset == offsetof(struct ctx_process, start_ns)) {
+			buf_lit(b, ",\"start\":");
+			value_json(b, &g->fields[i], &v);
+		}
+}
+
+static void add_self(struct buf *b, const struct proctable *t, const struct proc *p)
+{
+	uint32_t max = t->bytes < t->cfg.max_bytes ? LINEAGE_ARGS_MAX : 0;
+	struct str line = cut(p->process.command_line, max);
+	bool encoded = false;
+
+	buf_addf(b, "{\"pid\":%" PRIu32 ",\"entity_id\":\"%016" PRIx64 "\"", p->pid, p->exec_id);
+	encoded |= add_text(b, "name", p->process.name);
+	encoded |= add_text(b, "executable", p->process.executable);
+	encoded |= add_text(b, "command_line", line);
+	if (line.len < p->process.command_line.len)
+		buf_lit(b, ",\"truncated\":true");
+	add_start(b, t, p->start_ns);
+	if (encoded)
+		buf_lit(b, ",\"encoded\":true");
+	buf_char(b, '}');
+}
+
+/* The objects of `up` as far as depth and bytes allow. */
+static void add_ancestors(struct buf *b, struct lineage *l, const struct lineage *up)
+{
+	uint32_t from = 1, n; /* behind the bracket */
+
+	for (n = 0; n < up->depth && l->depth < LINEAGE_DEPTH_MAX; n++) {
+		uint32_t len = up->ends[n] - from;
+
+		if (b->len + len > LINEAGE_BYTES_MAX)
+			break;
+		buf_char(b, ',');
+		buf_add(b, up->json.p + from, len);
+		l->ends[l->depth++] = (uint32_t)b->len;
+		from = up->ends[n] + 1;
+	}
+	l->cut = up->cut || n < up->depth;
+}
+
+static void add_names(struct buf *b, const struct proc *p, const struct lineage *up, uint32_t depth)
+{
+	struct str s = up ? up->names : (struct str){ 0 };
+	const char *end = s.p;
+
+	if (p->process.name.len) {
+		buf_str(b, p->process.name);
+		buf_char(b, 0);
+	}
+	for (uint32_t n = 1; n < depth && end < s.p + s.len; n++)
+		end = (const char *)memchr(end, 0, (size_t)(s.p + s.len - end)) + 1;
+	buf_add(b, s.p, (size_t)(end - s.p));
+}
+
+/* p and its ancestors, as p's children show them. NULL without memory. */
+static struct lineage *make(struct proctable *t, const struct proc *p)
+{
+	struct lineage tmp = { .refs = 1 }, *l = NULL;
+	struct buf b = { 0 };
+	size_t json;
+
+	buf_char(&b, '[');
+	add_self(&b, t, p);
+	tmp.ends[tmp.depth++] = (uint32_t)b.len;
+	if (p->lineage)
+		add_ancestors(&b, &tmp, p->lineage);
+	if (tmp.cut)
+		buf_lit(&b, ",{\"truncated\":true}");
+	buf_char(&b, ']');
+	json = b.len;
+	add_names(&b, p, p->lineage, tmp.depth);
+	if (!b.failed)
+		l = malloc(sizeof(*l) + b.len);
+	if (l) {
+		*l = tmp;
+		l->bytes = (uint32_t)(sizeof(*l) + b.len);
+		memcpy(l->data, b.p, b.len);
+		l->json = (struct str){ l->data, (uint32_t)json };
+		l->names = (struct str){ l->data + json, (uint32_t)(b.len - json) };
+		t->bytes += l->bytes;
+	}
+	buf_free(&b);
+	return l;
+}
+
+static struct proc *parent_of(const struct proctable *t, const struct proc *p)
+{
+	struct proc *q = p->parent_exec_id ? proctable_find(t, p->parent_exec_id) : NULL;
+
+	if (!q && p->ppid) {
+		q = proctable_pid(t, p->ppid);
+		if (q && q->start_ns > p->start_ns)
+			q = NULL;
+	}
+	return q == p ? NULL : q;
+}
+
+static void show_parent(struct proctable *t, struct proc *p, struct proc *q)
+{
+	proctable_drop(t, p->parent_image);
+	p->parent_image = image_ref(q->image);
+	p->parent = (struct ctx_parent){ .pid = q->pid, .exec_id = q->exec_id };
+	if (q->image) {
+		p->parent.name = q->process.name;
+		p->parent.executable = q->process.executable;
+		p->parent.command_line = q->process.command_line;
+		p->parent.args = q->process.args;
+	}
+	p->has_parent = true;
+}
+
+static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
+{
+	if (p->forked && !p->image && q->image)
+		proctable_set_image(t, p, image_ref(q->image));
+	if (!q->as_parent)
+		q->as_parent = make(t, q);
+	if (p->lineage == q->as_parent && p->parent_image == q->image &&
+	    p->parent.exec_id == q->exec_id)
+		return;
+	show_parent(t, p, q);
+	lineage_drop(t, p->lineage);
+	p->lineage = q->as_parent;
+	p->ancestors = (struct ctx_lineage){ 0 };
+	if (p->lineage) {
+		p->lineage->refs++;
+		p->ancestors.names = p->lineage->names;
+		p->ancestors.ancestors = p->lineage->json;
+	}
+	lineage_drop(t, TAKE_PTR(p->as_parent));
+}
+
+void lineage_refresh(struct proctable *t, struct proc *p)
+{
+	struct proc *chain[LINEAGE_DEPTH_MAX], *q;
+	uint32_t n = 0;
+
+	for (q = p; q && q->epoch != t->epoch && n < LINEAGE_DEPTH_MAX; q = parent_of(t, q)) {
+		q->epoch = t->epoch;
+		chain[n++] = q;
+	}
+	while (n--) {
+		q = parent_of(t, chain[n]);
+		if (q)
+			link_parent(t, chain[n], q);
+	}
+}
+
+void lineage_set_parent(struct proctable *t, struct proc *p, struct proc *q)
+{
+	p->parent_exec_id = q->exec_id;
+	p->ppid = 0;
+	lineage_refresh(t, q);
+	link_parent(t, p, q);
+	p->epoch = t->epoch;
+}
+
+void lineage_inherit(struct proctable *t, struct proc *p, const struct proc *old)
+{
+	proctable_drop(t, p->parent_image);
+	lineage_drop(t, p->lineage);
+	lineage_drop(t, TAKE_PTR(p->as_parent));
+	p->parent_exec_id = old->parent_exec_id;
+	p->ppid = old->ppid;
+	p->epoch = old->epoch;
+	p->has_parent = old->has_parent;
+	p->parent = old->parent;
+	p->ancestors = old->ancestors;
+	p->parent_image = image_ref(old->parent_image);
+	p->lineage = old->lineage;
+	if (p->lineage)
+		p->lineage->refs++;
+}
+
+void lineage_changed(struct proctable *t, struct proc *p)
+{
+	lineage_drop(t, TAKE_PTR(p->as_parent));
+	t->epoch++;
+}

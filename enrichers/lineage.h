@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Ancestors of processes: processes, not images; each shown as the image that forked the next.
+ * All children of one image share one lineage, so most forks cost a reference.
+ */
+#ifndef TOCSIN_LINEAGE_H
+#define TOCSIN_LINEAGE_H
+
+#include "pipeline/str.h"
+
+enum {
+	LINEAGE_DEPTH_MAX = 64,
+	LINEAGE_ARGS_MAX = 1024,	/* bytes of one ancestor's command line */
+	LINEAGE_BYTES_MAX = 24576,	/* of the JSON text */
+};
+
+struct proc;
+struct proctable;
+
+struct lineage {
+	uint32_t refs, bytes;	/* bytes: of the whole allocation */
+	uint32_t depth;
+	bool cut;		/* there are more ancestors than it holds */
+	struct str names;	/* LIST of those known */
+	struct str json;	/* array */
+	uint32_t ends[LINEAGE_DEPTH_MAX];	/* where each object ends in json */
+	char data[];
+};
+
+/* Fills p's parent and ancestors from the table as far as they are known now; keeps what it has
+ * for those that went. Cheap when nothing changed since the last time (epochs). */
+void lineage_refresh(struct proctable *t, struct proc *p);
+/* Makes q, an entry or NULL, the parent of p: q forked it. */
+void lineage_set_parent(struct proctable *t, struct proc *p, struct proc *q);
+/* p is another image of the process of `old`: the same ancestors. */
+void lineage_inherit(struct proctable *t, struct proc *p, const struct proc *old);
+/* p's own image changed: what its children show is made anew. */
+void lineage_changed(struct proctable *t, struct proc *p);
+void lineage_drop(struct proctable *t, struct lineage *l);	/* a reference; NULL is legal */
+
+#endif
