@@ -16,23 +16,33 @@ struct marks {
 	uint64_t boundary;	/* end of the last document popped */
 };
 
+/* Room for one more: 0 or -ENOMEM. */
+static inline int marks_reserve(struct marks *m)
+{
+	uint32_t cap = m->cap ? m->cap * 2 : 64;
+	uint64_t *p;
+
+	if (m->count < m->cap)
+		return 0;
+	p = malloc(cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < m->count; i++)
+		p[i] = m->end[(m->head + i) & (m->cap - 1)];
+	free(m->end);
+	m->end = p;
+	m->cap = cap;
+	m->head = 0;
+	return 0;
+}
+
 static inline int marks_push(struct marks *m, uint64_t end)
 {
-	if (m->count == m->cap) {
-		uint32_t cap = m->cap ? m->cap * 2 : 64;
-		uint64_t *p = malloc(cap * sizeof(*p));
+	int rc = marks_reserve(m);
 
-		if (!p)
-			return -ENOMEM;
-		for (uint32_t i = 0; i < m->count; i++)
-			p[i] = m->end[(m->head + i) & (m->cap - 1)];
-		free(m->end);
-		m->end = p;
-		m->cap = cap;
-		m->head = 0;
-	}
-	m->end[(m->head + m->count++) & (m->cap - 1)] = end;
-	return 0;
+	if (!rc)
+		m->end[(m->head + m->count++) & (m->cap - 1)] = end;
+	return rc;
 }
 
 /* Removes the documents that end at `upto` or before it; returns how many. */
