@@ -18,7 +18,7 @@ int aio_new(struct aio **out, bool io_uring);
 /* Waits a little for what is in flight; unwritten bytes are gone. Does not close the file. */
 void aio_free(struct aio *a);
 bool aio_uses_ring(const struct aio *a);
-int aio_ring_error(const struct aio *a);	/* why not: a positive errno; 0: in use, or not asked */
+int aio_ring_error(const struct aio *a); /* why not: a positive errno; 0: in use, or not asked */
 
 /* The file to append to, opened O_APPEND. Only when aio_idle. */
 void aio_attach(struct aio *a, int fd);
@@ -35,7 +35,7 @@ void aio_wait(struct aio *a, int timeout_ms);
 int aio_take_error(struct aio *a);
 
 bool aio_in_flight(const struct aio *a);
-bool aio_idle(const struct aio *a);	/* nothing in flight, nothing buffered, no sync wanted */
+bool aio_idle(const struct aio *a); /* nothing in flight, nothing buffered, no sync wanted */
 /* Bytes since aio_new. */
 uint64_t aio_appended(const struct aio *a);
 uint64_t aio_written(const struct aio *a);

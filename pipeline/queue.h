@@ -13,7 +13,7 @@ struct queue;
 /* max_bytes bounds the data of the batches inside (0: no bound); a batch larger than that passes
  * when the queue is empty. */
 int queue_new(struct queue **out, uint32_t max_batches, uint64_t max_bytes);
-void queue_free(struct queue *q);	/* gives back the references inside */
+void queue_free(struct queue *q); /* gives back the references inside */
 
 /* Takes a reference of its own. docs: what the reader is to be told with the batch.
  * 0, or -EAGAIN: full. Never blocks. */

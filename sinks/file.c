@@ -238,11 +238,13 @@ static int file_submit(void *state, struct batch *b)
 static int file_poll(void *state, int timeout_ms)
 {
 	struct files *f = state;
-	bool other_waits = aio_in_flight(f->streams[STREAM_EVENTS].aio);
+	struct file_stream *alerts = &f->streams[STREAM_ALERTS],
+			   *events = &f->streams[STREAM_EVENTS];
+	bool second = file_stream_waits(events) && !file_stream_waits(alerts);
 
 	/* One wait: for the stream that has something to wait for. */
-	file_stream_poll(&f->streams[STREAM_ALERTS], other_waits ? 0 : timeout_ms);
-	file_stream_poll(&f->streams[STREAM_EVENTS], other_waits ? timeout_ms : 0);
+	file_stream_poll(alerts, second ? 0 : timeout_ms);
+	file_stream_poll(events, second ? timeout_ms : 0);
 	settle(f);
 	return 0;
 }

@@ -17,22 +17,22 @@
 enum file_stream_id { STREAM_ALERTS, STREAM_EVENTS, STREAM_MAX };
 enum { FILE_NAME_MAX = 80 };
 
-extern const char *const file_stream_names[STREAM_MAX];	/* "alerts", "events" */
+extern const char *const file_stream_names[STREAM_MAX]; /* "alerts", "events" */
 
 struct file_entry {
 	char name[FILE_NAME_MAX];
 	uint64_t seq, bytes;
 	uint8_t stream;
-	bool gzip, temporary;	/* name.gz; name.gz.tmp, a compression that is not finished */
+	bool gzip, temporary; /* name.gz; name.gz.tmp, a compression that is not finished */
 };
 
 struct file_dir {
 	const char *path;
 	int fd, lock_fd;
-	uint64_t max_total;	/* 0: no cap */
+	uint64_t max_total; /* 0: no cap */
 	uint64_t next_seq;
-	uint64_t rotated_bytes;	/* at the last scan or deletion */
-	pthread_mutex_t lock;	/* held where rotated files are deleted or replaced */
+	uint64_t rotated_bytes; /* at the last scan or deletion */
+	pthread_mutex_t lock; /* held where rotated files are deleted or replaced */
 };
 
 /* Makes the directory (0700) if it is missing and locks it. -EBUSY: another agent has it; err is

@@ -316,6 +316,11 @@ void file_stream_poll(struct file_stream *s, int timeout_ms)
 	look(s, now);
 }
 
+bool file_stream_waits(const struct file_stream *s)
+{
+	return aio_in_flight(s->aio) || must_wait(s);
+}
+
 bool file_stream_settled(const struct file_stream *s)
 {
 	return !s->marks.count && aio_idle(s->aio);

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 struct marks {
-	uint64_t *end;		/* ring of cap offsets, ascending */
+	uint64_t *end; /* ring of cap offsets, ascending */
 	uint32_t head, count, cap;
-	uint64_t boundary;	/* end of the last document popped */
+	uint64_t boundary; /* end of the last document popped */
 };
 
 /* Room for one more: 0 or -ENOMEM. */

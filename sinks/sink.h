@@ -14,25 +14,25 @@
 
 /* Causes of documents that a sink lost, counted by egress. */
 enum sink_loss {
-	SINK_LOSS_QUEUE_FULL,	/* overflow policy "drop": the newest, before the sink saw them */
-	SINK_LOSS_REFUSED,	/* the destination refused for good (too large, authorization) */
-	SINK_LOSS_TIMEOUT,	/* not delivered before its deadline or the shutdown's */
-	SINK_LOSS_IO,		/* local error: disk full, read-only. Retried; what did not fit meanwhile */
+	SINK_LOSS_QUEUE_FULL, /* overflow policy "drop": the newest, before the sink saw them */
+	SINK_LOSS_REFUSED, /* the destination refused for good (too large, authorization) */
+	SINK_LOSS_TIMEOUT, /* not delivered before its deadline or the shutdown's */
+	SINK_LOSS_IO, /* local error: disk full, read-only. Retried; what did not fit meanwhile */
 	SINK_LOSS_MAX
 };
 
 /* What a sink counts; written by its thread, read by others at any time (relaxed). */
 struct sink_stats {
-	_Atomic uint64_t delivered;		/* documents acknowledged (or written) */
+	_Atomic uint64_t delivered; /* documents acknowledged (or written) */
 	_Atomic uint64_t bytes;
-	_Atomic uint64_t errors;		/* failed attempts, retried ones included */
+	_Atomic uint64_t errors; /* failed attempts, retried ones included */
 	_Atomic uint64_t reconnects;
-	_Atomic uint64_t deleted_files;		/* file sink: removed by the cap on the total */
+	_Atomic uint64_t deleted_files; /* file sink: removed by the cap on the total */
 	_Atomic uint64_t lost[SINK_LOSS_MAX];
 	/* Why the sink takes nothing just now (enum sink_loss), so that a document dropped at the
 	 * full queue is counted by its true cause; SINK_LOSS_QUEUE_FULL: merely slow or down. */
 	_Atomic uint32_t held_by;
-	_Atomic char last_error[200];		/* text of the newest error, see sink_last_error */
+	_Atomic char last_error[200]; /* text of the newest error, see sink_last_error */
 };
 
 enum { SINK_ERROR_MAX = 200 };
@@ -55,14 +55,15 @@ void sink_last_error(const struct sink_stats *st, char out[SINK_ERROR_MAX]);
 
 struct sink {
 	const char *name, *help;
-	const struct option *opts;	/* ends with key NULL */
+	const struct option *opts; /* ends with key NULL */
 	size_t cfg_size;
-	bool (*wants_text)(const void *cfg);	/* uses doc.text; NULL: no */
+	bool (*wants_text)(const void *cfg); /* uses doc.text; NULL: no */
 	bool (*wants)(const void *cfg, const struct doc *d); /* NULL: all. Others are skipped. */
 	/* May fail for what never can work (-EBUSY: directory in use, -EINVAL): the agent then does
 	 * not start. A destination that is merely down is not a failure. `err`: text for people.
 	 * A sink_note during a successful open is a warning, logged once. */
-	int (*open)(void **state, const void *cfg, struct sink_stats *st, char *err, size_t err_len);
+	int (*open)(void **state, const void *cfg, struct sink_stats *st, char *err,
+		    size_t err_len);
 	/* Takes the documents of b in order and a reference of its own if it keeps any.
 	 * 0: taken. -EAGAIN: full or down; the same batch comes again after poll, so that a sink may
 	 * take a batch in parts. No other value. Each document it wants is counted once, as
@@ -75,7 +76,7 @@ struct sink {
 	void (*close)(void *state, uint64_t deadline_ns);
 };
 
-extern const struct sink *const sinks[];	/* sinks.def; ends with NULL */
+extern const struct sink *const sinks[]; /* sinks.def; ends with NULL */
 const struct sink *sink_by_name(struct str name);
 
 #endif
