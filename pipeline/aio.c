@@ -301,7 +301,7 @@ static void kick_ring(struct aio *a)
 {
 	bool sync = a->want_sync;
 	uint32_t n = prepare_chain(a);
-	int rc;
+	int rc = 0;
 
 	while (a->in_flight < n) {
 		rc = io_uring_submit(&a->ring);

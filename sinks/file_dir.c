@@ -133,7 +133,8 @@ static int scan_into(DIR *dir, struct file_entry **list)
 		}
 		(*list)[n++] = e;
 	}
-	qsort(*list, n, sizeof(**list), by_seq);
+	if (n)
+		qsort(*list, n, sizeof(**list), by_seq);
 	return (int)n;
 }
 
