@@ -306,35 +306,39 @@ struct call {
 	__u64 fd, addr, len;
 };
 
-/* socketcall(2), 32-bit programs only: arguments in the caller's memory. 3 is connect, 5 accept,
- * 18 accept4. */
-static __always_inline int socketcall_end(struct task_struct *t, struct pt_regs *regs, long ret)
+/* socketcall(2), 32-bit programs only: 3 is connect, with its arguments in the caller's memory. */
+static __always_inline bool socketcall_connect(struct pt_regs *regs, struct call *c)
 {
-	__u32 args[3] = {}, op = regs->bx;
+	__u32 args[3] = {};
 
-	if (op == 5 || op == 18)
-		return ret < 0 ? 0 : accept_end(file_of_fd(t, ret), false);
-	if (op != 3 || bpf_probe_read_user(args, sizeof(args), (void *)(__u64)(__u32)regs->cx))
-		return 0;
-	return connect_end(file_of_fd(t, (int)args[0]), ret, (void *)(__u64)args[1], args[2],
-			   false);
+	if ((__u32)regs->bx != 3 ||
+	    bpf_probe_read_user(args, sizeof(args), (void *)(__u64)(__u32)regs->cx))
+		return false;
+	c->fd = args[0];
+	c->addr = args[1];
+	c->len = args[2];
+	return true;
 }
 
-/* Tail-called by sys_exit. */
+/* Tail-called by sys_exit. connect_end is inlined once: its size is what the verifier pays for. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	__u64 fd = regs->di, addr = regs->si, len = regs->dx;
+	struct call c = { regs->di, regs->si, regs->dx };
 
 	if (is_compat(t)) {
-		if (regs->orig_ax == 102)
-			return socketcall_end(t, regs, ret);
-		fd = (__u32)regs->bx;
-		addr = (__u32)regs->cx;
-		len = (__u32)regs->dx;
+		c.fd = (__u32)regs->bx;
+		c.addr = (__u32)regs->cx;
+		c.len = (__u32)regs->dx;
+		if (regs->orig_ax == 102) {
+			if ((__u32)regs->bx == 5 || (__u32)regs->bx == 18) /* accept, accept4 */
+				bpf_tail_call(ctx, &dispatch, SLOT_ACCEPT);
+			if (!socketcall_connect(regs, &c))
+				return 0;
+		}
 	}
-	return connect_end(file_of_fd(t, (int)fd), ret, (void *)addr, len, false);
+	return connect_end(file_of_fd(t, (int)c.fd), ret, (void *)c.addr, c.len, false);
 }
 
 /* Does the address given with a datagram, or set by the kernel (IPv4-mapped sockets), only repeat

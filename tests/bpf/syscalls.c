@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The dispatcher of system call exits: each slot is reached, by 64-bit and by 32-bit calls.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/harness/live.h"
+
+/* Memory that a 32-bit system call can point to. */
+struct low {
+	char path[64];
+	struct sockaddr_in addr;
+	uint32_t args[6];
+};
+
+static struct low *low_memory(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
+		       -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static long call32(long nr, long b, long c, long d)
+{
+#ifdef __x86_64__
+	long ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(nr), "b"(b), "c"(c), "d"(d)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret;
+#else
+	return -ENOSYS;
+#endif
+}
+
+static void need_32bit(void)
+{
+	if (call32(20 /* getpid */, 0, 0, 0) != getpid())
+		test_skip("this kernel takes no 32-bit system calls");
+}
+
+static uint32_t count(const struct live *l, uint32_t kind)
+{
+	uint32_t n = 0;
+
+	for (const struct ev_hdr *h = NULL; (h = live_find(l, h, kind, (uint32_t)getpid()));)
+		n++;
+	return n;
+}
+
+static void opens_32bit(void)
+{
+	struct low *m = low_memory();
+	const struct ev_hdr *h = NULL;
+	char text[4096];
+	struct live l;
+	long fd[4];
+
+	need_32bit();
+	live_open(&l, &live_defaults);
+	strcpy(m->path, "/etc/hostname");
+	fd[0] = call32(5 /* open */, (long)m->path, O_RDONLY, 0);
+	fd[1] = call32(295 /* openat */, AT_FDCWD, (long)m->path, O_RDONLY);
+	fd[2] = open(m->path, O_RDONLY | O_CLOEXEC);
+	fd[3] = call32(102 /* socketcall: nothing to open */, 99, 0, 0);
+	CHECK(fd[0] >= 0 && fd[1] >= 0 && fd[2] >= 0 && fd[3] < 0);
+	for (int i = 0; i < 3; i++)
+		close((int)fd[i]);
+	live_read(&l);
+	CHECK_INT(count(&l, EV_OPEN), 3);
+	while ((h = live_find(&l, h, EV_OPEN, (uint32_t)getpid())))
+		CHECK_STR(live_path(h, &((const struct ev_open *)h)->path, text, sizeof(text)),
+			  "/etc/hostname");
+	live_close(&l);
+	munmap(m, 4096);
+}
+
+/* A listening socket, and its address in m. */
+static int listening(struct low *m)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(m->addr);
+
+	m->addr.sin_family = AF_INET;
+	m->addr.sin_port = 0;
+	m->addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(fd >= 0 && !bind(fd, (struct sockaddr *)&m->addr, len) && !listen(fd, 8));
+	CHECK(!getsockname(fd, (struct sockaddr *)&m->addr, &len));
+	return fd;
+}
+
+static long socketcall(struct low *m, long op, uint32_t a, uint32_t b, uint32_t c)
+{
+	m->args[0] = a;
+	m->args[1] = b;
+	m->args[2] = c;
+	m->args[3] = 0;
+	return call32(102, op, (long)m->args, 0);
+}
+
+static void connections(bool bits32)
+{
+	int server, client, datagram;
+	struct low *m = low_memory();
+	const struct ev_connect *c;
+	struct live l;
+	long fd;
+
+	if (bits32)
+		need_32bit();
+	live_open(&l, &live_defaults);
+	server = listening(m);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bits32) {
+		CHECK_INT(socketcall(m, 3, (uint32_t)client, (uint32_t)(uintptr_t)&m->addr,
+				     sizeof(m->addr)),
+			  0);
+		fd = socketcall(m, 5, (uint32_t)server, 0, 0);
+		CHECK_INT(socketcall(m, 3, (uint32_t)datagram, (uint32_t)(uintptr_t)&m->addr,
+				     sizeof(m->addr)),
+			  0);
+	} else {
+		CHECK(!connect(client, (struct sockaddr *)&m->addr, sizeof(m->addr)));
+		fd = accept(server, NULL, NULL);
+		CHECK(!connect(datagram, (struct sockaddr *)&m->addr, sizeof(m->addr)));
+	}
+	CHECK(fd >= 0);
+	live_read(&l);
+	CHECK_INT(count(&l, EV_CONNECT), 2);
+	CHECK_INT(count(&l, EV_ACCEPT), 1);
+	c = live_need(&l, EV_CONNECT, (uint32_t)getpid());
+	CHECK_INT(c->dport, ntohs(m->addr.sin_port));
+	CHECK_INT(c->transport, EV_TRANSPORT_TCP);
+	close((int)fd);
+	close(server);
+	close(client);
+	close(datagram);
+	live_close(&l);
+	munmap(m, 4096);
+}
+
+static void connections_64bit(void)
+{
+	connections(false);
+}
+
+static void connections_32bit(void)
+{
+	connections(true);
+}
+
+/* Only accepts are wanted: socketcall's still come, through the slot of connects. */
+static void accepts_alone(void)
+{
+	struct probe_cfg cfg = live_defaults;
+	struct low *m = low_memory();
+	int server, client;
+	struct live l;
+	long fd;
+
+	need_32bit();
+	cfg.want = KIND_BIT(ACCEPT);
+	live_open(&l, &cfg);
+	server = listening(m);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(!connect(client, (struct sockaddr *)&m->addr, sizeof(m->addr)));
+	fd = socketcall(m, 5, (uint32_t)server, 0, 0);
+	CHECK(fd >= 0);
+	live_read(&l);
+	CHECK_INT(count(&l, EV_ACCEPT), 1);
+	CHECK_INT(count(&l, EV_CONNECT), 0);
+	CHECK_INT(count(&l, EV_OPEN), 0);
+	close((int)fd);
+	close(server);
+	close(client);
+	live_close(&l);
+	munmap(m, 4096);
+}
+
+static const struct test tests[] = {
+	TEST(opens_32bit),
+	TEST(connections_64bit),
+	TEST(connections_32bit),
+	TEST(accepts_alone),
+};
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
