@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -119,6 +120,18 @@ static void root_of_a_namespace(void)
 	CHECK_INT(probe_set_open(&set, &live_defaults, err, sizeof(err)), -EPERM);
 	CHECK(err[0] && !strchr(err, '\n'));
 	CHECK(!set);
+}
+
+static void kernel_without_btf(void)
+{
+	struct probe_set *set = NULL;
+	char err[160] = "";
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/sys/kernel/btf", "tmpfs", 0, NULL))
+		test_skip("mounts: %s", strerror(errno));
+	CHECK_INT(probe_set_open(&set, &live_defaults, err, sizeof(err)), -ENOSYS);
+	CHECK(strstr(err, "has no BTF") && strstr(err, "CONFIG_DEBUG_INFO_BTF") && !set);
 }
 
 /* ---- broken objects ---- */
@@ -369,11 +382,11 @@ static void probe_reads_alone(void)
 }
 
 static const struct test tests[] = {
-	TEST(coverage_of_all_kinds), TEST(only_what_is_wanted),  TEST(bad_ring_sizes),
-	TEST(without_privileges),    TEST(root_of_a_namespace),  TEST(garbage_object),
-	TEST(truncated_object),      TEST(bad_optional_program), TEST(bad_main_program),
-	TEST(bad_dispatcher),        TEST(next_best_hook),       TEST(nothing_works),
-	TEST(probe_reads_alone),
+	TEST(coverage_of_all_kinds), TEST(only_what_is_wanted), TEST(bad_ring_sizes),
+	TEST(without_privileges),    TEST(root_of_a_namespace), TEST(kernel_without_btf),
+	TEST(garbage_object),        TEST(truncated_object),    TEST(bad_optional_program),
+	TEST(bad_main_program),      TEST(bad_dispatcher),      TEST(next_best_hook),
+	TEST(nothing_works),         TEST(probe_reads_alone),
 };
 
 int main(int argc, char **argv)

@@ -228,6 +228,7 @@ static void generation_in_headers(void)
 /* ---- sleeping ---- */
 
 enum { SLEEPS = 100000, SLEEPS_AT_LEAST = 5000, BUDGET_S = 25, WAIT_MS = 400, TOO_LONG_MS = 350 };
+enum { NAPPING_SLEEPS = 3000, NAPPING_AT_LEAST = 300, NAPPING_BUDGET_S = 10 };
 
 struct duel {
 	uint32_t asked, tid, own; /* asked: connects wanted so far */
@@ -282,7 +283,7 @@ static void count_own(void *ctx, const void *rec, uint32_t len)
 		d->own++;
 }
 
-static void no_wake_up_lost(void)
+static void duel(uint32_t ring_bytes, uint32_t rounds, uint32_t at_least, double budget_s)
 {
 	struct probe_cfg cfg = live_defaults;
 	struct duel d = { 0 };
@@ -292,13 +293,13 @@ static void no_wake_up_lost(void)
 	uint32_t n, random = 54321;
 
 	cfg.want = KIND_BIT(CONNECT);
-	cfg.ring_bytes = 256 << 10; /* small: no naps, each wait is a real one */
+	cfg.ring_bytes = ring_bytes;
 	live_open(&l, &cfg);
 	CHECK(!pthread_create(&t, NULL, producer, &d));
 	while (!__atomic_load_n(&d.tid, __ATOMIC_ACQUIRE))
 		sched_yield();
 	start = seconds();
-	for (n = 0; n < SLEEPS && seconds() - start < BUDGET_S; n++) {
+	for (n = 0; n < rounds && seconds() - start < budget_s; n++) {
 		__atomic_store_n(&d.asked, n + 1, __ATOMIC_RELEASE);
 		dither(&random);
 		while (d.own <= n) {
@@ -314,8 +315,19 @@ static void no_wake_up_lost(void)
 	__atomic_store_n(&d.stop, true, __ATOMIC_RELEASE);
 	pthread_join(t, NULL);
 	printf("# %u sleeps in %.1f s\n", n, seconds() - start);
-	CHECK(n >= SLEEPS_AT_LEAST);
+	CHECK(n >= at_least);
 	live_close(&l);
+}
+
+/* A small ring: no naps, each wait is a real one. */
+static void no_wake_up_lost(void)
+{
+	duel(256 << 10, SLEEPS, SLEEPS_AT_LEAST, BUDGET_S);
+}
+
+static void no_wake_up_lost_with_naps(void)
+{
+	duel(8 << 20, NAPPING_SLEEPS, NAPPING_AT_LEAST, NAPPING_BUDGET_S);
 }
 
 static void *wake(void *arg)
@@ -369,9 +381,10 @@ static void detached_is_silent(void)
 }
 
 static const struct test tests[] = {
-	TEST(sequence_without_gaps), TEST(losses_are_counted),      TEST(records_over_the_end),
-	TEST(at_most_max_records),   TEST(own_events_left_out),     TEST(generation_in_headers),
-	TEST(no_wake_up_lost),       TEST(woken_by_another_thread), TEST(detached_is_silent),
+	TEST(sequence_without_gaps), TEST(losses_are_counted),        TEST(records_over_the_end),
+	TEST(at_most_max_records),   TEST(own_events_left_out),       TEST(generation_in_headers),
+	TEST(no_wake_up_lost),       TEST(no_wake_up_lost_with_naps), TEST(woken_by_another_thread),
+	TEST(detached_is_silent),
 };
 
 int main(int argc, char **argv)
