@@ -23,6 +23,7 @@ enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ =
 struct pending {
 	struct ev_hdr h; /* of the task that connects */
 	__u64 state;
+	__u64 cookie; /* of the socket: another one may come to live at its address */
 };
 
 struct {
@@ -115,7 +116,7 @@ static __always_inline bool in_uring(struct task_struct *t)
 	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
 }
 
-static __always_inline void tcp_begin(__u64 key)
+static __always_inline void tcp_begin(const struct sock *s, __u64 key)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct pending p = {};
@@ -129,6 +130,7 @@ static __always_inline void tcp_begin(__u64 key)
 		p.h.flags |= 1u << EV_HDR_IO_URING;
 	fill_task(&p.h, t);
 	bpf_get_current_comm(&p.h.comm, sizeof(p.h.comm));
+	p.cookie = bpf_get_socket_cookie((void *)s);
 	bpf_map_update_elem(&connecting, &key, &p, BPF_ANY);
 }
 
@@ -141,7 +143,7 @@ int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
 
 	if (newstate == SYN_SENT) {
 		if (sock_protocol(sk) == IPPROTO_TCP_)
-			tcp_begin(key);
+			tcp_begin(s, key);
 		return 0;
 	}
 	if (oldstate != SYN_SENT && newstate != CLOSE)
@@ -189,11 +191,21 @@ static __always_inline bool in_progress(long ret)
 	       ret <= -ERESTARTSYS_;
 }
 
+/* Has sock_state told of this failed connect? Whether or not, what it kept is done with. */
+static __always_inline bool tcp_was_told(struct sock *sk)
+{
+	__u64 key = (__u64)sk, cookie = LOAD(sk, struct sock, __sk_common.skc_cookie.counter);
+	struct pending *p = bpf_map_lookup_elem(&connecting, &key);
+	bool told = p && p->cookie == cookie;
+
+	if (p)
+		bpf_map_delete_elem(&connecting, &key);
+	return told;
+}
+
 /* Does the end of this call say something that nobody else says? */
 static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret)
 {
-	__u64 key = (__u64)sk;
-
 	if (in_progress(ret))
 		return false;
 	if (family == AF_UNIX_)
@@ -202,7 +214,7 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 		return ret || LOAD(sk, struct sock, __sk_common.skc_dport); /* else: disconnected */
 	if (sock_protocol(sk) != IPPROTO_TCP_)
 		return false;
-	return ret && bpf_map_delete_elem(&connecting, &key); /* sock_state has told it */
+	return ret && !tcp_was_told(sk);
 }
 
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,

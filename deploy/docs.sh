@@ -7,17 +7,17 @@ set -eu
 cd "$(dirname "$0")/.."
 B=${B:-build} out=$1
 mkdir -p "$out/docs" "$out/deploy"
-new=$(mktemp)
-trap 'rm -f "$new"' EXIT
+new=$(mktemp) options=$(mktemp)
+trap 'rm -f "$new" "$options"' EXIT
 put() { cat "$new" >"$1"; }	# only once it is whole
-"$B"/tocsin help --markdown >"$new" && put "$out/docs/config.md"
-"$B"/tocsin schema --format markdown >"$new" && put "$out/docs/events.md"
-options=$(mktemp)
+"$B"/tocsin help --markdown >"$new"
+put "$out/docs/config.md"
+"$B"/tocsin schema --format markdown >"$new"
+put "$out/docs/events.md"
 "$B"/tocsin help --man >"$options"
 awk -v options="$options" '
 	/^\.\\" end of options/ { skip = 0 }
 	!skip { print }
 	/^\.\\" options, written by/ { while ((getline line < options) > 0) print line; skip = 1 }
 ' deploy/tocsin.8 >"$new"
-rm -f "$options"
 put "$out/deploy/tocsin.8"

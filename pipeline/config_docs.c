@@ -51,7 +51,7 @@ static void help_table(FILE *f, enum owner of, const char *name, const char *hel
 static void cell(FILE *f, const char *text)
 {
 	for (; *text; text++)
-		fprintf(f, *text == '|' ? "\\%c" : "%c", *text);
+		fprintf(f, strchr("|*", *text) ? "\\%c" : "%c", *text);
 }
 
 static void limits_cell(FILE *f, const struct option *o)

@@ -65,7 +65,8 @@ static void setup_connect(void)
 	socklen_t len = sizeof(address);
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	address = (struct sockaddr_in){ .sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 128) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len))
 		die("listen");
@@ -94,13 +95,16 @@ static void do_mixed(void)
 	do_exec();
 }
 
-static void do_getppid(void) { syscall(SYS_getppid); }
+static void do_getppid(void)
+{
+	syscall(SYS_getppid);
+}
 
 static const struct work {
 	const char *name;
 	void (*run)(void);
 } works[] = {
-	{ "open", do_open },   { "exec", do_exec },	  { "connect", do_connect },
+	{ "open", do_open },   { "exec", do_exec },       { "connect", do_connect },
 	{ "mixed", do_mixed }, { "getppid", do_getppid },
 };
 

@@ -59,7 +59,7 @@ static void run_child(const struct test *t)
 	if (after != before)
 		test_fail(t->name, 0, "%d descriptors left open", after - before);
 	fflush(stdout);
-	exit(0);	/* not _exit: the leak checker of ASan runs at exit */
+	exit(0); /* not _exit: the leak checker of ASan runs at exit */
 }
 
 static bool run_one(const struct test *t, bool *skipped)
@@ -78,7 +78,8 @@ static bool run_one(const struct test *t, bool *skipped)
 	waitpid(pid, &status, 0);
 	*skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
 	if (WIFSIGNALED(status))
-		printf("# ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		printf("# ended by signal %d (%s)\n", WTERMSIG(status),
+		       strsignal(WTERMSIG(status)));
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

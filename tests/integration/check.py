@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Comparison of a document with the facts that act printed: every field of the schema."""
+"""Comparison of documents with the facts that act printed: every field of the schema.
+
+The checks marked `both` look at the record and at the alert of the same event. Records of other
+kinds than process.exec leave out what schema.DETAILS lists: it must then be absent, and right in
+the alert.
+"""
 import datetime
+import functools
 import grp
 import ipaddress
 import os
@@ -11,7 +17,8 @@ import socket
 import stat
 import time
 
-from lib import Failure, equal, expect, fact, get, raw
+import lib
+from lib import Failure, expect, fact, get, raw
 import schema
 
 CAPS = ('CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE '
@@ -20,6 +27,25 @@ CAPS = ('CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SET
         'SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG '
         'WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE').split()
 UNSET = 4294967295
+
+
+def both(check):
+    @functools.wraps(check)
+    def run(e, *args, **kw):
+        for doc in lib.current.with_alert(e) if lib.current else [e]:
+            try:
+                check(doc, *args, **kw)
+            except Failure as f:
+                raise Failure(f"{get(doc, 'event.kind')}: {f}")
+    return run
+
+
+equal = lib.equal
+
+
+def detail(e, what, got, want):
+    """A field that small records leave out."""
+    equal(what, got, want if schema.has_details(e) else None)
 
 
 def name_of(table, number):
@@ -66,6 +92,7 @@ class Stat:
         return (n >> 8) & 0xfff, (n & 0xff) | ((n >> 12) & 0xfff00)
 
 
+@both
 def check_document(e, facts, kind, hook=None):
     """What every document has: ids, time, host, the shape the schema gives it."""
     bad = schema.problems(e)
@@ -79,10 +106,10 @@ def check_document(e, facts, kind, hook=None):
     if hook:
         equal('tocsin.hook', get(e, 'tocsin.hook'), hook)
     equal('host.name', get(e, 'host.name'), socket.gethostname())
-    equal('host.boot.id', get(e, 'host.boot.id').replace('-', ''),
-          open('/proc/sys/kernel/random/boot_id').read().strip().replace('-', ''))
-    equal('host.os.kernel', get(e, 'host.os.kernel'), platform.release())
-    equal('host.architecture', get(e, 'host.architecture'), platform.machine())
+    detail(e, 'host.boot.id', (get(e, 'host.boot.id') or '').replace('-', '') or None,
+           open('/proc/sys/kernel/random/boot_id').read().strip().replace('-', ''))
+    detail(e, 'host.os.kernel', get(e, 'host.os.kernel'), platform.release())
+    detail(e, 'host.architecture', get(e, 'host.architecture'), platform.machine())
     machine_id = open('/etc/machine-id').read().strip() if os.path.exists('/etc/machine-id') else ''
     equal('host.id', get(e, 'host.id'), machine_id or None)
     expect(re.fullmatch(r'[0-9a-f]{16}', get(e, 'process.entity_id', '')),
@@ -95,10 +122,10 @@ def check_ids(e, p, uids=None):
     gid = uids or [int(x) for x in p['Gid'].split('\t')]
     equal('user.id', get(e, 'user.id'), uid[0])
     equal('user.effective.id', get(e, 'user.effective.id'), uid[1])
-    equal('user.saved.id', get(e, 'user.saved.id'), uid[2])
+    detail(e, 'user.saved.id', get(e, 'user.saved.id'), uid[2])
     equal('group.id', get(e, 'group.id'), gid[0])
-    equal('group.effective.id', get(e, 'group.effective.id'), gid[1])
-    equal('group.saved.id', get(e, 'group.saved.id'), gid[2])
+    detail(e, 'group.effective.id', get(e, 'group.effective.id'), gid[1])
+    detail(e, 'group.saved.id', get(e, 'group.saved.id'), gid[2])
     equal('user.name', get(e, 'user.name'), user_name(uid[0]))
     equal('user.effective.name', get(e, 'user.effective.name'), user_name(uid[1]))
     equal('group.name', get(e, 'group.name'), group_name(gid[0]))
@@ -133,7 +160,7 @@ def check_cgroup(e, p):
 
 def check_namespaces(e, p):
     for name, inode in p['namespace'].items():
-        equal(f'process.namespace.{name}', get(e, f'process.namespace.{name}'), inode)
+        detail(e, f'process.namespace.{name}', get(e, f'process.namespace.{name}'), inode)
 
 
 def check_session(e, p):
@@ -160,21 +187,23 @@ def check_image(e, p, exe=None, requested=None, args=None, args_count=None):
     equal('process.name', raw(get(e, 'process.name')),
           exe.rsplit(b'/', 1)[-1].removesuffix(b' (deleted)'))
     args = [fact(a) for a in p['args']] if args is None else args
-    equal('process.args', [raw(a) for a in get(e, 'process.args', [])], args)
+    got = get(e, 'process.args')
+    detail(e, 'process.args', got and [raw(a) for a in got], args)
     equal('process.args_count', get(e, 'process.args_count'), args_count or len(args))
     equal('process.command_line', raw(get(e, 'process.command_line')), b' '.join(args))
     if requested is not None:
-        equal('process.requested_executable', raw(get(e, 'process.requested_executable')), requested)
+        detail(e, 'process.requested_executable', raw(get(e, 'process.requested_executable')), requested)
     for field, key in (('inode', 'exe_inode'), ('device_major', 'exe_major'),
                        ('device_minor', 'exe_minor'), ('uid', 'exe_uid')):
-        equal(f'process.file.{field}', get(e, f'process.file.{field}'), p[key])
-    equal('process.file.mode', get(e, 'process.file.mode'), f'{stat.S_IMODE(p["exe_mode"]):04o}')
+        detail(e, f'process.file.{field}', get(e, f'process.file.{field}'), p[key])
+    detail(e, 'process.file.mode', get(e, 'process.file.mode'), f'{stat.S_IMODE(p["exe_mode"]):04o}')
     equal('process.working_directory', raw(get(e, 'process.working_directory')), fact(p['cwd']))
     for field, key in (('effective', 'CapEff'), ('permitted', 'CapPrm'), ('inheritable', 'CapInh')):
-        equal(f'process.capabilities.{field}', get(e, f'process.capabilities.{field}', []),
-              caps(p[key]))
+        detail(e, f'process.capabilities.{field}', get(e, f'process.capabilities.{field}'),
+               caps(p[key]) or None)
 
 
+@both
 def check_process(e, facts, parent=True, uids=None, **image):
     """All of process.*, user.*, group.*, the cgroup; of an event at the time the facts are of."""
     p = facts['process']
@@ -210,6 +239,7 @@ def flags_value(names):
     return value
 
 
+@both
 def check_open(e, facts, path, flags=None, path_flags=None, io_uring=False):
     """All of file.* of a successful open. path: bytes or str; None: checked by the caller."""
     check_document(e, facts, 'file.open',
@@ -245,6 +275,7 @@ def ip(text):
     return str(a)
 
 
+@both
 def check_ends(e, source, destination):
     """source, destination: {'ip', 'port'} or None."""
     for side, want in (('source', source), ('destination', destination)):
@@ -257,6 +288,7 @@ def check_ends(e, source, destination):
     equal('network.type', get(e, 'network.type'), 'ipv4' if '.' in ip(some['ip']) else 'ipv6')
 
 
+@both
 def check_outcome(e, errno_name=None):
     equal('event.outcome', get(e, 'event.outcome'), 'failure' if errno_name else 'success')
     equal('error.code', get(e, 'error.code'), errno_name)

@@ -207,6 +207,19 @@ def no_policies():
     return _no_policies
 
 
+def alert_on_all():
+    """A policy that makes an alert of each event: the tests of kinds compare both documents."""
+    path = scratch() + '/all.yaml'
+    with open(path, 'w') as f:
+        f.write('policies:\n'
+                '  - name: everything\n'
+                '    on: [process.fork, process.exec, process.exit, file.open, network.connect,'
+                ' network.accept]\n'
+                '    where: \'process.pid > 0\'\n'
+                '    severity: info\n')
+    return path
+
+
 def need_root():
     if os.geteuid() != 0:
         raise Skip('needs root')
@@ -239,11 +252,21 @@ def act_finish(child, ok=True):
     return facts
 
 
+current = None  # the Documents of the suite that checks
+
+
 class Documents:
     def __init__(self, docs):
-        self.all, self.by_pid = docs, {}
+        self.all, self.by_pid, self.alerts = docs, {}, {}
         for d in docs:
             self.by_pid.setdefault(get(d, 'process.pid'), []).append(d)
+            if get(d, 'event.kind') == 'alert':
+                self.alerts[get(d, 'event.id')] = d
+
+    def with_alert(self, record):
+        """The record, and the alert of the same event where there is one."""
+        alert = self.alerts.get(get(record, 'event.id'))
+        return [record, alert] if alert and alert is not record else [record]
 
     def find(self, kind, facts, *conditions, doc='event'):
         """Documents of a process (facts or pid) and kind, with all of (path, value)."""
@@ -274,6 +297,8 @@ class Suite:
         self.options, self.kw, self.cases = agent_options, agent_kw, []
         self.agent = self.docs = self.dir = None
         self.failed = 0
+        if 'policies' not in self.kw:
+            self.kw['policies'] = alert_on_all()
 
     def case(self, name, early=False):
         def add(fn):
@@ -327,8 +352,7 @@ class Suite:
             running = {name: self._begin(fn) for name, fn, early in cases if early}
             self.agent = Agent(*self.options, **self.kw)
         except Exception as e:
-            for name, _, _ in cases:
-                self.result(name, e)
+            self.result(f'the agent starts ({len(cases)} tests need it)', e)
             sys.exit(1 if self.failed else 0)
         for name, fn, early in cases:
             running[name] = self._go_on(running[name]) if early else self._begin(fn)
@@ -338,6 +362,8 @@ class Suite:
         except Exception as e:
             self.result('documents are whole lines of JSON', e)
             self.docs = Documents([])
+        global current
+        current = self.docs
         for name, _, _ in cases:
             self.result(name, self._end(running[name]))
         if self.failed and os.environ.get('TEST_KEEP'):

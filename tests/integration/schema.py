@@ -50,6 +50,23 @@ def leaves(node, prefix=''):
             yield path, value
 
 
+# What records of other kinds than process.exec leave to the exec and to alerts.
+DETAILS = ('process.args', 'process.env_vars', 'process.capabilities.', 'process.namespace.',
+           'process.file.', 'process.interpreter', 'process.requested_executable',
+           'process.parent.args', 'user.saved.', 'group.effective.', 'group.saved.', 'host.boot.',
+           'host.os.', 'host.architecture')
+ALERT_ONLY = ('process.ancestors', 'process.ancestor_names', 'rule.name', 'rule.severity',
+              'rule.description', 'event.severity', 'tags', 'tocsin.matched', 'tocsin.suppressed')
+
+
+def has_details(doc):
+    return doc['event']['kind'] == 'alert' or doc['event']['action'] == 'process.exec'
+
+
+def is_detail(path):
+    return any(path.startswith(d) if d.endswith('.') else path == d for d in DETAILS)
+
+
 def problems(doc):
     """What is in the document and in no table, and what is promised and missing."""
     kinds, groups = tables()
@@ -61,8 +78,14 @@ def problems(doc):
         known.update(fields)
     present = dict(leaves(doc))
     out = [f'{p} is in no table' for p in present if p not in known]
+    detailed = has_details(doc)
+    if not detailed:
+        out += [f'{p} is in a small record' for p in present if is_detail(p)]
+    if doc['event']['kind'] != 'alert':
+        out += [f'{p} is in a record' for p in present if p in ALERT_ONLY]
     must = [f for f in kinds[kind].values() if f.always]
     must += [f for g in ('DOC', 'HOST') for f in groups[g].values() if f.always]
     # tocsin.flags is a set of bits: empty means absent, like OPT
-    out += [f'{f.path} is missing' for f in must if f.path not in present and f.path != 'tocsin.flags']
+    out += [f'{f.path} is missing' for f in must if f.path not in present and f.path != 'tocsin.flags'
+            and (detailed or not is_detail(f.path))]
     return out

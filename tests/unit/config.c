@@ -292,7 +292,7 @@ static void empty_file(void)
 	CHECK_INT(c.ring_bytes, 16 << 20);
 	CHECK_INT(c.latency_ns, 5000000);
 	CHECK_INT(c.args_max, 4096);
-	CHECK_INT(c.env_max, 0);
+	CHECK_INT(c.gather_ns, 4000000);
 	CHECK_STR(c.data_dir, "/var/lib/tocsin");
 	config_free(&c);
 }
