@@ -8,13 +8,14 @@
 #include <stdlib.h>
 
 #include "bpf/event.h"
-#include "pipeline/regex.h"
+#include "pipeline/policy/regex.h"
 #include "pipeline/util.h"
 
 enum { MATCHES_MAX = 256 }; /* of one pattern in one text; past them all is replaced */
 
 struct redactor {
 	struct regex **patterns;
+	struct regex_scratch *scratch;
 	uint32_t count;
 	uint64_t gave_up;
 	char text[EV_ARGS_MAX]; /* the text with spaces for NULs */
@@ -28,22 +29,28 @@ void redactor_free(struct redactor *r)
 	for (uint32_t i = 0; i < r->count; i++)
 		regex_free(r->patterns[i]);
 	free(r->patterns);
+	regex_scratch_free(r->scratch);
 	free(r);
 }
 
 int redactor_new(struct redactor **out, const struct opt_list *patterns)
 {
 	struct redactor *r = calloc(1, sizeof(*r));
+	char err[128];
 	int rc = 0;
 
 	if (!r)
 		return -ENOMEM;
 	r->patterns = calloc(patterns->count + 1, sizeof(*r->patterns));
-	if (!r->patterns)
+	r->scratch = regex_scratch_new();
+	if (!r->patterns || !r->scratch)
 		rc = -ENOMEM;
 	for (uint32_t i = 0; !rc && i < patterns->count; i++) {
-		rc = regex_new(&r->patterns[i], str_of(patterns->items[i]), NULL, 0, NULL);
-		r->count += !rc;
+		r->patterns[i] = regex_new(str_of(patterns->items[i]), err, sizeof(err));
+		if (r->patterns[i])
+			r->count++;
+		else
+			rc = -EINVAL;
 	}
 	if (rc) {
 		redactor_free(r);
@@ -66,7 +73,7 @@ static bool mark_pattern(struct redactor *r, struct regex *pattern, uint32_t len
 	uint32_t at = 0;
 	int rc, n = 0;
 
-	while ((rc = regex_match(pattern, text, at, &m)) > 0) {
+	while ((rc = regex_find(pattern, r->scratch, text, at, &m)) > 0) {
 		if (++n > MATCHES_MAX)
 			return false;
 		memset(r->marks + m.from, 1, m.to - m.from);

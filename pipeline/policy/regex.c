@@ -6,6 +6,7 @@
 #include "pipeline/policy/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <errno.h>
 #include <pcre2.h>
 #include <stdatomic.h>
 
@@ -71,7 +72,7 @@ struct regex_scratch *regex_scratch_new(void)
 	if (!s)
 		return NULL;
 	s->context = pcre2_match_context_create(NULL);
-	s->data = pcre2_match_data_create(1, NULL);
+	s->data = pcre2_match_data_create(2, NULL);
 	if (!s->context || !s->data) {
 		regex_scratch_free(s);
 		return NULL;
@@ -91,17 +92,42 @@ void regex_scratch_free(struct regex_scratch *s)
 	free(s);
 }
 
+/* Pairs of offsets that were set, 0: no match, negative: gave up. */
+static int run(const struct regex *r, struct regex_scratch *s, struct str text, uint32_t start)
+{
+	int rc = pcre2_match(r->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.len, start, 0,
+			     s->data, s->context);
+
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return 0;
+	if (rc < 0) {
+		atomic_fetch_add_explicit(&s->limit_hits, 1, memory_order_relaxed);
+		return -E2BIG;
+	}
+	return rc ? rc : 2; /* 0: more groups than there is room for */
+}
+
 bool regex_found(const struct regex *r, struct regex_scratch *s, struct str text)
 {
-	int rc;
+	return needle_allows(&r->needle, text) && run(r, s, text, 0) > 0;
+}
 
-	if (!needle_allows(&r->needle, text))
-		return false;
-	rc = pcre2_match(r->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.len, 0, 0, s->data,
-			 s->context);
-	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
-		atomic_fetch_add_explicit(&s->limit_hits, 1, memory_order_relaxed);
-	return rc >= 0;
+int regex_find(const struct regex *r, struct regex_scratch *s, struct str text, uint32_t start,
+	       struct regex_span *m)
+{
+	const PCRE2_SIZE *v;
+	int rc, g;
+
+	if (start > text.len || !needle_allows(&r->needle, text))
+		return 0;
+	rc = run(r, s, text, start);
+	if (rc <= 0)
+		return rc;
+	v = pcre2_get_ovector_pointer(s->data);
+	g = rc > 1 && v[2] != PCRE2_UNSET;
+	m->from = (uint32_t)v[2 * g];
+	m->to = (uint32_t)v[2 * g + 1];
+	return 1;
 }
 
 uint64_t regex_limit_hits(const struct regex_scratch *s)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * `tocsin run`: from the configuration to `ready:`, then until a signal or --duration, then the
+ * end in order: probes detached, ring drained, last batch published, outputs flushed.
+ *
+ * Main thread. It owns everything; the consumer's thread and the outputs' threads run in between.
+ * All signals are blocked in every thread and waited for here.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "enrichers/host.h"
+#include "pipeline/clock.h"
+#include "pipeline/cmd.h"
+#include "pipeline/live.h"
+#include "pipeline/log.h"
+#include "pipeline/session.h"
+#include "pipeline/util.h"
+
+enum { ERR_MAX = 512 };
+
+struct run {
+	struct config cfg;
+	struct session session;
+	struct outside live, answers; /* answers: live, or live and saved */
+	bool has_live;
+	struct save *save;
+	struct probe_set *probes;
+	struct live *consumer;
+	sigset_t signals;
+};
+
+static int start_outside(struct run *r)
+{
+	struct host_cfg *host = config_enricher(&r->cfg, "host");
+	int rc = identity_make(&r->session.id);
+
+	rc = rc || !host ? rc : host_read(host);
+	if (rc)
+		return session_fail(EXIT_RUNTIME, "this machine cannot be named: %s",
+				    strerror(-rc));
+	rc = outside_live_open(&r->live);
+	if (rc)
+		return session_fail(EXIT_RUNTIME, "enrichers: %s", strerror(-rc));
+	r->has_live = true;
+	r->answers = r->live;
+	return EXIT_OK;
+}
+
+static int start_saving(struct run *r)
+{
+	char err[ERR_MAX];
+	json_t *header;
+	int rc;
+
+	if (!r->cfg.save)
+		return EXIT_OK;
+	header = save_header_make(&r->session.id, &r->cfg, policy_digest(r->session.policies));
+	rc = save_create(&r->save, r->cfg.save, header, err, sizeof(err));
+	json_decref(header);
+	if (rc)
+		return session_fail(EXIT_RUNTIME, "%s", err);
+	r->answers = save_outside(r->save, &r->live);
+	return EXIT_OK;
+}
+
+static bool wants_failed_opens(const struct run *r)
+{
+	switch ((enum failed_opens)r->cfg.failed_opens) {
+	case FAILED_OPENS_ALWAYS: return true;
+	case FAILED_OPENS_NEVER: return false;
+	case FAILED_OPENS_POLICY: break;
+	}
+	return policy_wants_failed_opens(r->session.policies);
+}
+
+/* The kernel reads environments only where the process enricher was given names to keep. */
+static uint32_t env_bytes(const struct config *c)
+{
+	void *cfg = config_enricher(c, "process");
+	const struct option *o = NULL;
+
+	for (uint32_t i = 0; enrichers[i] && !o; i++)
+		if (c->enricher_cfg[i] == cfg)
+			o = option_find(enrichers[i]->opts, STR("env"));
+	if (!o || !((struct opt_list *)((char *)cfg + o->offset))->count)
+		return 0;
+	return (uint32_t)c->env_max;
+}
+
+static int start_probes(struct run *r)
+{
+	const struct config *c = &r->cfg;
+	uint64_t judged = policy_kinds(r->session.policies);
+	const struct probe_cfg cfg = {
+		.want = judged | c->record_kinds,
+		.named = c->named_kinds | (c->shipped_policies ? 0 : judged),
+		.ring_bytes = c->ring_bytes,
+		.args_max = (uint32_t)c->args_max,
+		.env_max = env_bytes(c),
+		.failed_opens = wants_failed_opens(r),
+		.boot_salt = probe_boot_salt(r->session.id.boot_id),
+		.self_tgid = (uint32_t)getpid(),
+		.no_typed_loads = !c->typed_loads,
+	};
+	char err[ERR_MAX] = "";
+	int rc = probe_set_open(&r->probes, &cfg, err, sizeof(err));
+
+	if (!rc)
+		return EXIT_OK;
+	return session_fail(rc == -EPERM || rc == -ENOSYS || rc == -ENOTSUP ? EXIT_MACHINE
+									    : EXIT_RUNTIME,
+			    "%s", err[0] ? err : strerror(-rc));
+}
+
+static int start_reading(struct run *r)
+{
+	/* A ring takes this long to fill at 500 MB/s: more than any host makes. */
+	uint64_t gather_ns = MIN(r->cfg.gather_ns, 2 * r->cfg.ring_bytes);
+	int rc = live_start(&r->consumer, r->probes, r->session.consumer, gather_ns);
+
+	if (rc)
+		return session_fail(EXIT_RUNTIME, "consumer: %s", strerror(-rc));
+	rc = probe_set_scan_tasks(r->probes);
+	if (rc)
+		log_warn("the processes that run already cannot be listed: %s", strerror(-rc));
+	return EXIT_OK;
+}
+
+static int start(struct run *r)
+{
+	int rc = session_policies(&r->session);
+
+	rc = rc ? rc : session_outputs(&r->session);
+	rc = rc ? rc : start_outside(r);
+	rc = rc ? rc : start_saving(r);
+	rc = rc ? rc : session_consumer(&r->session, &r->answers, r->save);
+	rc = rc ? rc : start_probes(r);
+	return rc ? rc : start_reading(r);
+}
+
+/* The line `ready:` before all else, then what has to be said. */
+static void tell_ready(struct run *r)
+{
+	uint32_t n, kinds = 0;
+	const struct coverage *c = probe_coverage(r->probes, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct event_kind *k = schema_kind(c[i].kind);
+
+		kinds += c[i].hook && schema_kind_is_public(k);
+		if (!c[i].hook)
+			log_warn("%s is not seen on this kernel: %s", k->name, c[i].reason);
+		else if (c[i].reason[0])
+			log_warn("%s is not seen everywhere: %s", k->name, c[i].reason);
+	}
+	fprintf(stderr, "ready: %u kinds, %u policies\n", kinds, policy_count(r->session.policies));
+	log_release();
+	session_tell(&r->session);
+}
+
+/* Until a signal, or --duration is over. */
+static void wait_for_end(struct run *r)
+{
+	struct timespec left = clock_timespec(r->cfg.duration_ns);
+	uint64_t until = clock_mono_ns() + r->cfg.duration_ns, now;
+	int got;
+
+	do {
+		got = r->cfg.duration_ns ? sigtimedwait(&r->signals, NULL, &left)
+					 : sigwaitinfo(&r->signals, NULL);
+		now = clock_mono_ns();
+		left = clock_timespec(until > now ? until - now : 0);
+	} while (got < 0 && errno == EINTR);
+}
+
+static int finish(struct run *r)
+{
+	int rc, saved;
+
+	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL); /* a second one ends it at once */
+	egress_unblock(r->session.egress);
+	live_stop(TAKE_PTR(r->consumer));
+	saved = save_close(TAKE_PTR(r->save));
+	rc = session_end(&r->session, r->probes);
+	if (!saved)
+		return rc;
+	log_error("saving to %s ended early: %s", r->cfg.save, strerror(saved));
+	return EXIT_RUNTIME;
+}
+
+static void run_free(struct run *r)
+{
+	live_stop(r->consumer);
+	probe_set_free(r->probes);
+	session_free(&r->session);
+	save_close(r->save);
+	if (r->has_live)
+		outside_live_close(&r->live);
+	config_free(&r->cfg);
+}
+
+static void block_signals(struct run *r)
+{
+	sigemptyset(&r->signals);
+	sigaddset(&r->signals, SIGINT);
+	sigaddset(&r->signals, SIGTERM);
+	sigaddset(&r->signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &r->signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run r = { .session.cfg = &r.cfg };
+	int rc = config_setup(&r.cfg, CONFIG_RUN, argc, argv);
+
+	if (rc) {
+		config_free(&r.cfg);
+		return rc < 0 ? EXIT_USAGE : EXIT_OK;
+	}
+	log_set_level((enum log_level)r.cfg.log_level);
+	log_hold();
+	block_signals(&r);
+	rc = start(&r);
+	if (!rc) {
+		tell_ready(&r);
+		wait_for_end(&r);
+		rc = finish(&r);
+	}
+	run_free(&r);
+	return rc;
+}
