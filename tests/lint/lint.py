@@ -66,7 +66,7 @@ def function_length():
 
 def conditionals():
     bad = []
-    for n in sources():
+    for n in sources(PRODUCT):
         if n in IF_ALLOWED:
             continue
         text = lines(n)
