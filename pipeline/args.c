@@ -11,7 +11,7 @@
 #include "pipeline/nearest.h"
 #include "pipeline/util.h"
 
-enum { NAME_SIZE = 80, HELP_COLUMN = 28, HELP_WIDTH = 80 };
+enum { NAME_SIZE = 80, HELP_COLUMN = 28, HELP_WIDTH = 80, DEFAULT_SHOWN = 40 };
 
 void args_name(char *out, size_t len, const struct option *o)
 {
@@ -175,7 +175,8 @@ void option_limits(const struct option *o, struct buf *out)
 	if (limited)
 		limits_of_number(o, out);
 	if (o->def && *o->def)
-		buf_addf(out, "%sdefault %s", limited ? "; " : "", o->def);
+		buf_addf(out, "%sdefault %s", limited ? "; " : "",
+			 strlen(o->def) > DEFAULT_SHOWN ? "in docs/config.md" : o->def);
 	buf_char(out, ')');
 }
 

@@ -48,10 +48,11 @@ static void help_table(FILE *f, enum owner of, const char *name, const char *hel
 	fputc('\n', f);
 }
 
-static void cell(FILE *f, const char *text)
+/* `special`: characters that would be markup, in text more than in code. */
+static void cell(FILE *f, const char *text, const char *special)
 {
 	for (; *text; text++)
-		fprintf(f, strchr("|*", *text) ? "\\%c" : "%c", *text);
+		fprintf(f, strchr(special, *text) ? "\\%c" : "%c", *text);
 }
 
 static void limits_cell(FILE *f, const struct option *o)
@@ -77,12 +78,17 @@ static void markdown_row(FILE *f, const struct option *o)
 
 	option_hint(o, hint, sizeof(hint));
 	fprintf(f, "| `%s` | ", o->key);
-	cell(f, hint);
-	fprintf(f, " | %s%s%s | ", o->def && *o->def ? "`" : "", o->def ? o->def : "",
-		o->def && *o->def ? "`" : "");
+	cell(f, hint, "|*");
+	fputs(" | ", f);
+	if (o->def && *o->def) {
+		fputc('`', f);
+		cell(f, o->def, "|");
+		fputc('`', f);
+	}
+	fputs(" | ", f);
 	limits_cell(f, o);
 	fputs(" | ", f);
-	cell(f, o->help);
+	cell(f, o->help, "|*");
 	fputs(" |\n", f);
 }
 
