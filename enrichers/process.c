@@ -281,6 +281,7 @@ static void on_task(struct process *s, struct event *e)
 	struct proc *p = proctable_find(&s->table, r->h.exec_id);
 	struct ctx_process c;
 
+	prove(s, p, r->h.time_ns);
 	if (p && p->image)
 		return; /* the stream told more */
 	if (!p) {

@@ -113,6 +113,20 @@ static int start_probes(struct run *r)
 			    "%s", err[0] ? err : strerror(-rc));
 }
 
+/* Twice: what /proc says of a process is believed once the kernel has named the same image again
+ * after the question. */
+static void meet_running(struct run *r)
+{
+	for (int i = 0; i < 2; i++) {
+		int rc = probe_set_scan_tasks(r->probes);
+
+		if (rc)
+			log_warn("the processes that run already cannot be listed: %s",
+				 strerror(-rc));
+		live_catch_up(r->consumer);
+	}
+}
+
 static int start_reading(struct run *r)
 {
 	/* A ring takes this long to fill at 500 MB/s: more than any host makes. */
@@ -121,9 +135,7 @@ static int start_reading(struct run *r)
 
 	if (rc)
 		return session_fail(EXIT_RUNTIME, "consumer: %s", strerror(-rc));
-	rc = probe_set_scan_tasks(r->probes);
-	if (rc)
-		log_warn("the processes that run already cannot be listed: %s", strerror(-rc));
+	meet_running(r);
 	return EXIT_OK;
 }
 

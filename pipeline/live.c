@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 
@@ -25,6 +26,8 @@ struct live {
 	struct loss *loss;
 	pthread_t thread;
 	atomic_bool stopping;
+	atomic_uint asked; /* to catch up, so many times */
+	sem_t caught_up;
 	uint64_t gather_ns;
 	uint64_t drained_ns; /* CLOCK_MONOTONIC: last time there was something to read */
 };
@@ -101,15 +104,20 @@ static void rest(struct live *l, int n)
 static void *run(void *arg)
 {
 	struct live *l = arg;
+	unsigned int answered = 0;
 
 	prctl(PR_SET_NAME, "consumer");
 	while (!atomic_load_explicit(&l->stopping, memory_order_acquire)) {
+		unsigned int asked = atomic_load_explicit(&l->asked, memory_order_acquire);
 		int n = probe_set_read(l->probes, record, l, RECORDS_A_TURN);
 
-		if (n < RECORDS_A_TURN)
-			rest(l, n);
-		else
+		if (n >= RECORDS_A_TURN) {
 			consumer_due(l->consumer);
+			continue;
+		}
+		for (; answered != asked; answered++)
+			sem_post(&l->caught_up);
+		rest(l, n);
 	}
 	while (probe_set_read(l->probes, record, l, RECORDS_A_TURN) > 0)
 		;
@@ -129,6 +137,7 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	l->probes = set;
 	l->consumer = consumer;
 	l->gather_ns = gather_ns;
+	sem_init(&l->caught_up, 0, 0);
 	rc = loss_new(&l->loss, probe_set_ncpu(set), cpu_of, set);
 	if (rc)
 		return rc;
@@ -139,6 +148,14 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	}
 	*out = TAKE_PTR(l);
 	return 0;
+}
+
+void live_catch_up(struct live *l)
+{
+	atomic_fetch_add_explicit(&l->asked, 1, memory_order_release);
+	probe_set_wake(l->probes);
+	while (sem_wait(&l->caught_up))
+		;
 }
 
 void live_stop(struct live *l)

@@ -16,6 +16,8 @@ struct live;
  * may gather in the ring while they come fast. 0 or -errno. */
 int live_start(struct live **out, struct probe_set *set, struct consumer *consumer,
 	       uint64_t gather_ns);
+/* Returns when the thread has handled all that was in the ring at the call. Main thread. */
+void live_catch_up(struct live *l);
 /* Detaches the probes, drains the ring, reports the last losses, publishes the last batch, ends
  * the thread and frees. NULL is legal. */
 void live_stop(struct live *l);
