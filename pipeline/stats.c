@@ -60,7 +60,8 @@ static json_t *events_object(const struct consumer_stats *c)
 	return o;
 }
 
-static json_t *lost_object(const struct consumer_stats *c)
+/* {kind: {cause: count}} of what is not zero. */
+static json_t *lost_object(uint64_t lost[EV_MAX][EV_LOSS_MAX_])
 {
 	json_t *o = json_object();
 
@@ -68,8 +69,8 @@ static json_t *lost_object(const struct consumer_stats *c)
 		json_t *causes = json_object();
 
 		for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
-			if (c->lost[k][i])
-				put(causes, cause_name(i), c->lost[k][i]);
+			if (lost[k][i])
+				put(causes, cause_name(i), lost[k][i]);
 		if (json_object_size(causes))
 			json_object_set(o, kind_name(k), causes);
 		json_decref(causes);
@@ -77,13 +78,29 @@ static json_t *lost_object(const struct consumer_stats *c)
 	return o;
 }
 
-static uint64_t own_events(const struct probe_set *p)
+/* What the programs counted themselves: it must agree with what the consumer read and told. */
+static json_t *kernel_object(const struct probe_set *set)
 {
-	uint64_t n = 0;
+	uint64_t self = 0, sent[EV_MAX] = { 0 }, lost[EV_MAX][EV_LOSS_MAX_] = { 0 };
+	json_t *o = json_object(), *kinds = json_object();
 
-	for (int i = 0; i < probe_set_ncpu(p); i++)
-		n += probe_set_cpu(p, i)->self;
-	return n;
+	for (int cpu = 0; cpu < probe_set_ncpu(set); cpu++) {
+		const volatile struct cpu_state *c = probe_set_cpu(set, cpu);
+
+		self += c->self;
+		for (uint32_t k = 0; k < EV_MAX; k++) {
+			sent[k] += c->sent[k];
+			for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
+				lost[k][i] += c->lost[k][i];
+		}
+	}
+	for (uint32_t k = 1; k < EV_MAX; k++)
+		if (sent[k])
+			put(kinds, kind_name(k), sent[k]);
+	put(o, "self", self);
+	json_object_set_new(o, "sent", kinds);
+	json_object_set_new(o, "lost", lost_object(lost));
+	return o;
 }
 
 static json_t *policy_object(struct policy_stats p)
@@ -181,11 +198,13 @@ static json_t *make(const struct stats_source *s)
 {
 	const struct consumer_stats *c = consumer_stats(s->consumer);
 	json_t *o = json_object(), *documents = json_object();
+	uint64_t lost[EV_MAX][EV_LOSS_MAX_];
 
+	memcpy(lost, c->lost, sizeof(lost));
 	json_object_set_new(o, "events", events_object(c));
-	json_object_set_new(o, "lost", lost_object(c));
+	json_object_set_new(o, "lost", lost_object(lost));
 	if (s->set)
-		put(o, "self", own_events(s->set));
+		json_object_set_new(o, "kernel", kernel_object(s->set));
 #define COUNTER(member, help) put(documents, #member, c->member);
 #include "pipeline/counters.def"
 #undef COUNTER
@@ -286,6 +305,7 @@ static void print_outputs(FILE *f, json_t *outputs)
 void stats_print(const struct stats_source *s, FILE *f)
 {
 	json_t *o = make(s), *agent = json_object_get(o, "agent"), *v;
+	json_t *kernel = json_object_get(o, "kernel");
 	const char *name;
 	char n[32];
 
@@ -297,9 +317,11 @@ void stats_print(const struct stats_source *s, FILE *f)
 		(double)json_integer_value(json_object_get(agent, "rss_bytes")) / (1 << 20),
 		(double)json_integer_value(json_object_get(agent, "rss_max_bytes")) / (1 << 20));
 	print_events(f, o);
-	if (s->set)
+	if (kernel)
 		fprintf(f, "  %-20s %14s  left out, counted\n", "agent's own events",
-			grouped(json_integer_value(json_object_get(o, "self")), n));
+			grouped(json_integer_value(json_object_get(kernel, "self")), n));
+	if (kernel && !json_equal(json_object_get(kernel, "lost"), json_object_get(o, "lost")))
+		fprintf(f, "  the losses above are not those that the kernel counted\n");
 	fprintf(f, "  %-20s ", "consumer");
 	print_numbers(f, json_object_get(o, "consumer"), "nothing");
 	if (consumer_stats(s->consumer)->invalid_why)
