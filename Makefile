@@ -59,7 +59,7 @@ BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
 MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN)
 # Unit tests of what has threads, and so runs under TSan too.
-TSAN_BIN := $(foreach t,log queue egress consumer file syslog kafka stdout save config,$(filter $B/tests/unit/$t,$(UNIT_BIN)))
+TSAN_BIN := $(patsubst %.c,$B/%,$(shell grep -lE 'pthread\.h|sinkrun\.h|pipeline/(egress|queue|log|consumer|live|session)\.h' $(UNIT_SRC)))
 FUZZ_B := build/fuzz
 FUZZ_BIN := $(patsubst %.c,$(FUZZ_B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 5

@@ -367,7 +367,8 @@ int config_defaults(struct config *c)
 int config_shipped_dir(char *out, size_t len)
 {
 	static const char *const places[] = { "/../share/tocsin/policies", "/../policies",
-					      "/../../policies", "/../../../policies" };
+					      "/../../policies", "/../../../policies",
+					      "/../../../../policies" };
 	char exe[4096], path[4200], *slash;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	struct stat st;
