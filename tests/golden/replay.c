@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * A recorded stream and a configuration to the NDJSON that they must give: for each folder of
+ * tests/golden/replay a scene below is recorded as `run --save` records, replayed by the program
+ * itself, and compared with expected.ndjson. Run from the root of the tree.
+ *
+ * The streams are recorded anew each time, so that a change of a record's layout needs no new
+ * files. UPDATE=1 writes what came out as what is expected: look at the difference before.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pipeline/consumer.h"
+#include "pipeline/save_header.h"
+#include "pipeline/util.h"
+#include "tests/harness/record.h"
+#include "tests/harness/test.h"
+
+#define SEC 1000000000ull
+
+struct scene {
+	struct consumer *consumer;
+	uint64_t seq;
+	struct rec r;
+};
+
+/* --- recording --- */
+
+static bool answer(void *state, enum outside_question q, uint64_t key, uint64_t key2,
+		   struct str *out)
+{
+	(void)state;
+	(void)key2;
+	switch (q) {
+	case ASK_USER_NAME: *out = key ? STR("alice") : STR("root"); return key < 2000;
+	case ASK_GROUP_NAME: *out = STR("users"); return key == 100;
+	case ASK_CGROUP_PATH:
+		*out = STR("/docker/"
+			   "4f1c7e0a9b3e4d17a1b2c3d4e5f607184f1c7e0a9b3e4d17a1b2c3d4e5f60718");
+		return key == 77;
+	case ASK_TTY_NAME: *out = STR("pts/3"); return key == 136;
+	default: return false;
+	}
+}
+
+static void send(struct scene *s, uint64_t at_ns)
+{
+	s->r.h.seq = ++s->seq;
+	s->r.h.time_ns = 100 * SEC + at_ns;
+	consumer_record(s->consumer, s->r.b, s->r.len);
+}
+
+static void fork_child(struct scene *s, uint32_t pid, uint64_t exec_id, uint32_t child,
+		       uint64_t child_exec_id, uint64_t at_ns)
+{
+	rec_fork(&s->r, pid, exec_id, child, child_exec_id);
+	REC(&s->r, fork)->child_start_ns = s->r.h.start_ns; /* as the child's own records say */
+	send(s, at_ns);
+}
+
+static void open_file(struct scene *s, uint32_t pid, uint64_t exec_id, const char *path,
+		      uint32_t flags, uint64_t at_ns)
+{
+	rec_open(&s->r, pid, exec_id, path, flags);
+	s->r.h.cgroup_id = 77;
+	send(s, at_ns);
+}
+
+/* A web server's child becomes a shell, which reads secrets and calls home. */
+static void attack(struct scene *s)
+{
+	static const char *const server[] = { "nginx", "-g", "daemon off;", NULL };
+	static const char *const shell[] = { "sh", "-c", "cat /etc/shadow \xff\x1b[31m", NULL };
+	static const char *const cat[] = { "cat", "/etc/shadow", NULL };
+
+	fork_child(s, 1, 0x1, 500, 0x500, 0);
+	rec_exec(&s->r, 500, 0x500, 0x501, 0x1, "/usr/sbin/nginx", server);
+	send(s, 1000);
+	fork_child(s, 500, 0x501, 600, 0x600, 2000);
+	rec_exec(&s->r, 600, 0x600, 0x601, 0x501, "/bin/sh", shell);
+	send(s, 3000);
+	fork_child(s, 600, 0x601, 700, 0x700, 4000);
+	rec_exec(&s->r, 700, 0x700, 0x701, 0x601, "/usr/bin/cat", cat);
+	send(s, 5000);
+	open_file(s, 700, 0x701, "/etc/shadow", 0, 6000);
+	rec_exit(&s->r, 700, 0x701, 0, 0);
+	send(s, 7000);
+	rec_connect(&s->r, 600, 0x601, "127.0.0.1", 80);
+	send(s, 8000);
+	rec_connect(&s->r, 600, 0x601, "198.51.100.7", 4444);
+	send(s, 9000);
+	for (uint64_t i = 0; i < 30; i++)
+		open_file(s, 600, 0x601, "/run/secrets/token", 0, SEC * (i + 1));
+	open_file(s, 600, 0x601,
+		  "/tmp/\xe2\x80\xae"
+		  "exe.txt\n",
+		  O_WRONLY, 40 * SEC);
+	rec_exit(&s->r, 600, 0x601, 0, 9);
+	send(s, 41 * SEC);
+}
+
+/* One of each kind, plain and with what is rare. */
+static void records(struct scene *s)
+{
+	static const char *const args[] = { "a b", "", "c\"d\\", NULL };
+
+	fork_child(s, 1, 0x1, 500, 0x500, 0);
+	rec_exec(&s->r, 500, 0x500, 0x501, 0x1, "/opt/x y/prog", args);
+	s->r.h.uid = 0;
+	s->r.h.gid = 100;
+	send(s, 1000);
+	open_file(s, 500, 0x501, "/", O_RDWR | O_CLOEXEC, 2000);
+	open_file(s, 500, 0x501, "not/from/the/root", O_WRONLY | O_CREAT, 3000);
+	rec_open_failed(&s->r, 500, 0x501, "../no/such", ENOENT);
+	send(s, 4000);
+	rec_connect(&s->r, 500, 0x501, "2001:db8::1", 443);
+	send(s, 5000);
+	rec_accept(&s->r, 500, 0x501, "192.0.2.9", 51000);
+	send(s, 6000);
+	rec_loss(&s->r, EV_OPEN, 1, 12);
+	send(s, 7000);
+	rec_loss(&s->r, EV_NONE, 0, 1);
+	send(s, 8000);
+	rec_exit(&s->r, 500, 0x501, 1, 0);
+	send(s, 9000);
+}
+
+static void record(const char *name, void (*play)(struct scene *s), const char *save_path)
+{
+	static const struct outside_ops ops = { .ask = answer };
+	const struct identity id = { "0123456789abcdef0123456789abcdef", "00c0ffee",
+				     1700000000 * (int64_t)SEC };
+	struct outside live = { .ops = &ops }, recorded;
+	struct consumer_cfg cc = { .outside = &recorded };
+	struct config c = { 0 };
+	struct diags d = { 0 };
+	struct policy_set *set = NULL;
+	struct egress *egress = NULL;
+	struct scene *s = calloc(1, sizeof(*s));
+	char file[200], err[300] = "";
+	json_t *h;
+
+	snprintf(file, sizeof(file), "tests/golden/replay/%s/config.yaml", name);
+	CHECK_INT(config_defaults(&c), 0);
+	if (config_load_file(&c, file, &d) ||
+	    policy_load(&set, (const char *const *)c.policies.items, c.policies.count, &d) ||
+	    d.errors) {
+		diags_print(&d, stdout);
+		test_fail(__FILE__, __LINE__, "%s", file);
+	}
+	h = save_header_make(&id, &c, policy_digest(set));
+	CHECK_INT(save_create(&cc.save, save_path, h, err, sizeof(err)), 0);
+	recorded = save_outside(cc.save, &live);
+	CHECK_INT(egress_new(&egress), 0);
+	cc.policies = set;
+	cc.egress = egress;
+	cc.encoder = (struct encoder_cfg){ id.clock_offset_ns, str_of(id.boot_id),
+					   str_of(id.run_id), false };
+	cc.enricher_cfg = (const void *const *)c.enricher_cfg;
+	CHECK_INT(consumer_new(&s->consumer, &cc, err, sizeof(err)), 0);
+	play(s);
+	CHECK_INT(consumer_stats(s->consumer)->invalid, 0);
+	CHECK_INT(save_close(cc.save), 0);
+	consumer_free(s->consumer);
+	egress_free(egress);
+	policy_free(set);
+	json_decref(h);
+	config_free(&c);
+	free(s);
+}
+
+/* --- replay by the program --- */
+
+static const char *program(void)
+{
+	const char *b = getenv("B");
+	static char path[200];
+
+	snprintf(path, sizeof(path), "%s/tocsin", b ? b : "build");
+	return path;
+}
+
+static int replay(const char *name, const char *save_path, const char *out_path)
+{
+	char config[200];
+	int status = -1;
+	pid_t pid;
+
+	snprintf(config, sizeof(config), "tests/golden/replay/%s/config.yaml", name);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(out, STDOUT_FILENO);
+		dup2(quiet, STDERR_FILENO);
+		execl(program(), "tocsin", "replay", save_path, "--config", config, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static char *read_text(const char *path)
+{
+	CLEANUP_FCLOSE FILE *f = fopen(path, "re");
+	struct buf b = { 0 };
+	char part[4096];
+	size_t n;
+
+	while (f && (n = fread(part, 1, sizeof(part), f)))
+		buf_add(&b, part, n);
+	buf_char(&b, '\0');
+	return b.p;
+}
+
+static void compare(const char *name, const char *got_path)
+{
+	char path[200];
+	char *got = read_text(got_path), *want, *g, *w, *gs = NULL, *ws = NULL;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "tests/golden/replay/%s/expected.ndjson", name);
+	CHECK(strlen(got) > 100);
+	if (getenv("UPDATE")) {
+		f = fopen(path, "we");
+		CHECK(f && fputs(got, f) != EOF && !fclose(f));
+	}
+	want = read_text(path);
+	g = strtok_r(got, "\n", &gs);
+	w = strtok_r(want, "\n", &ws);
+	for (int line = 1; g || w; line++) {
+		if (!g || !w || strcmp(g, w))
+			test_fail(path, line, "is\n  %s\nnot\n  %s", g ? g : "missing",
+				  w ? w : "missing");
+		g = strtok_r(NULL, "\n", &gs);
+		w = strtok_r(NULL, "\n", &ws);
+	}
+	free(got);
+	free(want);
+}
+
+static void golden(const char *name, void (*play)(struct scene *s))
+{
+	char dir[] = "/tmp/tocsin-golden-XXXXXX", save[100], out[100];
+	int rc;
+
+	CHECK(mkdtemp(dir));
+	snprintf(save, sizeof(save), "%s/stream", dir);
+	snprintf(out, sizeof(out), "%s/out", dir);
+	record(name, play, save);
+	rc = replay(name, save, out);
+	if (rc)
+		test_fail(__FILE__, __LINE__, "%s replay ended with %d", program(), rc);
+	compare(name, out);
+	unlink(save);
+	unlink(out);
+	rmdir(dir);
+}
+
+static void replay_attack(void)
+{
+	golden("attack", attack);
+}
+
+static void replay_records(void)
+{
+	golden("records", records);
+}
+
+static const struct test tests[] = { TEST(replay_attack), TEST(replay_records) };
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, ARRAY_LEN(tests));
+}
