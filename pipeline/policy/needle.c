@@ -35,15 +35,32 @@ static void end_run(struct scan *s)
 	s->len = 0;
 }
 
+static char ahead(const struct scan *s, uint32_t n)
+{
+	return s->at + n < s->p.len ? s->p.p[s->at + n] : '\0';
+}
+
+/* Where digits end that begin n characters ahead. */
+static uint32_t digits_end(const struct scan *s, uint32_t n)
+{
+	while (ahead(s, n) >= '0' && ahead(s, n) <= '9')
+		n++;
+	return n;
+}
+
 /* Passes ? * + {n,m} with their suffix. True: what stands before may be missing or repeated. */
 static bool quantifier(struct scan *s)
 {
 	char c = peek(s);
 
 	if (c == '{') {
-		while (s->at < s->p.len && peek(s) != '}')
-			s->at++;
-		s->lost |= s->at == s->p.len;
+		uint32_t n = digits_end(s, 1);
+
+		/* Anything but {n}, {n,} and {n,m} is text in some versions of PCRE2. */
+		if (n > 1 && ahead(s, n) == ',')
+			n = digits_end(s, n + 1);
+		s->lost |= n < 2 || ahead(s, n) != '}';
+		s->at += n;
 	} else if (c != '?' && c != '*' && c != '+') {
 		return false;
 	}
