@@ -148,27 +148,8 @@ enum ev_exec_flag {
 
 enum ev_kind {
 	EV_NONE,
-#define EV_HDR_BEGIN
-#define EV_HDR(type, name, path, help)
-#define EV_HDR_END
 #define EV_BEGIN(id, stem, kind, category, help) EV_##id,
-#define EV_FIELD(type, name, path, help)
-#define EV_OPT(type, name, path, help)
-#define EV_ID(type, name, path, help)
-#define EV_CTX(type, name, help)
-#define EV_PAD(n, name)
-#define EV_END(id)
 #include "events.def"
-#undef EV_HDR_BEGIN
-#undef EV_HDR
-#undef EV_HDR_END
-#undef EV_BEGIN
-#undef EV_FIELD
-#undef EV_OPT
-#undef EV_ID
-#undef EV_CTX
-#undef EV_PAD
-#undef EV_END
 	EV_MAX
 };
 
@@ -206,16 +187,6 @@ enum ev_kind {
 	}                                                                                          \
 	;
 #include "events.def"
-#undef EV_HDR_BEGIN
-#undef EV_HDR
-#undef EV_HDR_END
-#undef EV_BEGIN
-#undef EV_FIELD
-#undef EV_OPT
-#undef EV_ID
-#undef EV_CTX
-#undef EV_PAD
-#undef EV_END
 
 /* Set by the loader before load, constant afterwards: section .rodata.cfg of every object. */
 struct bpf_cfg {

@@ -26,16 +26,7 @@
 
 enum ctx_group {
 #define CTX_BEGIN(id, stem, help) CTX_##id,
-#define CTX_FIELD(type, name, path, help)
-#define CTX_OPT(type, name, path, help)
-#define CTX_ID(type, name, path, help)
-#define CTX_END(id)
 #include "enrichers/context.def"
-#undef CTX_BEGIN
-#undef CTX_FIELD
-#undef CTX_OPT
-#undef CTX_ID
-#undef CTX_END
 	CTX_MAX
 };
 
@@ -45,10 +36,5 @@ enum ctx_group {
 #define CTX_ID(type, name, path, help) ctx_t_##type name;
 #define CTX_END(id) };
 #include "enrichers/context.def"
-#undef CTX_BEGIN
-#undef CTX_FIELD
-#undef CTX_OPT
-#undef CTX_ID
-#undef CTX_END
 
 #endif

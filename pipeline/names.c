@@ -62,16 +62,7 @@ static const char *const names_dockind[] = {
 };
 SIZED(dockind, DOC_KIND_MAX);
 
-#define EV_HDR_BEGIN
-#define EV_HDR(type, name, path, help)
-#define EV_HDR_END
 #define EV_BEGIN(id, stem, kind, category, help) [EV_##id] = kind,
-#define EV_FIELD(type, name, path, help)
-#define EV_OPT(type, name, path, help)
-#define EV_ID(type, name, path, help)
-#define EV_CTX(type, name, help)
-#define EV_PAD(n, name)
-#define EV_END(id)
 static const char *const names_evkind[] = {
 #include "bpf/events.def"
 };

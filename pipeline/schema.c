@@ -32,30 +32,16 @@ enum type_class {
 
 /* struct slots_open and so on: a byte for each PATH field and nothing for others, so that the
  * offset of a member is its number among the PATH fields of the record. */
-#define EV_HDR_BEGIN
-#define EV_HDR(type, name, path, help)
-#define EV_HDR_END
 #define EV_BEGIN(id, stem, kind, category, help) struct slots_##stem {
 #define SLOT(type, name) char name[(int)T_##type == (int)T_PATH];
 #define EV_FIELD(type, name, path, help) SLOT(type, name)
 #define EV_OPT(type, name, path, help) SLOT(type, name)
 #define EV_ID(type, name, path, help) SLOT(type, name)
 #define EV_CTX(type, name, help) SLOT(type, name)
-#define EV_PAD(n, name)
 #define EV_END(id)                                                                                 \
 	}                                                                                          \
 	;
 #include "bpf/events.def"
-#undef EV_HDR_BEGIN
-#undef EV_HDR
-#undef EV_HDR_END
-#undef EV_BEGIN
-#undef EV_FIELD
-#undef EV_OPT
-#undef EV_ID
-#undef EV_CTX
-#undef EV_PAD
-#undef EV_END
 
 /* Flags of the header are absent when none is set; its other public fields are always there. */
 #define EV_HDR_BEGIN const struct field schema_header[] = {
@@ -66,28 +52,8 @@ enum type_class {
 	}                                                                                          \
 	;                                                                                          \
 	const uint32_t schema_header_len = ARRAY_LEN(schema_header);
-#define EV_BEGIN(id, stem, kind, category, help)
-#define EV_FIELD(type, name, path, help)
-#define EV_OPT(type, name, path, help)
-#define EV_ID(type, name, path, help)
-#define EV_CTX(type, name, help)
-#define EV_PAD(n, name)
-#define EV_END(id)
 #include "bpf/events.def"
-#undef EV_HDR_BEGIN
-#undef EV_HDR
-#undef EV_HDR_END
-#undef EV_BEGIN
-#undef EV_FIELD
-#undef EV_OPT
-#undef EV_ID
-#undef EV_CTX
-#undef EV_PAD
-#undef EV_END
 
-#define EV_HDR_BEGIN
-#define EV_HDR(type, name, path, help)
-#define EV_HDR_END
 #define EV_BEGIN(id, stem, kind, category, help)                                                   \
 	case EV_##id: {                                                                            \
 		typedef struct ev_##stem rec_t;                                                    \
@@ -101,7 +67,6 @@ enum type_class {
 #define EV_OPT(type, name, path, help) RAW(type, name, path, help, ABSENT_ZERO)
 #define EV_ID(type, name, path, help) RAW(type, name, path, help, ABSENT_MINUS_ONE)
 #define EV_CTX(type, name, help) RAW(type, name, NULL, help, ABSENT_NEVER)
-#define EV_PAD(n, name)
 #define EV_END(id)                                                                                 \
 	}                                                                                          \
 	;                                                                                          \
