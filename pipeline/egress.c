@@ -334,10 +334,12 @@ void egress_publish(struct egress *e, struct batch *b)
 				lane_publish(e->lanes[i], b);
 }
 
-void egress_unblock(struct egress *e)
+void egress_unblock(struct egress *e, int after_ms)
 {
+	uint64_t at = clock_mono_ns() + (uint64_t)after_ms * NS_PER_MS;
+
 	for (uint32_t i = 0; i < e->count; i++)
-		queue_unblock(e->lanes[i]->queue);
+		queue_unblock(e->lanes[i]->queue, at);
 }
 
 bool egress_wants_text(const struct egress *e)
@@ -395,7 +397,7 @@ void egress_stop(struct egress *e, int timeout_ms)
 	if (e->stopped)
 		return;
 	e->stopped = true;
-	egress_unblock(e);
+	egress_unblock(e, 0);
 	for (uint32_t i = 0; i < e->count; i++) {
 		atomic_store(&e->lanes[i]->deadline_ns, deadline);
 		queue_wake(e->lanes[i]->queue);

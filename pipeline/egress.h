@@ -29,9 +29,9 @@ int egress_add(struct egress *e, const struct sink *s, const void *cfg, const st
 /* Gives every queue a reference; the caller keeps its own. Consumer thread only. Blocks only for
  * a sink whose overflow is `block`. */
 void egress_publish(struct egress *e, struct batch *b);
-/* From now on `block` acts as `drop`. Any thread: a shutdown calls it before it waits for the
- * consumer, which else might wait for a dead sink. */
-void egress_unblock(struct egress *e);
+/* after_ms from now on, `block` acts as `drop`. Any thread: a shutdown calls it before it waits
+ * for the consumer, which else might wait for a dead sink. */
+void egress_unblock(struct egress *e, int after_ms);
 bool egress_wants_text(const struct egress *e);
 bool egress_idle(const struct egress *e);	/* nothing queued or in flight: for tests and benches */
 /* Statistics of sink i, NULL past the end. *queued: documents waiting. */

@@ -23,7 +23,8 @@ struct queue {
 	struct slot *slots;
 	uint32_t max, head, count;
 	uint64_t max_bytes, bytes;
-	bool unblocked, woken;
+	bool woken;
+	uint64_t unblock_ns; /* 0: waits without end */
 	_Atomic uint64_t docs;
 };
 
@@ -93,22 +94,35 @@ int queue_push(struct queue *q, struct batch *b, uint32_t docs)
 	return rc;
 }
 
+/* False: no waiting any more. */
+static bool wait_freed(struct queue *q)
+{
+	struct timespec until;
+
+	if (!q->unblock_ns) {
+		pthread_cond_wait(&q->freed, &q->lock);
+		return true;
+	}
+	until = clock_timespec(q->unblock_ns);
+	return !pthread_cond_timedwait(&q->freed, &q->lock, &until);
+}
+
 int queue_push_wait(struct queue *q, struct batch *b, uint32_t docs)
 {
 	int rc;
 
 	pthread_mutex_lock(&q->lock);
-	while (is_full(q, b) && !q->unblocked)
-		pthread_cond_wait(&q->freed, &q->lock);
+	while (is_full(q, b) && wait_freed(q))
+		;
 	rc = push_locked(q, b, docs);
 	pthread_mutex_unlock(&q->lock);
 	return rc;
 }
 
-void queue_unblock(struct queue *q)
+void queue_unblock(struct queue *q, uint64_t at_ns)
 {
 	pthread_mutex_lock(&q->lock);
-	q->unblocked = true;
+	q->unblock_ns = MAX(at_ns, (uint64_t)1);
 	pthread_cond_broadcast(&q->freed);
 	pthread_mutex_unlock(&q->lock);
 }

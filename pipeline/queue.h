@@ -18,10 +18,10 @@ void queue_free(struct queue *q); /* gives back the references inside */
 /* Takes a reference of its own. docs: what the reader is to be told with the batch.
  * 0, or -EAGAIN: full. Never blocks. */
 int queue_push(struct queue *q, struct batch *b, uint32_t docs);
-/* The same, but waits for room. -EAGAIN: queue_unblock was called and the queue is full. */
+/* The same, but waits for room. -EAGAIN: the time of queue_unblock has come, the queue is full. */
 int queue_push_wait(struct queue *q, struct batch *b, uint32_t docs);
-/* From now on queue_push_wait does not wait. Any thread. */
-void queue_unblock(struct queue *q);
+/* From at_ns (CLOCK_MONOTONIC) on, queue_push_wait does not wait. Any thread. */
+void queue_unblock(struct queue *q, uint64_t at_ns);
 
 /* The oldest batch; it stays in the queue and the queue's reference with it. Waits at most
  * timeout_ms for one, or until queue_wake. NULL: none. */

@@ -270,7 +270,7 @@ static void unblock_frees_a_blocked_publisher(void)
 
 	pthread_create(&t, NULL, publish_100, &p);
 	usleep(50000);
-	egress_unblock(e);
+	egress_unblock(e, 50);
 	pthread_join(t, NULL);
 	CHECK_INT(lost(e, 0, SINK_LOSS_QUEUE_FULL), 960);
 	egress_stop(e, 50);
