@@ -191,7 +191,8 @@ static int finish(struct run *r)
 	int rc, saved;
 
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL); /* a second one ends it at once */
-	egress_unblock(r->session.egress);
+	/* A sink that blocks gets half of the time for what the ring still holds. */
+	egress_unblock(r->session.egress, (int)(r->cfg.shutdown_timeout_ns / NS_PER_MS / 2));
 	live_stop(TAKE_PTR(r->consumer));
 	saved = save_close(TAKE_PTR(r->save));
 	rc = session_end(&r->session, r->probes);
