@@ -5,6 +5,7 @@
  */
 #include "pipeline/machine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
@@ -207,15 +208,34 @@ static void io_uring(struct fact *f)
 		say(f, FACT_OK, "usable by the file output");
 }
 
+/* Kernel threads have no program (ENOENT) and do not count. */
 static void processes(struct fact *f)
 {
-	char exe[64];
+	uint32_t seen = 0, refused = 0;
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	char exe[8];
 
-	if (readlink("/proc/1/exe", exe, sizeof(exe)) < 0)
-		say(f, FACT_NOTE, "/proc/1/exe: %s: processes that run already are known by less",
-		    strerror(errno));
+	while (proc && (e = readdir(proc))) {
+		char path[300];
+
+		if (e->d_name[0] < '0' || e->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/exe", e->d_name);
+		if (readlink(path, exe, sizeof(exe)) >= 0)
+			seen++;
+		else
+			refused += errno == EACCES || errno == EPERM;
+	}
+	if (proc)
+		closedir(proc);
+	if (!proc)
+		say(f, FACT_LACK, "/proc: %s", strerror(errno));
+	else if (refused)
+		say(f, FACT_NOTE, "%u of %u running processes may not be looked at", refused,
+		    seen + refused);
 	else
-		say(f, FACT_OK, "readable");
+		say(f, FACT_OK, "all %u running processes can be looked at", seen);
 }
 
 static const struct {
