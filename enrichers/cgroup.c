@@ -162,7 +162,8 @@ static void on_record(struct cgroups *s, struct event *e)
 static struct cgroup *ask(struct cgroups *s, uint64_t id, uint32_t hierarchy, uint64_t now_ns)
 {
 	struct str path = { 0 };
-	bool known = outside_ask(s->outside, ASK_CGROUP_PATH, id, hierarchy, &path) && path.len;
+	bool known = outside_ask(s->outside, ASK_CGROUP_PATH, id, hierarchy, &path) && path.len &&
+		     path.len <= EV_PATH_MAX;
 
 	if (!known) {
 		path.len = 0;

@@ -41,6 +41,12 @@ static bool has_word(struct str list, struct str w)
 	return false;
 }
 
+static bool octal(const char *p)
+{
+	return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' &&
+	       p[2] <= '7';
+}
+
 /* mountinfo writes blanks, tabs, newlines and backslashes as \ooo. */
 static char *unescape(struct str s)
 {
@@ -49,7 +55,7 @@ static char *unescape(struct str s)
 	if (!out)
 		return NULL;
 	for (uint32_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '\\' && s.len - i > 3 && s.p[i + 1] >= '0' && s.p[i + 1] <= '3') {
+		if (s.p[i] == '\\' && s.len - i > 3 && octal(s.p + i + 1)) {
 			*to++ = (char)((s.p[i + 1] - '0') << 6 | (s.p[i + 2] - '0') << 3 |
 				       (s.p[i + 3] - '0'));
 			i += 3;

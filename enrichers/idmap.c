@@ -69,14 +69,6 @@ int idmap_put(struct idmap *m, uint64_t key, void *value)
 	return 0;
 }
 
-void idmap_replace(struct idmap *m, uint64_t key, void *value)
-{
-	struct idmap_slot *s = slot_of(m, key);
-
-	if (s->value)
-		s->value = value;
-}
-
 void *idmap_del(struct idmap *m, uint64_t key)
 {
 	struct idmap_slot *hole = slot_of(m, key);

@@ -25,8 +25,6 @@ int idmap_init(struct idmap *m, uint32_t max);	/* max entries; 0 or -ENOMEM */
 void idmap_free(struct idmap *m);		/* the slots, not the values */
 /* 0; -EEXIST; -ENOSPC: max entries; -ENOMEM. value is not NULL. */
 int idmap_put(struct idmap *m, uint64_t key, void *value);
-/* Puts another value under a key that is there. */
-void idmap_replace(struct idmap *m, uint64_t key, void *value);
 void *idmap_del(struct idmap *m, uint64_t key);	/* the value, or NULL */
 
 /* Fibonacci hashing spreads ids that count up; the high bits are the good ones. */

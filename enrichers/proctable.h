@@ -17,28 +17,30 @@
 #include "enrichers/lineage.h"
 
 struct proc {
-	uint64_t exec_id, parent_exec_id;	/* parent_exec_id: image that forked it, 0 unknown */
-	uint64_t start_ns;	/* of the process */
-	uint64_t born_ns;	/* of the entry */
+	/* What every event looks at, together. */
 	uint64_t last_ns;	/* last event */
 	uint64_t gone_ns;	/* process ended or image replaced; 0: neither */
-	uint64_t asked_ns;	/* last time anybody asked whether it exists */
-	uint32_t pid;
-	uint32_t ppid;		/* parent's process id where parent_exec_id is not in the table; 0 unknown */
 	uint32_t epoch;		/* of the table, when its ancestors were looked up */
-	bool from_task;		/* found running: what it says is older than the entry */
-	bool forked;		/* its fork was seen and no exec since: it runs its parent's image */
 	bool has_parent;	/* parent is filled */
 	bool exited;		/* gone for good */
-	struct image *image;	/* NULL: unknown */
+	bool forked;		/* its fork was seen and no exec since: it runs its parent's image */
+	bool from_task;		/* found running: what it says is older than the entry */
+	struct lineage *lineage;	/* of its ancestors, the parent first */
 	/* Answers about the process that hold for this image only if it was still running it at
 	 * pending_ns: an event of this exec_id past that time proves it. */
 	struct image *pending;
 	uint64_t pending_ns;
-	struct image *parent_image;
-	struct lineage *lineage;	/* of its ancestors, the parent first */
-	struct lineage *as_parent;	/* itself and its ancestors: what its children show; NULL: not made */
 	struct ctx_process process;
+
+	uint64_t exec_id, parent_exec_id;	/* parent_exec_id: image that forked it, 0 unknown */
+	uint64_t start_ns;	/* of the process */
+	uint64_t born_ns;	/* of the entry */
+	uint64_t asked_ns;	/* last time anybody asked whether it exists */
+	uint32_t pid;
+	uint32_t ppid;		/* parent's process id where parent_exec_id is not in the table; 0 unknown */
+	struct image *image;	/* NULL: unknown */
+	struct image *parent_image;
+	struct lineage *as_parent;	/* itself and its ancestors: what its children show; NULL: not made */
 	struct ctx_parent parent;
 	struct ctx_lineage ancestors;
 	struct proc *next, *prev;	/* in one of the table's lists */

@@ -42,6 +42,22 @@ struct str texts_tty(struct texts *t, uint32_t major, uint32_t minor)
 	return (struct str){ c->name, c->len };
 }
 
+/* The answers may come from a saved file: nothing in them is taken for granted. */
+static bool ask(struct texts *t, enum outside_question q, uint32_t pid, uint64_t start_ns,
+		struct str *answer)
+{
+	return outside_ask(t->outside, q, pid, start_ns, answer) && answer->len &&
+	       answer->len <= EV_ARGS_MAX;
+}
+
+static struct str keep_list(struct buf *b, struct str answer)
+{
+	keep(b, answer);
+	if (answer.p[answer.len - 1])
+		buf_char(b, 0);
+	return text_of(b);
+}
+
 /* Answers of ASK_PROC_EXE and ASK_PROC_CWD: the path, then "deleted". */
 static struct str split_path(struct str answer, bool *deleted)
 {
@@ -57,7 +73,7 @@ static void ask_executable(struct texts *t, struct ctx_process *c, uint32_t pid,
 	struct str answer, path;
 	bool deleted;
 
-	if (!outside_ask(t->outside, ASK_PROC_EXE, pid, start_ns, &answer))
+	if (!ask(t, ASK_PROC_EXE, pid, start_ns, &answer))
 		return;
 	path = split_path(answer, &deleted);
 	if (deleted && str_starts(path, STR("/memfd:"))) {
@@ -83,9 +99,9 @@ uint64_t texts_ask(struct texts *t, struct ctx_process *c, uint32_t pid, uint64_
 
 	if (!c->executable.len)
 		ask_executable(t, c, pid, start_ns);
-	if (!c->args.len && outside_ask(t->outside, ASK_PROC_ARGS, pid, start_ns, &answer))
-		c->args = keep(&t->answer, answer);
-	if (!c->cwd.len && outside_ask(t->outside, ASK_PROC_CWD, pid, start_ns, &answer))
+	if (!c->args.len && ask(t, ASK_PROC_ARGS, pid, start_ns, &answer))
+		c->args = keep_list(&t->answer, answer);
+	if (!c->cwd.len && ask(t, ASK_PROC_CWD, pid, start_ns, &answer))
 		c->cwd = keep(&t->cwd, split_path(answer, &deleted));
 	if (!c->executable.len && !c->args.len && !c->cwd.len)
 		return 0;

@@ -13,6 +13,7 @@
 #include "enrichers/counter.h"
 #include "enrichers/enricher.h"
 #include "enrichers/idmap.h"
+#include "enrichers/passwd.h"
 #include "pipeline/util.h"
 
 enum { SETS = 256, SET_IDS = 4, FILL_TRIES = 4 };
@@ -87,7 +88,7 @@ static struct name *ask(struct user *u, uint64_t key, uint8_t question, uint32_t
 	struct str text = { 0 };
 	struct name *n;
 
-	if (!outside_ask(u->outside, question, id, 0, &text))
+	if (!outside_ask(u->outside, question, id, 0, &text) || text.len > PASSWD_NAME_MAX)
 		text.len = 0;
 	if (u->names.count >= u->cfg.max_names) {
 		drop_oldest(u);

@@ -16,6 +16,7 @@ struct bench_enrichers {
 	struct arena arena;
 	struct event e;
 	bool open_event;
+	struct rec r; /* the caller may build the next one before this event is done */
 	uint64_t next_tick_ns;
 };
 
@@ -123,7 +124,8 @@ struct event *enrich(struct bench_enrichers *b, const struct rec *r)
 	const char *why = "";
 
 	finish_event(b);
-	if (event_validate(&b->e, &b->arena, r->b, r->len, &why)) {
+	memcpy(b->r.b, r->b, r->len);
+	if (event_validate(&b->e, &b->arena, b->r.b, r->len, &why)) {
 		fprintf(stderr, "invalid record: %s\n", why);
 		abort();
 	}
