@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "pipeline/policy/sha256.h"
-#include "pipeline/policy/suppress.h"
 #include "tests/harness/made.h"
 #include "tests/harness/test.h"
 
@@ -387,62 +386,6 @@ static void several(void)
 	run_free(&r);
 }
 
-static uint32_t at(struct run *r, struct made *m, uint64_t seconds)
-{
-	m->rec.h.time_ns = seconds * 1000000000;
-	return policy_match(r->engine, made_event(m), &r->m);
-}
-
-static void suppression(void)
-{
-	struct run r = run_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
-	struct made *m = shadow();
-
-	CHECK_INT(at(&r, m, 100), 1);
-	CHECK_INT(r.m->suppressed, 0);
-	CHECK_INT(at(&r, m, 101), 0);
-	CHECK_INT(at(&r, m, 109), 0);
-	CHECK_INT(at(&r, m, 99), 0); /* CPUs are not quite in order */
-	m->rec.h.uid = 5;
-	CHECK_INT(at(&r, m, 109), 1); /* another key */
-	CHECK_INT(r.m->suppressed, 0);
-	m->rec.h.uid = 1000;
-	CHECK_INT(at(&r, m, 110), 1);
-	CHECK_INT(r.m->suppressed, 3);
-	CHECK_INT(at(&r, m, 119), 0);
-	CHECK_INT(at(&r, m, 500), 1);
-	CHECK_INT(r.m->suppressed, 1);
-	CHECK_INT(policy_engine_stats(r.engine).suppressed, 4);
-	CHECK_INT(policy_engine_stats(r.engine).matches, 8);
-	made_free(m);
-	run_free(&r);
-}
-
-/* Nothing is forgotten or held back wrongly when the table is full. */
-static void suppression_full(void)
-{
-	struct run r = run_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
-	struct made *m = shadow();
-
-	for (uint32_t i = 0; i < SUPPRESS_KEYS_MAX; i++) {
-		m->rec.h.tgid = i;
-		CHECK_INT(at(&r, m, 100), 1);
-	}
-	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 0);
-	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
-	CHECK_INT(at(&r, m, 101), 1);
-	CHECK_INT(at(&r, m, 101), 1);
-	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
-	m->rec.h.tgid = 7;
-	CHECK_INT(at(&r, m, 101), 0);
-	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
-	CHECK_INT(at(&r, m, 111), 1); /* the old ones made room */
-	CHECK_INT(at(&r, m, 112), 0);
-	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
-	made_free(m);
-	run_free(&r);
-}
-
 static bool wants(const char *where)
 {
 	char text[1000];
@@ -604,9 +547,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		TEST(attributes),   TEST(all_mistakes), TEST(more_mistakes), TEST(files),
 		TEST(exceptions),   TEST(reasons),      TEST(messages),      TEST(long_values),
-		TEST(full_arena),   TEST(several),      TEST(suppression),   TEST(suppression_full),
-		TEST(failed_opens), TEST(kinds_apart),  TEST(regex_limits),  TEST(digest),
-		TEST(many),
+		TEST(full_arena),   TEST(several),      TEST(failed_opens),  TEST(kinds_apart),
+		TEST(regex_limits), TEST(digest),       TEST(many),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Suppression: on the time of events, by key, bounded, and honest about what it held back.
+ */
+#include "pipeline/policy/suppress.h"
+
+#include "pipeline/policy/policy.h"
+#include "tests/harness/made.h"
+#include "tests/harness/test.h"
+
+#define ONE(rest)                                                                                  \
+	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
+
+struct run {
+	struct policy_set *set;
+	struct policy_engine *engine;
+	const struct match *m;
+};
+
+static struct run run_new(const char *text)
+{
+	struct run r = { 0 };
+	struct diags d = { 0 };
+
+	CHECK_INT(policy_load_text(&r.set, "f.yaml", str_of(text), &d), 0);
+	diags_print(&d, stdout);
+	CHECK_INT(d.count, 0);
+	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
+	return r;
+}
+
+static void run_free(struct run *r)
+{
+	policy_engine_free(r->engine);
+	policy_free(r->set);
+}
+
+static struct made *shadow(void)
+{
+	struct made *m = made_new("file.open");
+
+	CHECK(made_set(m, "file.path", "/etc/shadow"));
+	CHECK(made_set(m, "process.name", "cat"));
+	return m;
+}
+
+static uint32_t at(struct run *r, struct made *m, uint64_t seconds)
+{
+	m->rec.h.time_ns = seconds * 1000000000;
+	return policy_match(r->engine, made_event(m), &r->m);
+}
+
+static void suppression(void)
+{
+	struct run r = run_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
+	struct made *m = shadow();
+
+	CHECK_INT(at(&r, m, 100), 1);
+	CHECK_INT(r.m->suppressed, 0);
+	CHECK_INT(at(&r, m, 101), 0);
+	CHECK_INT(at(&r, m, 109), 0);
+	CHECK_INT(at(&r, m, 99), 0); /* CPUs are not quite in order */
+	m->rec.h.uid = 5;
+	CHECK_INT(at(&r, m, 109), 1); /* another key */
+	CHECK_INT(r.m->suppressed, 0);
+	m->rec.h.uid = 1000;
+	CHECK_INT(at(&r, m, 110), 1);
+	CHECK_INT(r.m->suppressed, 3);
+	CHECK_INT(at(&r, m, 119), 0);
+	CHECK_INT(at(&r, m, 500), 1);
+	CHECK_INT(r.m->suppressed, 1);
+	CHECK_INT(policy_engine_stats(r.engine).suppressed, 4);
+	CHECK_INT(policy_engine_stats(r.engine).matches, 8);
+	made_free(m);
+	run_free(&r);
+}
+
+/* Nothing is forgotten or held back wrongly when the table is full. */
+static void suppression_full(void)
+{
+	struct run r = run_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
+	struct made *m = shadow();
+
+	for (uint32_t i = 0; i < SUPPRESS_KEYS_MAX; i++) {
+		m->rec.h.tgid = i;
+		CHECK_INT(at(&r, m, 100), 1);
+	}
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 0);
+	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
+	CHECK_INT(at(&r, m, 101), 1);
+	CHECK_INT(at(&r, m, 101), 1);
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
+	m->rec.h.tgid = 7;
+	CHECK_INT(at(&r, m, 101), 0);
+	m->rec.h.tgid = SUPPRESS_KEYS_MAX;
+	CHECK_INT(at(&r, m, 111), 1); /* the old ones made room */
+	CHECK_INT(at(&r, m, 112), 0);
+	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
+	made_free(m);
+	run_free(&r);
+}
+
+/* Each class of field makes a key of its value, and an absent one a key of its own. */
+static void classes(void)
+{
+	static const struct {
+		const char *path, *values[3];
+	} fields[] = {
+		{ "file.path", { "/a", "/b", "/a/b" } },
+		{ "process.name", { "a", "b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab" } },
+		{ "process.args",
+		  { "a\x1f"
+		    "b",
+		    "ab",
+		    "b\x1f"
+		    "a" } },
+		{ "process.thread.name", { "x", "y", "xy" } },
+		{ "file.mode", { "0644", "0645", "0" } },
+		{ "file.flags", { "O_WRONLY", "O_RDWR", "O_RDONLY" } },
+		{ "user.saved.id", { "1", "2", "0" } },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const struct event_kind *k = schema_kind_by_name(STR("file.open"));
+		const struct field *by[1] = { schema_field(k, str_of(fields[i].path)) };
+		struct suppress *s = NULL;
+		uint64_t held;
+
+		CHECK_INT(suppress_new(&s), 0);
+		CHECK(by[0]);
+		for (int again = 0; again < 2; again++) {
+			for (int v = 0; v < 4; v++) {
+				struct made *m = made_new("file.open");
+				struct suppress_key key;
+
+				CHECK(v == 3 || made_set(m, fields[i].path, fields[i].values[v]));
+				key = suppress_key(s, 1, made_event(m), by, 1);
+				CHECK_INT(suppress_ask(s, key, 5, 10, &held),
+					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
+				key = suppress_key(s, 2, made_event(m), by, 1);
+				CHECK_INT(suppress_ask(s, key, 5, 10, &held),
+					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
+				made_free(m);
+			}
+		}
+		suppress_free(s);
+	}
+	suppress_free(NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = { TEST(suppression), TEST(suppression_full),
+					     TEST(classes) };
+
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
