@@ -94,13 +94,12 @@ $B/embed/%.o: $(BPF_B)/%.bpf.o
 	$Qmkdir -p $(@D)
 	$Qcd $(BPF_B) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $*.bpf.o
 
-$B/pipeline/cmd_version.o: CFLAGS += -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
-$(FUZZ_B)/pipeline/cmd_version.o: FUZZ_CFLAGS += -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
+%/pipeline/cmd_version.o: FILE_FLAGS = -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
 
 $B/%.o: %.c
 	$(call say,CC,$<)
 	$Qmkdir -p $(@D)
-	$Q$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$Q$(CC) $(CFLAGS) $(FILE_FLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $B/libtocsin.a: $(LIB_OBJ) $(EMBED_OBJ)
 	$(call say,AR,$@)
@@ -134,7 +133,7 @@ live: $(LIVE_BIN) ## build and run the tests on the live kernel (root)
 $(FUZZ_B)/%.o: %.c
 	$(call say,FUZZCC,$<)
 	$Qmkdir -p $(@D)
-	$Q$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+	$Q$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined $(FILE_FLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $(FUZZ_B)/libtocsin.a: $(LIB_SRC:%.c=$(FUZZ_B)/%.o) $(EMBED_OBJ)
 	$(call say,AR,$@)
