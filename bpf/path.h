@@ -57,6 +57,7 @@ static long path_step(__u64 i, struct path_walk *w)
 {
 	struct dentry *parent;
 	struct mount *up;
+	__u32 pos;
 
 	if (w->d == w->root) {
 		up = LOAD(w->m, struct mount, mnt_parent);
@@ -69,10 +70,12 @@ static long path_step(__u64 i, struct path_walk *w)
 		return 0;
 	}
 	parent = LOAD(w->d, struct dentry, d_parent);
+	pos = w->s->pos;
 	if (!path_name(w))
 		return 1;
-	if (parent == w->d ||
-	    !parent) { /* a file without a directory: memfd, pipe, lost NFS handle */
+	if (parent == w->d || !parent) { /* a file without a directory: memfd, pipe, handle */
+		if (pos < EV_REC_MAX && w->s->b[pos] == '/')
+			w->s->pos = pos; /* "/": what the kernel calls a dentry without a name */
 		w->s->flags |= 1u << EV_PATHF_DETACHED;
 		w->done = 1;
 		return 1;

@@ -126,19 +126,21 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 		n = max;
 		flags = 1u << truncated;
 	}
-	if (n > EV_ARGS_MAX)
-		n = EV_ARGS_MAX;
+	if (n > EV_ARGS_MAX - 1) { /* room for the NUL that ends what was cut */
+		n = EV_ARGS_MAX - 1;
+		flags = 1u << truncated;
+	}
 	barrier_var_(at);
 	if (at >= EV_REC_MAX - EV_ARGS_MAX - 8)
 		return flags | 1u << truncated;
 	barrier_var_(n);
-	if (n > EV_ARGS_MAX)
+	if (!n || n > EV_ARGS_MAX - 1)
 		return flags;
 	if (bpf_probe_read_user(e->rec + at, n, (void *)start))
 		return 1u << unread;
-	e->rec[at + n] = 0; /* ends the item that was cut */
+	e->rec[at + n] = 0; /* ends the item that was cut, or whose end somebody wrote over */
 	ref->off = at;
-	ref->len = n + (flags ? 1 : 0);
+	ref->len = n + (flags || e->rec[at + n - 1] ? 1 : 0);
 	*pos = at + n + 1;
 	return flags;
 }

@@ -123,7 +123,9 @@ def documents(directory):
 class Agent:
     """A running `tocsin run`."""
 
-    def __init__(self, *options, output=None, record='all', policies=None, file_options='',
+    # The queue holds what a burst of every test makes: what a full one drops is not their subject.
+    def __init__(self, *options, output=None, record='all', policies=None,
+                 file_options=',queue=65536,queue_bytes=1GiB',
                  prefix=(), env=None, expect_ready=True, stdout=subprocess.DEVNULL):
         self.dir = output or tempfile.mkdtemp(dir=scratch())
         self.err_lines, self.ready_line = [], None

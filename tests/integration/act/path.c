@@ -174,6 +174,42 @@ static int act_renamed(int argc, char **argv)
 	return report(syscall(SYS_openat, dir, argv[2], O_RDONLY), NULL, NULL);
 }
 
+/* DIRECTORY/out/FILE, through a mount of DIRECTORY/in out of which it was moved. */
+static int act_escaped(int argc, char **argv)
+{
+	int dir;
+
+	(void)argc;
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    chdir(argv[0]) || mount("in", "mnt", NULL, MS_BIND, NULL))
+		die("bind mount");
+	dir = open("mnt/sub", O_PATH | O_DIRECTORY);
+	if (dir < 0 || rename("in/sub", "out"))
+		die("rename");
+	begin();
+	return report(syscall(SYS_openat, dir, argv[1], O_RDONLY), NULL, NULL);
+}
+
+/* By its handle, when the kernel has forgotten the file's name. */
+static int act_nameless(int argc, char **argv)
+{
+	struct {
+		struct file_handle h;
+		unsigned char space[MAX_HANDLE_SZ];
+	} b = { .h.handle_bytes = MAX_HANDLE_SZ };
+	int mnt, drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	int at = open("/", O_RDONLY | O_DIRECTORY);
+
+	(void)argc;
+	if (name_to_handle_at(AT_FDCWD, argv[0], &b.h, &mnt, 0))
+		skip("name_to_handle_at %s: %s", argv[0], strerror(errno));
+	sync();
+	if (write(drop, "2", 1) != 1)
+		skip("drop_caches: %s", strerror(errno));
+	begin();
+	return report(syscall(SYS_open_by_handle_at, at, &b.h, O_RDONLY), NULL, NULL);
+}
+
 const struct action path_actions[] = {
 	{ "chroot", "DIRECTORY PATH", 2, act_chroot },
 	{ "detached", "DIRECTORY NAME", 2, act_detached },
@@ -183,5 +219,7 @@ const struct action path_actions[] = {
 	{ "deep", "DIRECTORY LEVELS LENGTH", 3, act_deep },
 	{ "bind", "FROM TO NAME", 3, act_bind },
 	{ "renamed", "DIRECTORY NEW_NAME FILE", 3, act_renamed },
+	{ "escaped", "DIRECTORY FILE", 2, act_escaped },
+	{ "nameless", "PATH", 1, act_nameless },
 	{ 0 },
 };
