@@ -286,7 +286,7 @@ static void print_outputs(FILE *f, json_t *outputs)
 	json_t *o;
 	char n[32];
 
-	fprintf(f, "  %-20s %14s  %-24s\n", "output", "delivered", "lost");
+	fprintf(f, "  %-20s %14s  %s\n", "output", "delivered", "lost");
 	json_object_foreach(outputs, name, o)
 	{
 		json_t *copy = json_copy(o);
