@@ -59,7 +59,8 @@ BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
 MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN)
 # Unit tests of what has threads, and so runs under TSan too.
-TSAN_BIN := $(patsubst %.c,$B/%,$(shell grep -lE 'pthread\.h|sinkrun\.h|pipeline/(egress|queue|log|consumer|live|session)\.h' $(UNIT_SRC)))
+TSAN_TESTS := $(patsubst %.c,%,$(shell grep -lE 'pthread\.h|sinkrun\.h|pipeline/(egress|queue|log|consumer|live|session)\.h' $(UNIT_SRC)))
+TSAN_BIN := $(TSAN_TESTS:%=$B/%)
 FUZZ_B := build/fuzz
 FUZZ_BIN := $(patsubst %.c,$(FUZZ_B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 5
@@ -157,7 +158,7 @@ test: ## install what is missing, run all tests, print `N passed, N failed, N sk
 	$Q$(SUB) test-build
 	$Q$(SUB) SAN=asan san-unit-build
 	$Q$(SUB) SAN=tsan san-unit-build
-	$QFUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh lint unit golden asan:unit tsan:unit fuzz bpf integration
+	$QFUZZ_SECONDS=$(FUZZ_SECONDS) TSAN_TESTS="$(TSAN_TESTS)" tests/run.sh lint unit golden asan:unit tsan:unit fuzz bpf integration
 
 run: all ## build, attach, print alerts; alerts and records go to build/data too (ARGS=... adds options)
 	$Q$(SUDO) $B/tocsin run --data-dir $B/data $(ARGS)
