@@ -213,7 +213,7 @@ int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
 	if (!emit_begin(&e, EV_OPEN))
 		return 0;
 	r = (struct ev_open *)e.rec;
-	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_COMPLETE);
+	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_SUBMIT);
 	r->h.flags |= 1u << EV_HDR_IO_URING;
 	clear_open(r);
 	r->io_uring = 1;

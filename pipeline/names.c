@@ -86,6 +86,7 @@ static const char *const names_hook[] = {
 	[EV_HOOK_TP_SOCK_STATE] = "tp_btf/inet_sock_set_state",
 	[EV_HOOK_CGROUP_SENDMSG] = "cgroup/sendmsg",
 	[EV_HOOK_TP_CGROUP] = "tp_btf/cgroup",
+	[EV_HOOK_TP_IO_URING_SUBMIT] = "tp_btf/io_uring_submit_req",
 };
 SIZED(hook, EV_HOOK_MAX);
 
