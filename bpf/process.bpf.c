@@ -111,10 +111,11 @@ static __always_inline __u32 task_pid_ns(struct task_struct *t)
 	return task_ns_inum(ns, bpf_core_field_offset(struct pid_namespace, ns));
 }
 
-/* A NUL-separated block of the new program's memory. Returns flag bits. */
+/* A NUL-separated block of the memory of the current task, or of `other`, which may sleep.
+ * Returns flag bits. */
 static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev_ref *ref,
-					unsigned long start, unsigned long end, __u32 max,
-					__u32 truncated, __u32 unread)
+					struct task_struct *other, unsigned long start,
+					unsigned long end, __u32 max, __u32 truncated, __u32 unread)
 {
 	__u32 at = *pos, flags = 0;
 	unsigned long n = end - start;
@@ -136,7 +137,8 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 	barrier_var_(n);
 	if (!n || n > EV_ARGS_MAX - 1)
 		return flags;
-	if (bpf_probe_read_user(e->rec + at, n, (void *)start))
+	if (other ? bpf_copy_from_user_task(e->rec + at, n, (void *)start, other, 0)
+		  : bpf_probe_read_user(e->rec + at, n, (void *)start))
 		return 1u << unread;
 	e->rec[at + n] = 0; /* ends the item that was cut, or whose end somebody wrote over */
 	ref->off = at;
@@ -173,23 +175,30 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 	return LOAD(oi, struct ovl_inode, __upperdentry) != NULL;
 }
 
-/* What the file's inode says; enum ev_exec_flag bits. */
-static __always_inline __u32 fill_exec_file(struct ev_exec *r, struct file *f)
+/* What the program file's inode says, for EXEC and TASK records. */
+#define FILL_FILE(r, f)                                                                            \
+	do {                                                                                       \
+		struct inode *i_ = LOAD(f, struct file, f_inode);                                  \
+		__u32 dev_ = LOAD(LOAD(i_, struct inode, i_sb), struct super_block, s_dev);        \
+		(r)->inode = LOAD(i_, struct inode, i_ino);                                        \
+		(r)->mode = LOAD(i_, struct inode, i_mode) & 07777;                                \
+		(r)->file_uid = LOAD(i_, struct inode, i_uid).val;                                 \
+		(r)->file_gid = LOAD(i_, struct inode, i_gid).val;                                 \
+		(r)->dev_major = dev_major(dev_);                                                  \
+		(r)->dev_minor = dev_minor(dev_);                                                  \
+	} while (0)
+
+/* enum ev_exec_flag bits of the program file. */
+static __always_inline __u32 file_flags(struct file *f)
 {
 	struct inode *inode = LOAD(f, struct file, f_inode);
 	struct super_block *sb = LOAD(inode, struct inode, i_sb);
-	__u32 dev = LOAD(sb, struct super_block, s_dev), flags = 0;
 	unsigned long magic = LOAD(sb, struct super_block, s_magic);
+	__u32 mode = LOAD(inode, struct inode, i_mode), flags = 0;
 
-	r->inode = LOAD(inode, struct inode, i_ino);
-	r->mode = LOAD(inode, struct inode, i_mode) & 07777;
-	r->file_uid = LOAD(inode, struct inode, i_uid).val;
-	r->file_gid = LOAD(inode, struct inode, i_gid).val;
-	r->dev_major = dev_major(dev);
-	r->dev_minor = dev_minor(dev);
-	if (r->mode & S_ISUID_)
+	if (mode & S_ISUID_)
 		flags |= 1u << EV_EXECF_SETUID;
-	if (r->mode & S_ISGID_)
+	if (mode & S_ISGID_)
 		flags |= 1u << EV_EXECF_SETGID;
 	if (!LOAD(inode, struct inode, i_nlink))
 		flags |= 1u << EV_EXECF_DELETED;
@@ -222,10 +231,10 @@ static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *
 {
 	struct mm_struct *mm = LOAD(t, struct task_struct, mm);
 
-	r->exec_flags |= read_block(e, pos, &r->args, LOAD(mm, struct mm_struct, arg_start),
+	r->exec_flags |= read_block(e, pos, &r->args, NULL, LOAD(mm, struct mm_struct, arg_start),
 				    LOAD(mm, struct mm_struct, arg_end), cfg.args_max,
 				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
-	r->exec_flags |= read_block(e, pos, &r->env, LOAD(mm, struct mm_struct, env_start),
+	r->exec_flags |= read_block(e, pos, &r->env, NULL, LOAD(mm, struct mm_struct, env_start),
 				    LOAD(mm, struct mm_struct, env_end), cfg.env_max,
 				    EV_EXECF_ENV_TRUNCATED, EV_EXECF_ENV_UNREAD);
 	if (r->exec_flags & (1u << EV_EXECF_ARGS_TRUNCATED | 1u << EV_EXECF_ENV_TRUNCATED))
@@ -254,7 +263,8 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	r->exec_pad = 0;
 	r->argc = LOAD(bprm, struct linux_binprm, argc);
 	FILL_IDS(r, t);
-	r->exec_flags = fill_exec_file(r, f);
+	FILL_FILE(r, f);
+	r->exec_flags = file_flags(f);
 	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
 		r->exec_flags |= 1u << EV_EXECF_SECUREEXEC;
 	if (LOAD(bprm, struct linux_binprm, fdpath))
@@ -320,11 +330,50 @@ int process_exit(__u64 *ctx)
 	return 0;
 }
 
-/* One record for each process that is running; user space reads its texts from /proc. */
-SEC("iter/task")
+/* Texts of the image that is at work in mm. False: it is no more, or not yet, the one that the
+ * header names. The file is held as long as mm points to it, so that what was read of it is true
+ * if it does so still. */
+static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r, __u32 *pos,
+					    struct task_struct *t)
+{
+	struct mm_struct *mm = LOAD(t, struct task_struct, mm);
+	struct file *f = mm ? LOAD(mm, struct mm_struct, exe_file) : NULL;
+	struct fs_struct *fs = LOAD(t, struct task_struct, fs);
+
+	if (!f)
+		return false;
+	FILL_FILE(r, f);
+	r->exec_flags |= file_flags(f);
+	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
+	if ((r->path_flags & 1u << EV_PATHF_PSEUDO) && starts_memfd(e->rec + sizeof(*r)))
+		r->exec_flags |= 1u << EV_EXECF_MEMFD;
+	r->cwd_flags = path_write(e->rec, pos, &r->cwd, LOAD(fs, struct fs_struct, pwd.mnt),
+				  LOAD(fs, struct fs_struct, pwd.dentry), t);
+	r->exec_flags |= read_block(e, pos, &r->args, t, LOAD(mm, struct mm_struct, arg_start),
+				    LOAD(mm, struct mm_struct, arg_end), cfg.args_max,
+				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
+	if (bpf_core_field_exists(t->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(t, in_execve))
+		return false;
+	return LOAD(t, struct task_struct, mm) == mm && LOAD(mm, struct mm_struct, exe_file) == f &&
+	       task_exec_id(t) == r->h.exec_id;
+}
+
+static __always_inline void clear_task_image(struct ev_task *r, __u32 exec_flags)
+{
+	r->executable.off = r->executable.len = 0;
+	r->args = r->cwd = r->executable;
+	r->inode = 0;
+	r->dev_major = r->dev_minor = r->mode = r->file_uid = r->file_gid = ~0u;
+	r->path_flags = r->cwd_flags = 0;
+	r->exec_flags = exec_flags;
+}
+
+/* One record for each process that is running. It sleeps where arguments have to be paged in. */
+SEC("iter.s/task")
 int scan_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task, *parent;
+	__u32 kthread, pos = sizeof(struct ev_task);
 	struct emitter e;
 	struct ev_task *r;
 
@@ -339,13 +388,15 @@ int scan_task(struct bpf_iter__task *ctx)
 	parent = LOAD(t, struct task_struct, real_parent);
 	r->ppid = LOAD(parent, struct task_struct, tgid);
 	FILL_IDS(r, t);
-	r->executable.off = r->executable.len = 0;
-	r->args = r->cwd = r->executable;
-	r->inode = 0;
-	r->dev_major = r->dev_minor = ~0u;
-	r->exec_flags = LOAD(t, struct task_struct, flags) & 0x00200000 /* PF_KTHREAD */
-				? 1u << EV_EXECF_KTHREAD
-				: 0;
-	emit_end(&e, EV_TASK, sizeof(*r));
+	kthread = LOAD(t, struct task_struct, flags) & 0x00200000 /* PF_KTHREAD */
+			  ? 1u << EV_EXECF_KTHREAD
+			  : 0;
+	clear_task_image(r, kthread);
+	*(__u32 *)r->pad0 = 0;
+	if (!fill_task_image(&e, r, &pos, t)) {
+		clear_task_image(r, kthread);
+		pos = sizeof(*r);
+	}
+	emit_end(&e, EV_TASK, pos);
 	return 0;
 }

@@ -126,8 +126,18 @@ static void finish_args(struct texts *t, struct ctx_process *c)
 			t->line.p[i] = ' ';
 }
 
+/* Of a process that ran before, the kernel no longer knows the number. */
+static void count_args(struct ctx_process *c)
+{
+	if (c->argc || c->exec_flags & 1u << EV_EXECF_ARGS_TRUNCATED)
+		return;
+	for (uint32_t i = 0; i < c->args.len; i++)
+		c->argc += !c->args.p[i];
+}
+
 void texts_finish(struct texts *t, struct ctx_process *c)
 {
+	count_args(c);
 	c->name = image_name(c->executable, c->path_flags);
 	if (c->args.len)
 		finish_args(t, c);

@@ -95,7 +95,7 @@ static void task(struct fix *f, uint32_t pid, uint32_t image, uint32_t ppid, uin
 	f->r.h.start_ns = start_of(pid);
 	f->r.h.hook = EV_HOOK_ITER;
 	REC(&f->r, task)->ppid = ppid;
-	rec_str(&f->r, &REC(&f->r, task)->executable, exe);
+	rec_path(&f->r, &REC(&f->r, task)->executable, exe);
 	rec_end(&f->r);
 	send(f);
 }
