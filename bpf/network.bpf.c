@@ -272,6 +272,14 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 	return 0;
 }
 
+/* Multipath TCP accepts sockets of its own; what connects is a TCP socket below it. */
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	__u16 protocol = sock_protocol(sk);
+
+	return protocol == IPPROTO_TCP_ || protocol == IPPROTO_MPTCP_;
+}
+
 static __always_inline int accept_end(struct file *f, bool uring)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
@@ -285,7 +293,7 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
 	is_unix = sock_family(sk) == AF_UNIX_;
-	if (!is_unix && (sock_protocol(sk) != IPPROTO_TCP_ || !sock_addresses(sk, &a)))
+	if (!is_unix && (!is_tcp(sk) || !sock_addresses(sk, &a)))
 		return 0;
 	if (is_self(LOAD(t, struct task_struct, tgid)) || !emit_begin(&e, EV_ACCEPT))
 		return 0;
