@@ -6,6 +6,7 @@
  */
 #include "probes/kernel.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -321,4 +322,23 @@ int kernel_cgroup2_root(char *err, size_t err_len)
 	else if (fd < 0)
 		snprintf(err, err_len, "cgroup v2 is not mounted and cannot be: %s", strerror(-fd));
 	return fd;
+}
+
+/* Asked of the kernel by a program of three instructions: getpid() answers in the caller's own pid
+ * namespace, where another process of the host may have the number. */
+uint32_t kernel_own_tgid(void)
+{
+	static const struct bpf_insn code[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_pid_tgid },
+		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = BPF_REG_0, .imm = 32 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .prog_flags = BPF_F_SLEEPABLE);
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	CLEANUP_CLOSE int fd = bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "own_tgid", "Dual BSD/GPL",
+					     code, ARRAY_LEN(code), &load);
+
+	if (fd < 0 || bpf_prog_test_run_opts(fd, &run) || !run.retval)
+		return (uint32_t)getpid();
+	return run.retval;
 }

@@ -35,4 +35,7 @@ void kernel_v1_stand_in(const struct kernel *k, uint32_t *subsys, uint32_t *hier
  * Negative errno with the reason in err. */
 int kernel_cgroup2_root(char *err, size_t err_len);
 
+/* This process's id in the host's pid namespace. */
+uint32_t kernel_own_tgid(void);
+
 #endif

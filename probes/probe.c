@@ -48,7 +48,7 @@ static void fill_cfg(struct bpf_cfg *b, const struct probe_cfg *cfg, const struc
 	memset(b, 0, sizeof(*b));
 	b->boot_salt = cfg->boot_salt;
 	b->want = cfg->want | ALWAYS_WANTED;
-	b->self_tgid = cfg->self_tgid;
+	b->self_tgid = cfg->self_tgid == (uint32_t)getpid() ? kernel_own_tgid() : cfg->self_tgid;
 	b->args_max = MIN(cfg->args_max, (uint32_t)EV_ARGS_MAX);
 	b->env_max = MIN(cfg->env_max, (uint32_t)EV_ARGS_MAX);
 	b->failed_opens = cfg->failed_opens;

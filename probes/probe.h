@@ -47,7 +47,7 @@ struct probe_cfg {
 	uint64_t ring_bytes;	/* power of two, at least a page */
 	uint32_t args_max, env_max, failed_opens;
 	uint64_t boot_salt;
-	uint32_t self_tgid;	/* 0: also report the agent's own events */
+	uint32_t self_tgid;	/* getpid(); 0: also report the agent's own events */
 	bool no_typed_loads;
 };
 
