@@ -2,7 +2,8 @@
  *
  * The live outside: answers from this machine. Consumer thread. Everything it reads is local and
  * bounded, nothing goes over a network: users come from /etc/passwd alone (passwd.h), cgroups and
- * processes from the kernel (cgroup_ask.h, proc_ask.h).
+ * processes from the kernel (cgroup_ask.h, proc_ask.h). What another process could hold back is
+ * read in a thread (slow_ask.h).
  *
  * To add a question: a line in enum outside_question, an answer in answers[] at the end.
  */
@@ -15,6 +16,7 @@
 #include "enrichers/cgroup_ask.h"
 #include "enrichers/passwd.h"
 #include "enrichers/proc_ask.h"
+#include "enrichers/slow_ask.h"
 #include "pipeline/util.h"
 
 enum {
@@ -25,6 +27,7 @@ enum {
 struct live {
 	struct passwd_file users, groups;
 	struct cgroup_mounts cgroups;
+	struct slow_ask *slow;
 	struct buf answer;
 };
 
@@ -68,7 +71,7 @@ static bool cwd(struct live *l, uint64_t key, uint64_t key2, struct str *answer)
 
 static bool args(struct live *l, uint64_t key, uint64_t key2, struct str *answer)
 {
-	return give(l, proc_args(&l->answer, (uint32_t)key, key2), answer);
+	return give(l, slow_ask(&l->slow, proc_args, &l->answer, (uint32_t)key, key2), answer);
 }
 
 static bool alive(struct live *l, uint64_t key, uint64_t key2, struct str *answer)
@@ -160,6 +163,7 @@ void outside_live_close(struct outside *out)
 	passwd_free(&l->users);
 	passwd_free(&l->groups);
 	cgroup_mounts_free(&l->cgroups);
+	slow_ask_free(l->slow);
 	buf_free(&l->answer);
 	free(l);
 	*out = (struct outside){ 0 };
