@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "pipeline/clock.h"
+#include "pipeline/util.h"
 
 #define HOLD_NS NS_PER_SEC
 
@@ -88,11 +89,13 @@ static bool has_untold(const struct loss *l, int cpu)
 	return more;
 }
 
-/* Reports what the kernel's counters of this CPU hold beyond what was told. */
+/* Reports what the kernel's counters of this CPU hold beyond what was told: at a gap no more than
+ * is missing in it, since by now they may hold losses of later gaps as well. */
 static void report_counters(struct loss *l, int cpu, const struct gap *g, loss_record_fn emit,
 			    void *ctx)
 {
 	const volatile struct cpu_state *now = l->cpu(l->cpu_ctx, cpu);
+	uint64_t room = g->from ? g->to - g->from + 1 : UINT64_MAX;
 	struct cpu_seen *s = &l->seen[cpu];
 
 	s->since_ns = 0;
@@ -100,8 +103,12 @@ static void report_counters(struct loss *l, int cpu, const struct gap *g, loss_r
 		for (uint32_t cause = 0; cause < EV_LOSS_MAX_; cause++) {
 			uint64_t n = now->lost[kind][cause] - s->told[kind][cause];
 
+			if (g->from && cause != EV_LOSS_RING_FULL)
+				continue; /* took no number */
+			n = MIN(n, room);
 			if (!n)
 				continue;
+			room -= n;
 			s->told[kind][cause] += n;
 			report(l, cpu, kind, cause, n, g, emit, ctx);
 		}

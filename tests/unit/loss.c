@@ -105,6 +105,30 @@ static void a_gap_says_where(void)
 	told_free(t);
 }
 
+/* When the first gap is seen, the counters hold what is missing in the second as well. */
+static void each_gap_says_its_own(void)
+{
+	struct told *t = told_new();
+
+	see(t, 0, 1);
+	t->cpus[0].lost[EV_OPEN][EV_LOSS_RING_FULL] = 5;
+	t->cpus[0].lost[EV_OPEN][EV_LOSS_SCRATCH_BUSY] = 1;
+	see(t, 0, 4);
+	see(t, 0, 8);
+	CHECK_INT(t->n, 2);
+	CHECK_INT(t->losses[0].from, 2);
+	CHECK_INT(t->losses[0].to, 3);
+	CHECK_INT(t->losses[0].count, 2);
+	CHECK_INT(t->losses[1].from, 5);
+	CHECK_INT(t->losses[1].to, 7);
+	CHECK_INT(t->losses[1].count, 3);
+	loss_rest(t->loss, SEC, true, keep, t);
+	CHECK_INT(t->n, 3);
+	CHECK_INT(t->losses[2].from, 0);
+	CHECK_INT(t->losses[2].cause, EV_LOSS_SCRATCH_BUSY);
+	told_free(t);
+}
+
 /* A program that was interrupted hands in its record after a later one. */
 static void out_of_order_is_no_loss(void)
 {
@@ -189,6 +213,7 @@ static void a_cpu_out_of_range_is_ignored(void)
 static const struct test tests[] = {
 	TEST(nothing_lost),
 	TEST(a_gap_says_where),
+	TEST(each_gap_says_its_own),
 	TEST(out_of_order_is_no_loss),
 	TEST(counters_alone_wait_for_a_gap),
 	TEST(counters_alone_are_told_after_a_second),
