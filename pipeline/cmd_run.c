@@ -14,7 +14,6 @@
 #include "pipeline/cmd.h"
 #include "pipeline/live.h"
 #include "pipeline/log.h"
-#include "pipeline/machine.h"
 #include "pipeline/session.h"
 #include "pipeline/util.h"
 
@@ -101,7 +100,7 @@ static int start_probes(struct run *r)
 		.env_max = env_bytes(c),
 		.failed_opens = wants_failed_opens(r),
 		.boot_salt = probe_boot_salt(r->session.id.boot_id),
-		.self_tgid = machine_in_host_pid_ns() ? (uint32_t)getpid() : 0,
+		.self_tgid = (uint32_t)getpid(),
 		.no_typed_loads = !c->typed_loads,
 	};
 	char err[ERR_MAX] = "";

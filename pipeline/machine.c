@@ -158,30 +158,21 @@ static void cgroups(struct fact *f)
 		say(f, FACT_OK, "v2");
 }
 
-#define PID_NS "/proc/self/ns/pid"
-enum { PID_NS_INITIAL = 0xeffffffc };
-
 /* The initial namespaces have fixed inode numbers. */
-static bool in_initial(const char *path, ino_t initial)
-{
-	struct stat st;
-
-	return stat(path, &st) || st.st_ino == initial;
-}
-
 static void namespaces(struct fact *f)
 {
 	static const struct {
 		const char *path, *name;
 		ino_t initial;
-	} spaces[] = { { PID_NS, "pid", PID_NS_INITIAL },
+	} spaces[] = { { "/proc/self/ns/pid", "pid", 0xeffffffc },
 		       { "/proc/self/ns/user", "user", 0xeffffffd },
 		       { "/proc/self/ns/cgroup", "cgroup", 0xeffffffb } };
 	char others[64] = "";
 	size_t n = 0;
+	struct stat st;
 
 	for (uint32_t i = 0; i < ARRAY_LEN(spaces); i++)
-		if (!in_initial(spaces[i].path, spaces[i].initial))
+		if (!stat(spaces[i].path, &st) && st.st_ino != spaces[i].initial)
 			n += (size_t)snprintf(others + n, sizeof(others) - n, " %s",
 					      spaces[i].name);
 	if (n)
@@ -263,11 +254,6 @@ static const struct {
 	{ "/proc", processes },
 };
 _Static_assert(ARRAY_LEN(table) <= FACTS_MAX, "facts");
-
-bool machine_in_host_pid_ns(void)
-{
-	return in_initial(PID_NS, PID_NS_INITIAL);
-}
 
 uint32_t machine_facts(struct fact out[FACTS_MAX])
 {

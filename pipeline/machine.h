@@ -5,26 +5,23 @@
 #ifndef TOCSIN_MACHINE_H
 #define TOCSIN_MACHINE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum fact_state {
 	FACT_OK,
-	FACT_NOTE, /* works, with less */
-	FACT_LACK, /* something cannot work */
+	FACT_NOTE,	/* works, with less */
+	FACT_LACK,	/* something cannot work */
 	FACT_STATE_MAX
 };
 
 struct fact {
 	const char *name;
-	uint8_t state; /* enum fact_state */
+	uint8_t state;		/* enum fact_state */
 	char text[200];
 };
 
 enum { FACTS_MAX = 16 };
 
-/* Are the process ids that this process sees those of the kernel's events? */
-bool machine_in_host_pid_ns(void);
-uint32_t machine_facts(struct fact out[FACTS_MAX]); /* how many */
+uint32_t machine_facts(struct fact out[FACTS_MAX]);	/* how many */
 
 #endif
