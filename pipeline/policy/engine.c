@@ -33,6 +33,7 @@ struct policy_engine {
 	struct op_scratch scratch;
 	struct suppress *suppress;
 	struct match *matches;
+	uint32_t *order; /* policy of each match */
 	counter events, evaluated, matched, suppressed, suppression_full;
 };
 
@@ -170,10 +171,29 @@ static void next_epoch(struct policy_engine *p)
 	p->epoch = 1;
 }
 
+/* In the order of the policies, whatever that of the rules; there are few. */
+static void add_match(struct policy_engine *p, uint32_t found, const struct rule *r, uint64_t held)
+{
+	uint32_t at = found;
+
+	for (; at && p->order[at - 1] > r->policy; at--) {
+		p->matches[at] = p->matches[at - 1];
+		p->order[at] = p->order[at - 1];
+	}
+	p->order[at] = r->policy;
+	p->matches[at] = (struct match){
+		.policy = &p->set->policies[r->policy]->pub,
+		.message = message(p, p->set->policies[r->policy]),
+		.matched = explain(p, r),
+		.suppressed = held,
+	};
+}
+
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m)
 {
 	const struct kind_rules *kr = &p->set->rules.kinds[e->kind->kind];
-	uint32_t found = 0;
+	uint32_t found = 0, asked = 0;
+	uint64_t held;
 
 	count(&p->events, 1);
 	*m = p->matches;
@@ -182,23 +202,22 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 	p->kr = kr;
 	p->e = e;
 	next_epoch(p);
-	count(&p->evaluated, kr->nrules);
-	for (uint32_t i = 0; i < kr->nrules; i++) {
+	for (uint32_t i = 0; i < kr->nrules;) {
 		const struct rule *r = &kr->rules[i];
-		uint64_t held;
 
+		if (r->gate != GATE_NONE && !holds(p, r->gate)) {
+			i = r->next;
+			continue;
+		}
+		i++;
+		asked++;
 		if (!rule_holds(p, r))
 			continue;
 		count(&p->matched, 1);
-		if (!passes(p, r->policy, &held))
-			continue;
-		p->matches[found++] = (struct match){
-			.policy = &p->set->policies[r->policy]->pub,
-			.message = message(p, p->set->policies[r->policy]),
-			.matched = explain(p, r),
-			.suppressed = held,
-		};
+		if (passes(p, r->policy, &held))
+			add_match(p, found++, r, held);
 	}
+	count(&p->evaluated, asked);
 	return found;
 }
 
@@ -231,9 +250,11 @@ int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 	p->memo = calloc(p->npreds + 1, sizeof(*p->memo));
 	p->slots = calloc(p->nslots + 1, sizeof(*p->slots));
 	p->matches = calloc(nrules + 1, sizeof(*p->matches));
+	p->order = calloc(nrules + 1, sizeof(*p->order));
 	if (s->patterns.count)
 		p->scratch.regex = regex_scratch_new();
-	if (!p->memo || !p->slots || !p->matches || (s->patterns.count && !p->scratch.regex) ||
+	if (!p->memo || !p->slots || !p->matches || !p->order ||
+	    (s->patterns.count && !p->scratch.regex) ||
 	    (s->suppresses && suppress_new(&p->suppress))) {
 		policy_engine_free(p);
 		return -ENOMEM;
@@ -251,5 +272,6 @@ void policy_engine_free(struct policy_engine *p)
 	free(p->memo);
 	free(p->slots);
 	free(p->matches);
+	free(p->order);
 	free(p);
 }

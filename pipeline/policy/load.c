@@ -248,6 +248,7 @@ static void set_end(struct policy_set *s)
 		s->digest[2 * i] = hex[sum[i] >> 4];
 		s->digest[2 * i + 1] = hex[sum[i] & 15];
 	}
+	rules_seal(&s->rules);
 	s->failed_opens = rules_want_failed_opens(&s->rules);
 }
 

@@ -225,7 +225,7 @@ static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *
 
 	for (uint32_t i = nexceptions; i--;)
 		entry = emit(m, exceptions[i], STEP_FALSE, entry);
-	entry = emit(m, where, entry, STEP_FALSE);
+	/* After the rest: it nearly always holds, and what is asked first should be what does not. */
 	if (outcome && entry != STEP_FALSE && !m->err) {
 		struct cond test = { .type = COND_TEST,
 				     .path = STR("event.outcome"),
@@ -233,7 +233,14 @@ static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *
 
 		entry = emit_test(m, &test, entry, STEP_FALSE);
 	}
-	return entry;
+	return emit(m, where, entry, STEP_FALSE);
+}
+
+static uint32_t gate_of(const struct kind_rules *kr, const struct rule *rule)
+{
+	const struct step *first = &kr->steps[rule->steps + rule->entry];
+
+	return rule->entry < STEP_FALSE && first->no == STEP_FALSE ? first->pred : GATE_NONE;
 }
 
 static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
@@ -254,6 +261,7 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 	}
 	rule.nsteps = (uint16_t)(kr->nsteps - rule.steps);
 	rule.nleaves = kr->nleaves - rule.leaves;
+	rule.gate = gate_of(kr, &rule);
 	if (rule.nleaves)
 		qsort(kr->leaves + rule.leaves, rule.nleaves, sizeof(*kr->leaves), by_place);
 	kr->rules[kr->nrules++] = rule;
@@ -271,6 +279,31 @@ int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 			return err;
 	}
 	return 0;
+}
+
+static int by_gate(const void *x, const void *y)
+{
+	const struct rule *a = x, *b = y;
+
+	if (a->gate != b->gate)
+		return a->gate < b->gate ? -1 : 1;
+	return (a->policy > b->policy) - (a->policy < b->policy);
+}
+
+void rules_seal(struct rules *r)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		struct kind_rules *kr = &r->kinds[k];
+
+		if (kr->nrules)
+			qsort(kr->rules, kr->nrules, sizeof(*kr->rules), by_gate);
+		for (uint32_t i = kr->nrules; i--;) {
+			struct rule *rule = &kr->rules[i];
+			bool same = i + 1 < kr->nrules && rule[1].gate == rule->gate;
+
+			rule->next = same && rule->gate != GATE_NONE ? rule[1].next : i + 1;
+		}
+	}
 }
 
 /* What a predicate says of a failed open: 1, 0, or -1 for either. */

@@ -4,7 +4,7 @@
  * (slots), the different tests of them (predicates, shared by all rules), and rules. A rule is a
  * branching program: each step asks one predicate and goes on to another step or to the answer,
  * so that `and` and `or` stop early and `not` costs nothing.
- * Built at load by rules_add from checked conditions; constant afterwards.
+ * Built at load by rules_add from checked conditions and sealed; constant afterwards.
  */
 #ifndef TOCSIN_POLICY_RULES_H
 #define TOCSIN_POLICY_RULES_H
@@ -30,8 +30,12 @@ struct leaf {
 	struct str source;
 };
 
+enum { GATE_NONE = UINT32_MAX };
+
 struct rule {
 	uint32_t policy;	/* the caller's number */
+	uint32_t gate;		/* predicate without which it cannot hold: its first; or GATE_NONE */
+	uint32_t next;		/* first rule after it with another gate; set by rules_seal */
 	uint32_t steps;		/* first of its steps in kind_rules.steps */
 	uint16_t entry;		/* STEP_TRUE where it always holds */
 	uint16_t nsteps;
@@ -62,6 +66,8 @@ struct rules {
  * file.requested_path is for opens that succeeded: it also asks event.outcome != "failure". 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy);
+/* Once all are in: puts rules with one gate side by side, so that one look passes over them all. */
+void rules_seal(struct rules *r);
 /* Can a rule hold for a file.open whose event.outcome is failure? */
 bool rules_want_failed_opens(const struct rules *r);
 void rules_free(struct rules *r);

@@ -380,7 +380,7 @@ static void several(void)
 	CHECK(r.m[0].message.p != r.m[1].message.p);
 	st = policy_engine_stats(r.engine);
 	CHECK_INT(st.events, 1);
-	CHECK_INT(st.evaluated, 3);
+	CHECK_INT(st.evaluated, 2); /* the third's first test failed */
 	CHECK_INT(st.matches, 2);
 	made_free(m);
 	run_free(&r);
