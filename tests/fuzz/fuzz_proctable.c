@@ -133,8 +133,7 @@ static void fill(struct rec *r, struct input *in, enum ev_kind kind)
 		break;
 	case EV_TASK:
 		REC(r, task)->ppid = byte(in) % 9;
-		s = text(in, 16);
-		rec_bytes(r, &REC(r, task)->executable, s.len ? s.p : NULL, s.len);
+		path(r, &REC(r, task)->executable, in);
 		list(r, &REC(r, task)->args, in);
 		break;
 	case EV_CGROUP:

@@ -74,7 +74,7 @@ static void build(struct rec *r, uint64_t now)
 		r->h.exec_id = id(pid, image);
 		REC(r, task)->ppid = child;
 		if (rnd(2))
-			rec_str(r, &REC(r, task)->executable, path);
+			rec_path(r, &REC(r, task)->executable, path);
 		rec_end(r);
 		break;
 	case 6:
