@@ -6,7 +6,7 @@ set -eu
 build="gcc make binutils pkg-config clang-14 llvm-14 bpftool libc6-dev linux-libc-dev libbpf-dev
  librdkafka-dev libjansson-dev libelf-dev zlib1g-dev liburing-dev libyaml-dev libpcre2-dev"
 test="$build libclang-rt-14-dev clang-format-14 kcat rsyslog jq python3 openjdk-17-jre-headless maven procps
- iproute2 netcat-openbsd man-db"
+ iproute2 netcat-openbsd man-db podman runc conmon busybox-static"
 bench="$build linux-perf valgrind"
 want=""
 for task; do want="$want ${!task}"; done
