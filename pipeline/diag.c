@@ -9,43 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/str.h"
+#include "pipeline/encode.h"
 
 enum { REASON_MAX = 2000 };
-
-/* Printable ASCII and valid UTF-8 from U+00A0 on pass; what a terminal could act on does not. */
-static void add_escaped(struct buf *b, const char *s)
-{
-	const unsigned char *p = (const unsigned char *)s;
-
-	while (*p) {
-		uint32_t n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 1, c, i;
-
-		c = n == 1 ? *p : *p & (0x7fu >> n);
-		for (i = 1; i < n && (p[i] & 0xc0) == 0x80; i++)
-			c = c << 6 | (p[i] & 0x3f);
-		if (i < n || (n == 1 && c >= 0x80) || c > 0x10ffff || (n == 4 && c < 0x10000) ||
-		    (n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000)))) {
-			buf_addf(b, "\\x%02x", *p++);
-			continue;
-		}
-		if (c < 0x20 || c == 0x7f)
-			buf_addf(b, "\\x%02x", c);
-		else if ((c >= 0x80 && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-			 (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-			 c == 0xfeff)
-			buf_addf(b, "\\u{%04X}", c);
-		else
-			buf_add(b, p, n);
-		p += n;
-	}
-}
 
 static char *escaped(const char *s)
 {
 	struct buf b = { 0 };
 
-	add_escaped(&b, s);
+	text_escape(&b, str_of(s));
 	buf_char(&b, '\0');
 	if (b.failed) {
 		buf_free(&b);
@@ -120,7 +92,7 @@ void diags_print(const struct diags *d, FILE *f)
 		const struct diag *x = &d->items[i];
 		struct buf b = { 0 };
 
-		add_escaped(&b, x->file);
+		text_escape(&b, str_of(x->file));
 		if (x->line)
 			buf_addf(&b, ":%u", x->line);
 		if (x->line && x->column)

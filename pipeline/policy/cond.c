@@ -100,6 +100,8 @@ static void check_test(struct cond_check *x, struct cond *c)
 	const struct field *f = cond_field(x->kinds, c->path);
 	char text[400];
 
+	if (x->problems > COND_PROBLEMS_MAX)
+		return;
 	if (!f) {
 		cond_field_unknown(x->kinds, c->path, text, sizeof(text));
 		cond_error(x, c->at, "%s", text);

@@ -16,6 +16,7 @@ enum {
 	COND_DEPTH_MAX = 200,	/* nesting of and, or, not */
 	COND_LITERALS_MAX = 10000,	/* of one test */
 	COND_TEXT_MAX = 4096,	/* bytes of one literal */
+	COND_PROBLEMS_MAX = 1000,	/* of one condition; then the rest is not looked at */
 	COND_PATTERNS_MAX = 2000,	/* regular expressions of a policy set */
 };
 

@@ -46,6 +46,12 @@ static void *memory(struct reader *r, size_t n, size_t size)
 }
 
 #define problem(r, n, ...) diag_add((r)->d, (r)->file, (n)->line, (n)->column, __VA_ARGS__)
+/* Further problems would only be counted, and each may cost a search for what was meant. */
+static bool is_full(const struct reader *r)
+{
+	return r->d->count >= DIAGS_MAX;
+}
+
 #define SHOWN(s) (int)MIN((s).len, 100u), (s).p
 
 static void report_in_scalar(void *arg, uint32_t at, const char *reason)
@@ -151,7 +157,7 @@ static void read_on(struct reader *r, const struct yaml_node *n)
 	}
 	if (!n->count)
 		problem(r, n, "on is empty");
-	for (uint32_t i = 0; i < n->count; i++)
+	for (uint32_t i = 0; i < n->count && !is_full(r); i++)
 		read_kind(r, n->items[i]);
 }
 
@@ -296,7 +302,7 @@ static void read_message(struct reader *r, const struct yaml_node *n)
 static void unknown_keys(struct reader *r, const struct yaml_node *map, const char *const *names,
 			 uint32_t count, const char *what)
 {
-	for (uint32_t i = 0; i < map->count; i++) {
+	for (uint32_t i = 0; i < map->count && !is_full(r); i++) {
 		const struct yaml_node *k = map->items[i * 2];
 		struct nearest near = { .word = k->text };
 		bool known = false;
@@ -486,7 +492,7 @@ int native_file(const struct yaml_doc *doc, const char *file, struct pool *pool,
 		return 0;
 	}
 	kept = keep(&r, str_of(file));
-	for (uint32_t i = 0; i < list->count && !r.no_memory; i++) {
+	for (uint32_t i = 0; i < list->count && !r.no_memory && !is_full(&r); i++) {
 		struct policy_def *p = read_policy(&r, list->items[i]);
 
 		if (!p)

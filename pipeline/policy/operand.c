@@ -115,7 +115,7 @@ static void report_name(const struct site *s, const struct literal *l)
 	struct nearest near = { .word = l->text };
 	const struct name_table *t = s->f->names;
 
-	for (uint32_t i = 0; t && i < t->count; i++)
+	for (uint32_t i = 0; t && i < t->count && s->x->problems < COND_PROBLEMS_MAX; i++)
 		nearest_offer(&near, t->names[i]);
 	cond_error(s->x, l->at, "%s is never \"%.*s\"%s%s%s", s->f->path, SHOWN(l->text),
 		   near.best ? "; did you mean \"" : "", near.best ? near.best : "",

@@ -13,7 +13,7 @@
 #include "pipeline/policy/needle.h"
 #include "pipeline/util.h"
 
-enum { NESTING_MAX = 50, DEPTH_LIMIT = 5000, HEAP_LIMIT_KIB = 1024 };
+enum { NESTING_MAX = 50, DEPTH_LIMIT = 5000, HEAP_LIMIT_KIB = 1024, COMPILED_MAX = 16 << 10 };
 
 struct regex {
 	pcre2_code *code;
@@ -34,6 +34,7 @@ struct regex *regex_new(struct str pattern, char *err, size_t err_len)
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	CLEANUP_FREE struct regex *r = calloc(1, sizeof(*r));
 	PCRE2_SIZE at = 0;
+	size_t size = 0;
 	int code = 0;
 
 	if (!context || !r) {
@@ -50,6 +51,12 @@ struct regex *regex_new(struct str pattern, char *err, size_t err_len)
 
 		pcre2_get_error_message(code, text, sizeof(text));
 		snprintf(err, err_len, "%s at byte %zu of the pattern", (char *)text, (size_t)at);
+		return NULL;
+	}
+	pcre2_pattern_info(r->code, PCRE2_INFO_SIZE, &size);
+	if (size > COMPILED_MAX) { /* nested counts multiply; machine code would be larger still */
+		pcre2_code_free(r->code);
+		snprintf(err, err_len, "it repeats too much");
 		return NULL;
 	}
 	needle_find(&r->needle, pattern);

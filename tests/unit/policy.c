@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pipeline/policy/sha256.h"
@@ -542,13 +543,62 @@ static void many(void)
 	run_free(&r);
 }
 
+static void check_hostile(const char *head, const char *unit, size_t bytes, const char *tail)
+{
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+	struct timespec start, end;
+
+	buf_lit(&b, head);
+	while (b.len < bytes)
+		buf_lit(&b, unit);
+	buf_lit(&b, tail);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+	CHECK_INT(policy_load_text(&s, "f", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	CHECK(d.errors);
+	CHECK_INT(policy_count(s), 0);
+	if (end.tv_sec - start.tv_sec > 8)
+		test_fail(__FILE__, __LINE__, "%s… took %ld s", unit,
+			  (long)(end.tv_sec - start.tv_sec));
+	policy_free(s);
+	diags_free(&d);
+	buf_free(&b);
+}
+
+/* Files made to take long: many mistakes, many names, patterns that swell. */
+static void hostile(void)
+{
+	static const char one[] = "policies:\n- name: a\n  on: file.open\n  where: ";
+
+	check_hostile("policies:\n", "- {name: abcdefgh, x: 1}\n", 8 << 20, "");
+	check_hostile("policies:\n- {on: [", "file.opem, ", 8 << 20, "]}\n");
+	check_hostile("policies:\n- name: a\n  on: file.open\n  where: file.path in (", "'x', ",
+		      60000, "5)\n");
+	check_hostile(one, "file.pathabcdefghij exists or ", 60000, "file.path exists\n");
+	check_hostile("policies:\n",
+		      "- {name: a, on: file.open, where: file.pathabcdefghij exists}\n", 8 << 20,
+		      "");
+	check_hostile("policies:\n- name: a\n  on: network.connect\n  where: error.code in (",
+		      "'EABCDEFGHIJ', ", 60000, "5)\n");
+	check_hostile(one, "file.path regex '(((a{1,40}){1,40}){1,40}){1,40}' or ", 60000,
+		      "file.path exists\n");
+	check_hostile(one, "file.path regex '(([ab]|c{1,9}){1,9}x){1,30}' or ", 60000,
+		      "file.path exist\n");
+	check_hostile(one, "not ", 60000, "x\n");
+	check_hostile(one, "(", 60000, "\n");
+	check_hostile("policies:\n- name: a\n  message: '", "{x}", 60000, "'\n");
+	check_hostile("policies:\n- ", "key_of_some_length_", 8 << 20, ": 1\n");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(attributes),   TEST(all_mistakes), TEST(more_mistakes), TEST(files),
 		TEST(exceptions),   TEST(reasons),      TEST(messages),      TEST(long_values),
 		TEST(full_arena),   TEST(several),      TEST(failed_opens),  TEST(kinds_apart),
-		TEST(regex_limits), TEST(digest),       TEST(many),
+		TEST(regex_limits), TEST(digest),       TEST(hostile),       TEST(many),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
