@@ -60,7 +60,7 @@ static __always_inline __u32 fill_open(struct emitter *e, struct ev_open *r, str
 	return pos;
 }
 
-/* A failed call has nothing but the caller's text. */
+/* A failed call, or one whose file is gone already, has nothing but the caller's text. */
 static __always_inline __u32 fill_requested(struct emitter *e, struct ev_open *r, const void *text,
 					    bool user)
 {
@@ -114,11 +114,8 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 		return 0;
 	if (is_self(LOAD(t, struct task_struct, tgid)))
 		return 0;
-	if (ret >= 0) {
+	if (ret >= 0)
 		f = file_of_fd(t, ret);
-		if (!f)
-			return 0; /* closed again by another thread */
-	}
 	if (!emit_begin(&e, EV_OPEN))
 		return 0;
 	r = (struct ev_open *)e.rec;
@@ -127,8 +124,13 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	if (f) {
 		len = fill_open(&e, r, f, t);
 	} else {
-		r->error = -ret;
-		r->outcome = EV_OUTCOME_FAILURE;
+		if (ret < 0) {
+			r->error = -ret;
+			r->outcome = EV_OUTCOME_FAILURE;
+		} else { /* another thread has closed it already, and may have so to hide it */
+			r->outcome = EV_OUTCOME_UNKNOWN;
+			r->h.flags |= 1u << EV_HDR_UNREAD;
+		}
 		len = fill_requested(&e, r, name_argument(regs, t), true);
 	}
 	emit_end(&e, EV_OPEN, len);

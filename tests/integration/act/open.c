@@ -116,6 +116,7 @@ static int act_open_at(int argc, char **argv)
 }
 
 struct race {
+	int fd; /* to close */
 	char text[4096];
 	const char *name[2];
 	atomic_int stop;
@@ -170,6 +171,42 @@ static int act_race(int argc, char **argv)
 	return 0;
 }
 
+static void *closer(void *arg)
+{
+	struct race *r = arg;
+
+	while (!atomic_load(&r->stop))
+		close(r->fd);
+	return NULL;
+}
+
+/* Opens of a file whose descriptor another thread closes as soon as it is there. */
+static int act_open_closed(int argc, char **argv)
+{
+	static struct race r;
+	long n = atol(argv[1]), opened = 0;
+	pthread_t t;
+
+	(void)argc;
+	r.fd = dup(0);
+	if (pthread_create(&t, NULL, closer, &r))
+		die("pthread_create");
+	for (long i = 0; i < n; i++) {
+		int fd = syscall(SYS_openat, AT_FDCWD, argv[0], O_RDONLY, 0);
+
+		opened += fd >= 0;
+		if (fd >= 0 && fd != r.fd)
+			close(fd);
+	}
+	atomic_store(&r.stop, 1);
+	pthread_join(t, NULL);
+	facts_begin();
+	facts_process();
+	fact_int("opened", opened);
+	facts_end();
+	return 0;
+}
+
 /* The same file many times, as fast as it goes: for floods. */
 static int act_open_many(int argc, char **argv)
 {
@@ -197,6 +234,7 @@ const struct action open_actions[] = {
 	  3, act_open },
 	{ "open-at", "DIRECTORY NAME FLAGS", 3, act_open_at },
 	{ "race", "FILE_A FILE_B N", 3, act_race },
+	{ "open-closed", "FILE N", 2, act_open_closed },
 	{ "open-many", "FILE N", 2, act_open_many },
 	{ 0 },
 };
