@@ -141,6 +141,7 @@ class Agent:
             args += ['--output', f'file:path={self.dir}{file_options}']
         self.stats_file = os.path.join(scratch(), 'stats.json')
         self.args = args + ['--stats-json', self.stats_file] + list(options)
+        self.args += os.environ.get('TEST_AGENT_OPTIONS', '').split()
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=stdout,
                                       stderr=subprocess.PIPE, env=env)
         self.pid = self.child.pid
