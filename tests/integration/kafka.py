@@ -24,15 +24,14 @@ def two_ports():
 
 class Kafka:
     def __init__(self, directory):
-        if not os.path.exists(SCRIPT):
-            raise Skip(f'{SCRIPT} is missing')
         for tool in ('java', 'mvn', 'kcat'):
             if not shutil.which(tool):
                 raise Skip(f'{tool} is not installed')
-        self.dir, self.address = directory, f'127.0.0.1:{two_ports()}'
+        self.dir, self.port = directory, two_ports()
+        self.address = f'127.0.0.1:{self.port}'
         if self.script('install', ok=False).returncode:
             raise Skip('the broker cannot be downloaded')
-        self.script('format', directory, self.address.rsplit(':', 1)[1])
+        os.makedirs(directory, exist_ok=True)
         atexit.register(self.stop)
 
     def script(self, *args, ok=True):
@@ -45,7 +44,7 @@ class Kafka:
     def start(self):
         # a file, not a pipe: the broker inherits it and would keep a pipe open
         log = open(self.dir + '/start.log', 'w')
-        rc = subprocess.run([SCRIPT, 'start', self.dir], stdin=subprocess.DEVNULL, stdout=log,
+        rc = subprocess.run([SCRIPT, 'start', self.dir, str(self.port)], stdin=subprocess.DEVNULL, stdout=log,
                             stderr=log, timeout=120).returncode
         log.close()
         if rc:
