@@ -5,11 +5,15 @@
 set -eu
 build="gcc make binutils pkg-config clang-14 llvm-14 bpftool libc6-dev linux-libc-dev libbpf-dev
  librdkafka-dev libjansson-dev libelf-dev zlib1g-dev liburing-dev libyaml-dev libpcre2-dev"
-test="$build libclang-rt-14-dev clang-format-14 kcat rsyslog jq python3 openjdk-17-jre-headless maven procps
- iproute2 netcat-openbsd man-db podman runc conmon busybox-static"
-bench="$build linux-perf valgrind"
+test="$build libclang-rt-14-dev clang-format-14 git python3 jq man-db systemd rsyslog
+ kcat openjdk-17-jre-headless maven podman runc conmon busybox-static"
+bench="$build python3"
 want=""
 for task; do want="$want ${!task}"; done
+if ! command -v dpkg-query >/dev/null; then
+	echo "not a Debian system, nothing is installed; needed is the like of:" "${want//$'\n'/}" >&2
+	exit 0
+fi
 missing=""
 for p in $want; do
 	dpkg-query -W -f='${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' || missing="$missing $p"
@@ -17,8 +21,12 @@ done
 [ -n "$missing" ] || exit 0
 echo "installing:$missing" >&2
 as_root=""
-[ "$(id -u)" = 0 ] || as_root=sudo
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null || { echo "needs root or sudo: apt-get install$missing" >&2; exit 1; }
+	as_root=sudo
+fi
+# A machine that has just started may be updating itself: wait for its lock.
+get() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >&2; }
+get update || echo "some package lists are not up to date, trying with those that are there" >&2
 # shellcheck disable=SC2086
-$as_root apt-get install -y -qq --no-install-recommends $missing >&2
+get install -y --no-install-recommends $missing
