@@ -10,8 +10,12 @@ B = os.environ.get("B", "build")
 
 
 def tracked():
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True).stdout.split("\n")
-    return [n for n in names if n and os.path.isfile(n)]
+    """The files of the tree, also where it belongs to another user, as in a container of a CI."""
+    r = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    names = [n for n in r.stdout.split("\n") if n and os.path.isfile(n)]
+    if not names:
+        sys.exit("git lists no files, so nothing can be checked: " + r.stderr)
+    return names
 
 
 def sources(dirs=C_DIRS, ext=(".c", ".h")):
