@@ -46,10 +46,10 @@ programs() {	# suite build-directory label command-before...
 	done
 }
 
-scripts() {	# suite
-	local script
-	for script in tests/"$1"/*.test; do
-		[ -x "$script" ] && one "$script" "$script"
+scripts() {	# suite command-before...
+	local script suite=$1; shift
+	for script in tests/"$suite"/*.test; do
+		[ -x "$script" ] && one "$script" "$@" "$script"
 	done
 }
 
@@ -57,11 +57,16 @@ scripts() {	# suite
 fixed=''
 setarch -R true 2>/dev/null && fixed='setarch -R'
 
+# What needs the live kernel needs root.
+root=''
+[ "$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || root="sudo env B=$B"
+
 started=$SECONDS
 for suite in "$@"; do
 	case $suite in
 	asan:*) programs "${suite#*:}" "$B/asan" 'asan ' ;;
 	tsan:*) programs "${suite#*:}" "$B/tsan" 'tsan ' $fixed ;;
+	bpf | integration) programs "$suite" "$B" '' $root; scripts "$suite" $root ;;
 	fuzz) scripts fuzz ;;	# which runs the programs
 	*) programs "$suite" "$B" ''; scripts "$suite" ;;
 	esac
