@@ -20,7 +20,7 @@ BPF_B := build/bpf
 PKGS := libbpf rdkafka jansson libelf zlib liburing yaml-0.1 libpcre2-8
 VERSION := 0.1.0
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-SUB = $(MAKE) --no-print-directory -j$(JOBS)
+SUB = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 LIB_VERSIONS = $(shell for p in $(PKGS); do printf '%s ' $$p $$(pkg-config --modversion $$p); done 2>/dev/null)
 
 # make install
@@ -73,7 +73,7 @@ HARNESS_SRC := $(wildcard tests/harness/*.c)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$B/%.o)
 
 all: deps ## install what the build lacks, build build/tocsin
-	$Q$(MAKE) --no-print-directory $B/tocsin
+	+$Q$(SUB) $B/tocsin
 
 deps: ## install what the build lacks
 	$Qdeploy/deps.sh build
@@ -148,7 +148,7 @@ $(FUZZ_B)/tests/fuzz/%: $(FUZZ_B)/tests/fuzz/%.o $(HARNESS_SRC:%.c=$(FUZZ_B)/%.o
 
 fuzz: deps ## build and run each fuzz target for FUZZ_SECONDS (5)
 	$Qdeploy/deps.sh test
-	$Q$(SUB) fuzz-build
+	+$Q$(SUB) fuzz-build
 	$QFUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
 
 fuzz-build: $(FUZZ_BIN)
@@ -157,21 +157,21 @@ test-build: $B/tocsin $(UNIT_BIN) $(LIVE_BIN) $(MORE_BIN) $(ACT) fuzz-build
 
 test: ## install what is missing, run all tests, print `N passed, N failed, N skipped`
 	$Qdeploy/deps.sh build test
-	$Q$(SUB) test-build
-	$Q$(SUB) SAN=asan san-unit-build
-	$Q$(SUB) SAN=tsan san-unit-build
+	+$Q$(SUB) test-build
+	+$Q$(SUB) SAN=asan san-unit-build
+	+$Q$(SUB) SAN=tsan san-unit-build
 	$QFUZZ_SECONDS=$(FUZZ_SECONDS) TSAN_TESTS="$(TSAN_TESTS)" tests/run.sh lint unit golden asan:unit tsan:unit fuzz bpf integration
 
 run: all ## build, attach, print alerts; alerts and records go to build/data too (ARGS=... adds options)
 	$Q$(SUDO) $B/tocsin run --data-dir $B/data $(ARGS)
 
 demo: all ## do suspicious things and show the alerts they raise
-	$Q$(SUB) $(DEMO_BIN)
+	+$Q$(SUB) $(DEMO_BIN)
 	$Q$(SUDO) tests/demo/demo.sh
 
 bench: ## measure what it costs and print a report
 	$Qdeploy/deps.sh build bench
-	$Q$(SUB) $B/tocsin $(BENCH_BIN)
+	+$Q$(SUB) $B/tocsin $(BENCH_BIN)
 	$Q$(SUDO) python3 tests/bench/bench.py $(ARGS)
 
 docs: all ## write the generated parts of the documentation
