@@ -55,6 +55,7 @@ LIVE_SRC := $(wildcard tests/bpf/*.c tests/integration/*.c)
 LIVE_BIN := $(LIVE_SRC:%.c=$B/%)
 ACT_SRC := $(wildcard tests/integration/act/*.c)
 ACT := build/tests/integration/act/act
+DRIVE := $B/tests/integration/drive/sinkdrive
 BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
 MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN)
@@ -123,7 +124,7 @@ $(ACT): $(ACT_SRC) $(wildcard tests/integration/act/*.h)
 	$Qmkdir -p $(@D)
 	$Q$(CC) -O2 -g -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -pthread -static -o $@ $(ACT_SRC) -luring -lutil
 
-integration: $B/tocsin $(ACT) ## the tests on the live kernel (root)
+integration: $B/tocsin $(ACT) $(DRIVE) ## the tests on the live kernel (root)
 	$Qtests/run.sh integration
 
 unit: $(UNIT_BIN) ## build and run the unit tests alone
@@ -153,7 +154,7 @@ fuzz: deps ## build and run each fuzz target for FUZZ_SECONDS (5)
 
 fuzz-build: $(FUZZ_BIN)
 san-unit-build: $(if $(filter tsan,$(SAN)),$(TSAN_BIN),$(UNIT_BIN))
-test-build: $B/tocsin $(UNIT_BIN) $(LIVE_BIN) $(MORE_BIN) $(ACT) fuzz-build
+test-build: $B/tocsin $(UNIT_BIN) $(LIVE_BIN) $(MORE_BIN) $(ACT) $(DRIVE) fuzz-build
 
 test: ## install what is missing, run all tests, print `N passed, N failed, N skipped`
 	$Qdeploy/deps.sh build test

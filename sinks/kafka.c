@@ -139,7 +139,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 		   send_again(k, f, doc_at(f->b, m->payload))) {
 		return; /* keeps its part of the flight */
 	} else {
-		sink_error(k->st, "kafka: %s", rd_kafka_err2str(m->err));
+		if (!k->closing) /* else the last error, which says why, would be "purged" */
+			sink_error(k->st, "kafka: %s", rd_kafka_err2str(m->err));
 		sink_count(&k->st->lost[loss_of(m->err)], 1);
 	}
 	release(f);

@@ -69,7 +69,7 @@ static inline bool docs_add(struct batch *b, uint64_t n, enum doc_kind kind, siz
 static inline struct batch *docs_batch(uint64_t first, uint32_t count, enum doc_kind kind,
 				       size_t pad)
 {
-	struct batch *b = batch_new((pad + 1024) * count + 1024, count);
+	struct batch *b = batch_new((pad + 1600) * count + 1024, count);
 
 	for (uint32_t i = 0; b && i < count; i++)
 		docs_add(b, first + i, kind, pad);
