@@ -482,6 +482,30 @@ static void deep(void)
 	check_mistake(expr, "f.yaml:5:65: nested deeper than 60\n");
 }
 
+/* A path means the same type on every kind that has it: operands are compiled once for all. */
+static void one_type(void)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		const struct event_kind *kind = schema_kind(k);
+
+		for (uint32_t i = 0; kind && i < kind->nfields; i++) {
+			const struct field *f = &kind->fields[i];
+
+			for (uint32_t j = 0; f->path && j < EV_MAX; j++) {
+				const struct field *g =
+					schema_kind(j)
+						? schema_field(schema_kind(j), str_of(f->path))
+						: NULL;
+
+				if (g && strcmp(f->type, g->type))
+					test_fail(__FILE__, __LINE__, "%s is %s on %s and %s on %s",
+						  f->path, f->type, kind->name, g->type,
+						  schema_kind(j)->name);
+			}
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -491,7 +515,7 @@ int main(int argc, char **argv)
 		TEST(structure),     TEST(absent),
 		TEST(bytes),         TEST(grammar_mistakes),
 		TEST(type_mistakes), TEST(quoted_positions),
-		TEST(deep),
+		TEST(deep),          TEST(one_type),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -472,6 +472,23 @@ static void tasks_in_any_order(void)
 	}
 }
 
+/* Under the parent's pid is a process that started after the child: the parent's is used again. */
+static void younger_parent_is_another_process(void)
+{
+	struct fix f;
+	struct event *e;
+
+	start(&f, NULL);
+	task(&f, 50, 1, 1, id(1, 1), "/bin/late");
+	task(&f, 40, 1, 50, 0xdead, "/bin/child");
+	e = opens(&f, 40, 1, 0);
+	CHECK_INT(parent(e)->pid, 50);
+	CHECK_INT(parent(e)->exec_id, 0xdead);
+	CHECK(!parent(e)->name.p);
+	CHECK_STR(ancestors(e), "");
+	end(&f);
+}
+
 /* An event of a process comes before its TASK record, an exec and a fork before and after. */
 static void tasks_among_events(void)
 {
@@ -842,6 +859,7 @@ static const struct test tests[] = {
 	TEST(idle_process_is_proven_by_silence),
 	TEST(lost_exec_forbids_proof_by_silence),
 	TEST(tasks_in_any_order),
+	TEST(younger_parent_is_another_process),
 	TEST(tasks_among_events),
 	TEST(lost_exec_keeps_the_parent),
 	TEST(late_unknown_image),
