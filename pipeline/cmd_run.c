@@ -102,6 +102,7 @@ static int start_probes(struct run *r)
 		.boot_salt = probe_boot_salt(r->session.id.boot_id),
 		.self_tgid = (uint32_t)getpid(),
 		.no_typed_loads = !c->typed_loads,
+		.scan_first = true,
 	};
 	char err[ERR_MAX] = "";
 	int rc = probe_set_open(&r->probes, &cfg, err, sizeof(err));
@@ -113,18 +114,17 @@ static int start_probes(struct run *r)
 			    "%s", err[0] ? err : strerror(-rc));
 }
 
-/* Twice: what /proc says of a process is believed once the kernel has named the same image again
- * after the question. */
+/* The second scan; the first came before the other probes attached. What /proc said of a process
+ * is believed once the kernel has named the same image again after the question. */
 static void meet_running(struct run *r)
 {
-	for (int i = 0; i < 2; i++) {
-		int rc = probe_set_scan_tasks(r->probes);
+	int rc;
 
-		if (rc)
-			log_warn("the processes that run already cannot be listed: %s",
-				 strerror(-rc));
-		live_catch_up(r->consumer);
-	}
+	live_catch_up(r->consumer);
+	rc = probe_set_scan_tasks(r->probes);
+	if (rc)
+		log_warn("the processes that run already cannot be listed: %s", strerror(-rc));
+	live_catch_up(r->consumer);
 }
 
 static int start_reading(struct run *r)

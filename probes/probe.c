@@ -119,8 +119,12 @@ static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err,
 	fill_cfg(&b, cfg, k, s->ncpu);
 	l.kernel = k;
 	load_dispatcher(&l);
-	for (uint32_t i = 0; i < s->nprobes; i++)
+	for (uint32_t i = 0; i < s->nprobes; i++) {
 		load_probe(&l, &s->probes[i]);
+		/* Processes come first (probes.def): whoever opens or connects is known by then. */
+		if (!i && cfg->scan_first)
+			probe_set_scan_tasks(s);
+	}
 	start_dispatcher(&l);
 	if (l.cgroup_fd >= 0)
 		close(l.cgroup_fd);

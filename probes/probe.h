@@ -49,6 +49,7 @@ struct probe_cfg {
 	uint64_t boot_salt;
 	uint32_t self_tgid;	/* getpid(); 0: also report the agent's own events */
 	bool no_typed_loads;
+	bool scan_first;	/* scan running tasks before the probes after the first attach */
 };
 
 /* One entry a kind that was asked for, internal kinds included. */
