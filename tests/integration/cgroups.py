@@ -10,6 +10,16 @@ UNIFIED = '/sys/fs/cgroup/unified' if os.path.isdir('/sys/fs/cgroup/unified') el
 PIDS = '/sys/fs/cgroup/pids'
 
 
+made_here = set()
+
+
+@atexit.register
+def sweep():
+    """A parent that two cgroups share goes with the last of them."""
+    for d in sorted(made_here, key=len, reverse=True):
+        subprocess.run(['rmdir', d], check=False, capture_output=True)
+
+
 class Cgroup:
     """A directory and its missing parents, made now, removed by remove or at the end."""
 
@@ -24,9 +34,9 @@ class Cgroup:
                 except OSError as e:
                     raise Skip(f'cannot make cgroup {at}: {e}')
                 self.made.append(at)
+                made_here.add(at)
         self.dir = at
         self.inode = os.stat(at).st_ino
-        atexit.register(self.remove)
 
     def enter(self, pid=0):
         with open(self.dir + '/cgroup.procs', 'w') as f:
