@@ -303,7 +303,8 @@ class Suite:
         self.options, self.kw, self.cases = agent_options, agent_kw, []
         self.agent = self.docs = self.dir = None
         self.failed = 0
-        # a busy machine: what the agent saw must not be lost on its way into the file
+        # a busy machine: nothing may be lost before the agent sees it, nor on its way into the file
+        self.options += ('--ring-size', '64MiB')
         self.kw.setdefault('file_options', ',queue=65536,queue_bytes=0')
         if 'policies' not in self.kw:
             self.kw['policies'] = alert_on_all()

@@ -71,6 +71,5 @@ class Podman:
         self.command('rm', '-f', '-a', '-t', '0', ok=False)
         for base, dirs, _ in os.walk('/sys/fs/cgroup'):
             if 'libpod_parent' in dirs:
-                subprocess.run(['find', f'{base}/libpod_parent', '-depth', '-type', 'd', '-exec',
-                                'rmdir', '{}', ';'], capture_output=True)
+                subprocess.run(['rmdir', f'{base}/libpod_parent'], capture_output=True)
             dirs.clear() if base.count('/') > 4 else None
