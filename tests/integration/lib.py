@@ -36,6 +36,10 @@ ACT = os.path.join(ROOT, 'build/tests/integration/act/act')
 PATIENCE = float(os.environ.get('TEST_PATIENCE', '60'))  # seconds; waits end as soon as they can
 
 
+# What is registered for the end runs also when run.sh's patience is over.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 class Skip(Exception):
     pass
 
