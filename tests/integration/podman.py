@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Real containers, with podman and runc, in directories of the test."""
 import atexit
+import glob
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lib import ACT, Failure, PATIENCE, Skip
 
@@ -69,7 +71,9 @@ class Podman:
 
     def clean(self):
         self.command('rm', '-f', '-a', '-t', '0', ok=False)
-        for base, dirs, _ in os.walk('/sys/fs/cgroup'):
-            if 'libpod_parent' in dirs:
-                subprocess.run(['rmdir', f'{base}/libpod_parent'], capture_output=True)
-            dirs.clear() if base.count('/') > 4 else None
+        parents = [f'{p}/libpod_parent' for p in ['/sys/fs/cgroup'] + glob.glob('/sys/fs/cgroup/*')]
+        end = time.monotonic() + 5  # conmon outlives its container by a little
+        while any(map(os.path.isdir, parents)) and time.monotonic() < end:
+            for p in parents:
+                subprocess.run(['rmdir', f'{p}/conmon', p], capture_output=True)
+            time.sleep(0.05)
