@@ -194,7 +194,7 @@ uninstall: ## remove what install put there; configuration and data stay
 	rm -rf $(DESTDIR)$(datadir)/tocsin
 
 clean: ## remove build/
-	rm -rf build
+	rm -rf build 2>/dev/null || $(SUDO) rm -rf build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
