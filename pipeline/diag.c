@@ -6,6 +6,7 @@
 #include "pipeline/diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,24 @@ void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column
 	va_start(ap, fmt);
 	add(d, file, line, column, true, fmt, ap);
 	va_end(ap);
+}
+
+static bool is_before(const struct diag *a, const struct diag *b)
+{
+	return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* By insertion: few, nearly in order, and it keeps what is equal as it was. */
+void diags_sort(struct diags *d, uint32_t first)
+{
+	for (uint32_t i = first; i < d->count; i++) {
+		struct diag x = d->items[i];
+		uint32_t at = i;
+
+		for (; at > first && is_before(&x, &d->items[at - 1]); at--)
+			d->items[at] = d->items[at - 1];
+		d->items[at] = x;
+	}
 }
 
 void diags_print(const struct diags *d, FILE *f)

@@ -28,6 +28,9 @@ void diag_add(struct diags *d, const char *file, uint32_t line, uint32_t column,
 	__attribute__((format(printf, 5, 6)));
 void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+/* Orders the problems from index `first` on, all of one file, by line and column; those of one
+ * place stay as they were. */
+void diags_sort(struct diags *d, uint32_t first);
 void diags_print(const struct diags *d, FILE *f);
 void diags_free(struct diags *d);	/* leaves it empty and reusable */
 

@@ -213,11 +213,12 @@ static int add_doc(struct policy_set *s, const struct yaml_doc *doc, const char 
 {
 	struct policy_def *defs = NULL;
 	struct pool pool = { 0 };
-	uint32_t before = d->errors;
+	uint32_t before = d->errors, first = d->count;
 	int err = native_file(doc, file, &pool, &s->patterns, d, &defs);
 
 	if (!err)
 		check_names(s, defs, d);
+	diags_sort(d, first);
 	if (err || d->errors != before) {
 		pool_free(&pool);
 		return err;

@@ -151,14 +151,25 @@ static void read_kind(struct reader *r, const struct yaml_node *n)
 
 static void read_on(struct reader *r, const struct yaml_node *n)
 {
-	if (n->type != YAML_LIST) {
+	uint32_t before = r->d->errors;
+
+	if (n->type != YAML_LIST)
 		read_kind(r, n);
-		return;
-	}
-	if (!n->count)
+	else if (!n->count)
 		problem(r, n, "on is empty");
-	for (uint32_t i = 0; i < n->count && !is_full(r); i++)
+	for (uint32_t i = 0; n->type == YAML_LIST && i < n->count && !is_full(r); i++)
 		read_kind(r, n->items[i]);
+	if (r->d->errors != before)
+		r->p->pub.kinds = 0;
+}
+
+/* Where `on` is wrong or missing, the rest is checked against all kinds: what none of them has
+ * is told in the same pass. The policy is refused in any case. */
+static void suppose_kinds(struct reader *r)
+{
+	for (uint32_t i = 0; i < EV_MAX; i++)
+		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
+			r->p->pub.kinds |= 1u << i;
 }
 
 /* Index of the scalar in names, or -1 after a report. */
@@ -273,7 +284,7 @@ static struct cond *read_expression(struct reader *r, const struct yaml_node *n,
 	if (!is_text(r, n, key, NATIVE_EXPR_MAX))
 		return NULL;
 	c = native_expr(keep(r, n->text), &x); /* the tree points into it; the document goes */
-	if (c && x.kinds) /* without kinds no field is known; that is reported already */
+	if (c)
 		cond_check(&x, c);
 	r->no_memory |= x.no_memory;
 	return x.problems ? NULL : c;
@@ -293,8 +304,7 @@ static void read_message(struct reader *r, const struct yaml_node *n)
 		return;
 	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
 		s.len--;
-	if (x.kinds)
-		template_compile(&r->p->message, s, &x);
+	template_compile(&r->p->message, s, &x);
 	r->no_memory |= x.no_memory;
 }
 
@@ -360,7 +370,7 @@ static void read_by(struct reader *r, const struct yaml_node *n)
 	uint32_t kinds = r->p->pub.kinds, i = r->p->nby;
 	char text[400];
 
-	if (!is_text(r, n, "by", TAG_MAX_BYTES) || !kinds)
+	if (!is_text(r, n, "by", TAG_MAX_BYTES))
 		return;
 	if (!cond_field(kinds, n->text)) {
 		cond_field_unknown(kinds, n->text, text, sizeof(text));
@@ -464,6 +474,8 @@ static struct policy_def *read_policy(struct reader *r, const struct yaml_node *
 	need(r, "on");
 	need(r, "where");
 	read_keys(r, false);
+	if (!r->p->pub.kinds)
+		suppose_kinds(r);
 	read_keys(r, true);
 	return r->p;
 }

@@ -134,27 +134,50 @@ static void all_mistakes(void)
 		"  tags: [a, {}]\n"
 		"- just text\n"
 		"polices: 1\n",
-		"f.yaml:19:1: unknown key polices of a policy file; did you mean policies?\n"
 		"f.yaml:2:3: unknown key nme of a policy; did you mean name?\n"
 		"f.yaml:2:3: the policy has no name\n"
 		"f.yaml:3:7: unknown event kind file.opn; did you mean file.open?\n"
 		"f.yaml:5:9: name may only hold letters, digits and . _ -\n"
 		"f.yaml:6:19: file.open is here twice\n"
-		"f.yaml:8:13: severity is one of info, low, medium, high, critical; did you mean high?\n"
-		"f.yaml:17:13: tags must be text\n"
-		"f.yaml:9:11: action kill is not in this version: it can alert and record\n"
-		"f.yaml:16:12: enabled is true or false\n"
 		"f.yaml:7:28: a field is missing at the end\n"
+		"f.yaml:8:13: severity is one of info, low, medium, high, critical; did you mean high?\n"
+		"f.yaml:9:11: action kill is not in this version: it can alert and record\n"
 		"f.yaml:10:16: unknown field file.pth; did you mean file.path?\n"
 		"f.yaml:10:26: } without its {; write }} for a brace\n"
 		"f.yaml:10:28: { without its }; write {{ for a brace\n"
 		"f.yaml:12:5: the exception has no where\n"
 		"f.yaml:13:25: file.inode is a number: write one without quotes\n"
 		"f.yaml:14:5: an exception is a map with where, and name if you like\n"
-		"f.yaml:15:30: unknown key evry of suppress; did you mean every?\n"
 		"f.yaml:15:13: suppress has no every\n"
 		"f.yaml:15:19: unknown field file.pth; did you mean file.path?\n"
-		"f.yaml:18:3: a policy is a map with name, on and where\n");
+		"f.yaml:15:30: unknown key evry of suppress; did you mean every?\n"
+		"f.yaml:16:12: enabled is true or false\n"
+		"f.yaml:17:13: tags must be text\n"
+		"f.yaml:18:3: a policy is a map with name, on and where\n"
+		"f.yaml:19:1: unknown key polices of a policy file; did you mean policies?\n");
+}
+
+/* A wrong or missing `on` hides nothing, and makes no problem of fields that some kind has. */
+static void mistakes_beside_on(void)
+{
+	check_mistakes("policies:\n"
+		       "- name: a\n"
+		       "  where: file.pth = 'x' and file.path = 'x' and destination.port = 1\n"
+		       "  on: file.opn\n"
+		       "- name: b\n"
+		       "  where: file.path = 'x' and fle.path = 'x'\n"
+		       "  message: '{process.nmae} {file.path}'\n"
+		       "- name: c\n"
+		       "  on: [file.open, process.exce]\n"
+		       "  where: process.args contains 'x'\n"
+		       "  suppress: {every: 5m, by: process.pd}\n",
+		       "f.yaml:3:10: unknown field file.pth; did you mean file.path?\n"
+		       "f.yaml:4:7: unknown event kind file.opn; did you mean file.open?\n"
+		       "f.yaml:5:3: the policy has no on\n"
+		       "f.yaml:6:30: unknown field fle.path; did you mean file.path?\n"
+		       "f.yaml:7:14: unknown field process.nmae; did you mean process.name?\n"
+		       "f.yaml:9:19: unknown event kind process.exce; did you mean process.exec?\n"
+		       "f.yaml:11:29: unknown field process.pd; did you mean process.pid?\n");
 }
 
 static void more_mistakes(void)
@@ -595,10 +618,23 @@ static void hostile(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(attributes),   TEST(all_mistakes), TEST(more_mistakes), TEST(files),
-		TEST(exceptions),   TEST(reasons),      TEST(messages),      TEST(long_values),
-		TEST(full_arena),   TEST(several),      TEST(failed_opens),  TEST(kinds_apart),
-		TEST(regex_limits), TEST(digest),       TEST(hostile),       TEST(many),
+		TEST(attributes),
+		TEST(all_mistakes),
+		TEST(more_mistakes),
+		TEST(files),
+		TEST(exceptions),
+		TEST(reasons),
+		TEST(messages),
+		TEST(long_values),
+		TEST(full_arena),
+		TEST(several),
+		TEST(failed_opens),
+		TEST(kinds_apart),
+		TEST(regex_limits),
+		TEST(digest),
+		TEST(hostile),
+		TEST(many),
+		TEST(mistakes_beside_on),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
