@@ -2,7 +2,6 @@
  *
  * `tocsin schema`: the fields of every event kind, in a form for people or for programs.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "pipeline/args.h"
@@ -45,9 +44,7 @@ int cmd_schema(int argc, char **argv)
 	if (rc < 0)
 		return EXIT_USAGE;
 	rc = forms[c.format].print(stdout);
-	if (!rc && fflush(stdout))
-		rc = -errno;
-	if (rc)
+	if (rc && !ferror(stdout)) /* main() tells of that */
 		fprintf(stderr, "tocsin schema: %s\n", strerror(-rc));
 	return rc ? EXIT_RUNTIME : EXIT_OK;
 }

@@ -2,6 +2,7 @@
  *
  * The program: finds the command and runs it. A new command: a file cmd_NAME.c, a row here.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static int cmd_help(int argc, char **argv)
 	return c ? c->run(2, help) : cmd_reference(argc, argv);
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	const struct command *c;
 
@@ -63,6 +64,19 @@ int main(int argc, char **argv)
 		return cmd_help(1, argv);
 	c = find(!strcmp(argv[1], "--version") ? "version" : argv[1]);
 	return c ? c->run(argc - 1, argv + 1) : unknown(argv[1]);
+}
+
+/* What a command printed must have arrived: a full disk is no success. */
+int main(int argc, char **argv)
+{
+	int rc = command(argc, argv);
+
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return rc;
+	fprintf(stderr, "tocsin: standard output cannot be written%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return rc ? rc : EXIT_RUNTIME;
 }
 
 const struct command commands[] = {
