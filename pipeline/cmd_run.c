@@ -88,6 +88,22 @@ static uint32_t env_bytes(const struct config *c)
 	return (uint32_t)c->env_max;
 }
 
+static int machine_fails(int rc, const char *err)
+{
+	return session_fail(rc == -EPERM || rc == -ENOSYS || rc == -ENOTSUP ? EXIT_MACHINE
+									    : EXIT_RUNTIME,
+			    "%s", err[0] ? err : strerror(-rc));
+}
+
+/* Before anything is made or locked: who may not watch the kernel leaves nothing behind. */
+static int may_watch(void)
+{
+	char err[ERR_MAX] = "";
+	int rc = probe_check(err, sizeof(err));
+
+	return rc ? machine_fails(rc, err) : EXIT_OK;
+}
+
 static int start_probes(struct run *r)
 {
 	const struct config *c = &r->cfg;
@@ -107,11 +123,7 @@ static int start_probes(struct run *r)
 	char err[ERR_MAX] = "";
 	int rc = probe_set_open(&r->probes, &cfg, err, sizeof(err));
 
-	if (!rc)
-		return EXIT_OK;
-	return session_fail(rc == -EPERM || rc == -ENOSYS || rc == -ENOTSUP ? EXIT_MACHINE
-									    : EXIT_RUNTIME,
-			    "%s", err[0] ? err : strerror(-rc));
+	return rc ? machine_fails(rc, err) : EXIT_OK;
 }
 
 /* The second scan; the first came before the other probes attached. What /proc said of a process
@@ -143,6 +155,7 @@ static int start(struct run *r)
 {
 	int rc = session_policies(&r->session);
 
+	rc = rc ? rc : may_watch();
 	rc = rc ? rc : session_outputs(&r->session);
 	rc = rc ? rc : start_outside(r);
 	rc = rc ? rc : start_saving(r);

@@ -174,6 +174,11 @@ int probe_set_open_from(struct probe_set **out, const struct probe *const *list,
 	return 0;
 }
 
+int probe_check(char *err, size_t err_len)
+{
+	return kernel_check(err, err_len);
+}
+
 int probe_set_open(struct probe_set **out, const struct probe_cfg *cfg, char *err, size_t err_len)
 {
 	return probe_set_open_from(out, probes, &probe_syscalls, cfg, err, err_len);

@@ -63,6 +63,9 @@ struct coverage {
 
 struct probe_set;
 
+/* Could this process load probes on this kernel? 0, -EPERM or -ENOSYS as below, with err filled.
+ * Touches nothing. */
+int probe_check(char *err, size_t err_len);
 /* Loads and attaches. On a missing hook of a named kind, or when nothing could be attached:
  * -ENOTSUP with err filled; missing privileges: -EPERM; a kernel without BTF or older than 6.1:
  * -ENOSYS; a bad ring size: -EINVAL. err is one line for people. */
