@@ -41,7 +41,14 @@ static const struct option *find(const struct args *a, struct str name)
 	return NULL;
 }
 
-static int unknown(const struct args *a, struct str name, char *err, size_t err_len)
+static bool has_value(const struct args *a)
+{
+	return a->at < a->argc && strncmp(a->argv[a->at], "--", 2);
+}
+
+/* What follows an unknown option is taken for its value, so that it is no problem of its own;
+ * not where a boolean was meant, which has none. */
+static int unknown(struct args *a, struct str name, const char *eq, char *err, size_t err_len)
 {
 	char near[NAME_SIZE], text[NAME_SIZE];
 	struct nearest n = { .word = name };
@@ -58,6 +65,8 @@ static int unknown(const struct args *a, struct str name, char *err, size_t err_
 	o = n.best ? find(a, str_of(n.best)) : NULL;
 	if (o)
 		args_name(near, sizeof(near), o);
+	if (!eq && !(o && o->type == OPT_BOOL) && has_value(a))
+		a->at++;
 	snprintf(err, err_len, "unknown option --%.*s%s%s%s", (int)MIN(name.len, 60u), name.p,
 		 o ? "; did you mean " : "", o ? near : "", o ? "?" : "");
 	return -EINVAL;
@@ -72,7 +81,7 @@ static int value_of(struct args *a, const struct option *o, const char *eq, stru
 		*value = str_of(eq + 1);
 	else if (o->type == OPT_BOOL)
 		*value = STR("true");
-	else if (a->at < a->argc && strncmp(a->argv[a->at], "--", 2))
+	else if (has_value(a))
 		*value = str_of(a->argv[a->at++]);
 	else {
 		args_name(name, sizeof(name), o);
@@ -109,7 +118,7 @@ int args_next(struct args *a, const struct option **o, struct str *value, char *
 	name = (struct str){ word + 2, (uint32_t)(eq ? eq - word - 2 : (long)strlen(word + 2)) };
 	*o = find(a, name);
 	if (!*o)
-		return unknown(a, name, err, err_len);
+		return unknown(a, name, eq, err, err_len);
 	return value_of(a, *o, eq, value, err, err_len);
 }
 

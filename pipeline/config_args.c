@@ -138,7 +138,7 @@ int config_args(struct config *c, enum config_command cmd, int argc, char **argv
 		else
 			word(&l, value, d);
 	}
-	if (cmd == CONFIG_REPLAY && !c->input)
+	if (cmd == CONFIG_REPLAY && !c->input && d->errors == before)
 		diag_add(d, NULL, 0, 0, "FILE is missing: a stream kept by `tocsin run --save`");
 	return d->errors > before ? -EINVAL : 0;
 }

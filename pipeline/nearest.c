@@ -5,6 +5,7 @@
 #include "pipeline/nearest.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #include "pipeline/util.h"
 
@@ -33,6 +34,13 @@ static uint32_t distance(struct str a, struct str b)
 	return row[b.len];
 }
 
+/* "fork" is most of what "process.fork" says. */
+static bool is_last_part(struct str word, struct str c)
+{
+	return c.len > word.len && c.p[c.len - word.len - 1] == '.' &&
+	       !strncasecmp(word.p, c.p + c.len - word.len, word.len);
+}
+
 void nearest_offer(struct nearest *n, const char *candidate)
 {
 	struct str c = str_of(candidate);
@@ -40,7 +48,7 @@ void nearest_offer(struct nearest *n, const char *candidate)
 
 	if (!c.len || !n->word.len || c.len > WORD_MAX || n->word.len > WORD_MAX)
 		return;
-	d = distance(n->word, c);
+	d = is_last_part(n->word, c) ? 1 : distance(n->word, c);
 	if (d <= allowed && (!n->best || d < n->distance)) {
 		n->best = candidate;
 		n->distance = d;

@@ -307,6 +307,10 @@ static int list_extend(const struct option *o, struct opt_list *l, struct str v,
 
 static int set_list(const struct option *o, void *cfg, struct str v, const struct reason *r)
 {
+	if (!v.len && o->min) {
+		because(r, "%s: must not be empty", o->key);
+		return -ERANGE;
+	}
 	return list_extend(o, member(o, cfg), v, ',', r);
 }
 
@@ -454,6 +458,10 @@ int option_parse_list(const struct option *t, void *cfg, const struct option *t2
 	struct str key, value;
 	int rc = 0;
 
+	if (text.len && text.p[text.len - 1] == ',') {
+		because(&r, "a comma at the end, with no key=value after it");
+		return -EINVAL;
+	}
 	while (text.len && !rc) {
 		struct str from = text;
 

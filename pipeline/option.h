@@ -35,7 +35,8 @@ struct option {
 	uint8_t type;		/* enum option_type */
 	uint32_t offset;	/* of the member in the config struct */
 	const char *def;	/* default in text form, parsed like input; NULL: zero */
-	uint64_t min, max;	/* UINT, SIZE, DURATION (ns), length of STR; both 0: no limit */
+	uint64_t min, max;	/* UINT, SIZE, DURATION (ns), length of STR; both 0: no limit.
+				 * LIST: min 1: an empty text is refused */
 	const char *const *names;	/* ENUM: NULL-terminated */
 	const char *help;
 	const char *arg;	/* what help texts call the value: "FILE"; NULL: by type */
