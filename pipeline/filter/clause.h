@@ -8,6 +8,16 @@
  * decide is left out of its clause, never guessed and never negated. A kind without clauses is
  * wanted by nobody; one clause without parts wants every event of the kind.
  *
+ * Clauses speak of plain events. The others are few and always wanted, so that nothing need be said
+ * of absent fields:
+ *   file.open  opens that failed (those cross only where cfg.failed_opens is set), whose outcome is
+ *              unknown, or whose path is absent or has a flag other than EV_PATHF_FOREIGN
+ *   network.*  a socket of family 4 or 6 without an address of the peer (connect: daddr, accept:
+ *              saddr), and any other family but Unix
+ * A Unix socket has neither address nor port and fulfils neither `peers` nor `ports`. IPv4 inside
+ * IPv6 (::ffff:a.b.c.d) is family 4 with that address.
+ * Whoever does not look at a part takes it for fulfilled; that is always safe.
+ *
  * derive.h makes clauses from rules; tables.h compiles them into what bpf/filter.h looks up.
  * Clauses and what they point to belong to the pool of their set and are constant once made.
  */
@@ -35,8 +45,8 @@ struct filter_pattern {
 enum filter_who { FILTER_SELF, FILTER_ANCESTOR, FILTER_SELF_OR_ANCESTOR };
 
 /* Any of the patterns fits process.executable; negated: of a process whose program is known, none
- * does (only made of tests that are exact, see derive.h). A process that was not classified yet
- * fulfils both. */
+ * does (only of FILTER_SELF). A process that was not classified yet fulfils both, and so may one
+ * whose program has a path with flags (deleted, memfd, detached …) stay. */
 struct filter_program {
 	const struct filter_pattern *patterns;
 	uint32_t npatterns;
@@ -61,14 +71,20 @@ struct filter_cgroups {
 	bool negated;
 };
 
+enum filter_via { FILTER_VIA_SYSCALL = 1, FILTER_VIA_IO_URING = 2 };
+
 /* Each part: n is 0 where the clause does not ask it. */
 struct filter_clause {
 	const struct filter_pattern *paths;	/* any of: file.path of file.open */
 	uint32_t npaths;
+	const struct filter_pattern *not_paths;	/* none of */
+	uint32_t nnot_paths;
 	const struct filter_program *programs;	/* all of */
 	uint32_t nprograms;
 	const struct filter_range *uids;	/* any of: effective user id, in the kernel's numbers */
 	uint32_t nuids;
+	const struct filter_range *real_uids;	/* the same of the real user id */
+	uint32_t nreal_uids;
 	const struct filter_net *peers;		/* any of: destination (connect), source (accept) */
 	uint32_t npeers;
 	const struct filter_range *ports;	/* any of: of the peer (connect), local (accept) */
@@ -77,9 +93,12 @@ struct filter_clause {
 	uint32_t ncgroups;
 	uint32_t flags_any;	/* open flags as in ev_open.oflags: one of the bits is set; access
 				 * modes are asked as 1 << (oflags & 3) in access_any */
-	uint8_t access_any;	/* bit 0 O_RDONLY, bit 1 O_WRONLY, bit 2 O_RDWR; 0: not asked */
+	uint8_t access_any;	/* bit 0 O_RDONLY or O_PATH, bit 1 O_WRONLY, bit 2 O_RDWR, bit 3 the mode 3;
+				 * 0: not asked */
 	uint32_t mode_any;	/* mode bits of the file, 07777; one of them is set */
 	uint16_t types_any;	/* bit per enum ev_filetype; 0: not asked */
+	uint8_t families_any;	/* bit per enum ev_family; 0: not asked */
+	uint8_t via_any;	/* enum filter_via; 0: not asked */
 };
 
 struct filter_clauses {
