@@ -33,7 +33,18 @@ static __always_inline void count_lost(struct cpu_state *cpu, __u32 kind, __u32 
 
 static __always_inline bool wanted(__u32 kind)
 {
-	return cfg.want & (1ULL << kind);
+	__u32 zero = 0;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+
+	return ctl && ctl->want & (1ULL << kind);
+}
+
+static __always_inline bool wants_failed_opens(void)
+{
+	__u32 zero = 0;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+
+	return ctl && ctl->failed_opens;
 }
 
 /* Is the current task the agent? Then its event is counted and left out. */

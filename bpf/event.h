@@ -192,17 +192,14 @@ enum ev_kind {
 /* Set by the loader before load, constant afterwards: section .rodata.cfg of every object. */
 struct bpf_cfg {
 	__u64 boot_salt; /* mixed into every exec_id, from the boot id */
-	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
 	__u32 self_tgid; /* the agent: its events are counted, not sent; 0 sends them */
 	__u32 args_max; /* bytes of argv to read, at most EV_ARGS_MAX */
 	__u32 env_max; /* bytes of environment to read; 0: none */
-	__u32 failed_opens; /* 1: a policy or record wants opens that failed */
 	__u32 v1_subsys; /* enum cgroup_subsys_id whose v1 hierarchy stands in, ~0 none */
 	__u32 v1_hierarchy; /* its hierarchy id, 0 none */
 	__u32 ncpu; /* entries of the cpus map */
 	__u32 exit_has_group_dead; /* sched_process_exit has a second argument (6.17 and later) */
 	__u32 no_typed_loads; /* 1: use probe reads even where bpf_rdonly_cast exists (tests) */
-	__u32 zero; /* pads to 8 bytes */
 };
 
 /* Shared with user space through the mapped cpus array; one entry a CPU. Only its CPU's
@@ -216,10 +213,13 @@ struct cpu_state {
 	__u64 pad[4];
 };
 
-/* One entry, mapped: how the consumer asks to be woken. */
+/* One entry, mapped: what user space may change while programs run. */
 struct ring_control {
 	__u32 want_wakeup; /* set by a consumer that goes to sleep, cleared by the waker */
 	__u32 generation; /* policy generation written into headers */
+	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
+	__u32 failed_opens; /* 1: a policy or record wants opens that failed */
+	__u32 pad;
 };
 #pragma GCC diagnostic pop
 

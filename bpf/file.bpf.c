@@ -110,9 +110,9 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 	struct ev_open *r;
 	__u32 len;
 
-	if (ret < 0 && (!cfg.failed_opens || ret <= -ERESTARTSYS_))
+	if (ret < 0 && (ret <= -ERESTARTSYS_ || !wants_failed_opens()))
 		return 0;
-	if (is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
 		return 0;
 	if (ret >= 0)
 		f = file_of_fd(t, ret);
@@ -158,9 +158,9 @@ static __always_inline int uring_open(struct io_ring_ctx *ring, void *req, int r
 	struct ev_open *r;
 	__u32 len = sizeof(*r);
 
-	if (!req || !is_uring_open(req) || (res < 0 && !cfg.failed_opens))
+	if (!req || !is_uring_open(req) || (res < 0 && !wants_failed_opens()))
 		return 0;
-	if (is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
 		return 0;
 	if (res >= 0)
 		f = uring_file(ring, req, t, res);
@@ -209,7 +209,7 @@ int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
 
 	if (!(LOAD(req, struct io_kiocb, flags) & REQ_CQE_SKIP) || !is_uring_open(req))
 		return 0;
-	if (is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
 		return 0;
 	name = LOAD(req, struct io_open, filename);
 	if (!emit_begin(&e, EV_OPEN))

@@ -121,7 +121,7 @@ static __always_inline void tcp_begin(const struct sock *s, __u64 key)
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct pending p = {};
 
-	if (is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_CONNECT) || is_self(LOAD(t, struct task_struct, tgid)))
 		return;
 	p.h.kind = EV_CONNECT;
 	p.h.hook = EV_HOOK_TP_SOCK_STATE;
@@ -399,7 +399,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	key->port = bpf_ntohs(ctx->user_port);
 	if (is_own_peer(sk, to, key->port) || bpf_map_lookup_elem(&udp_peers, key))
 		return 1;
-	if (is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_CONNECT) || is_self(LOAD(t, struct task_struct, tgid)))
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
 	if (!emit_begin(&e, EV_CONNECT))

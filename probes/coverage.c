@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Which kind is seen by which hook, and why not by a better one: one row a kind. Made once, after
- * loading; read-only afterwards.
+ * Which kind is seen by which hook, and why not by a better one: one row a kind. Made after
+ * loading, and again when more kinds are wanted.
  */
 #include <errno.h>
 #include <string.h>
@@ -55,15 +55,18 @@ static void add_hook(struct coverage *c, const struct loaded_probe *p, int i)
 		c->hook = h;
 }
 
-int coverage_make(struct probe_set *s, uint64_t want)
+int coverage_make(struct probe_set *s)
 {
-	s->coverage = calloc(EV_MAX, sizeof(*s->coverage));
+	if (!s->coverage)
+		s->coverage = calloc(EV_MAX, sizeof(*s->coverage));
 	if (!s->coverage)
 		return -ENOMEM;
+	memset(s->coverage, 0, EV_MAX * sizeof(*s->coverage));
+	s->ncoverage = 0;
 	for (uint32_t kind = 1; kind < EV_MAX; kind++) {
 		struct coverage *c = &s->coverage[s->ncoverage];
 
-		if (!(want & (1ULL << kind)) || kind == EV_LOSS)
+		if (!(s->want & (1ULL << kind)) || kind == EV_LOSS)
 			continue; /* the consumer makes loss records itself */
 		c->kind = (uint8_t)kind;
 		s->ncoverage++;
@@ -77,12 +80,12 @@ int coverage_make(struct probe_set *s, uint64_t want)
 	return 0;
 }
 
-int coverage_check(const struct probe_set *s, uint64_t named, char *err, size_t err_len)
+int coverage_check(const struct probe_set *s, char *err, size_t err_len)
 {
 	for (uint32_t i = 0; i < s->ncoverage; i++) {
 		const struct coverage *c = &s->coverage[i];
 
-		if (c->hook || !(named & (1ULL << c->kind)))
+		if (c->hook || !(s->named & (1ULL << c->kind)))
 			continue;
 		snprintf(err, err_len, "%s has no hook on this kernel (%s)",
 			 schema_kind(c->kind)->name, c->reason);

@@ -3,9 +3,10 @@
  * From hook tables to running programs. Main thread.
  *
  * For each kind the first hook that has not failed is chosen, and every optional hook besides.
- * libbpf loads all chosen programs of an object or none; so when one fails, the hook it belongs
- * to is ruled out with the reason and the object is loaded again without it, until what is left
- * loads and attaches. One bad program costs its hook, one bad object its probe.
+ * libbpf loads all chosen programs of an object or none, and none later; so a probe of which any
+ * kind is wanted is loaded whole, and what nobody wants yet is not attached. When one fails, the
+ * hook it belongs to is ruled out with the reason and the object is loaded again without it, until
+ * what is left loads and attaches. One bad program costs its hook, one bad object its probe.
  */
 #include <errno.h>
 #include <string.h>
@@ -50,16 +51,24 @@ static bool hook_possible(const struct loader *l, const struct hook *h, struct l
 	return true;
 }
 
+static bool is_wanted(const struct probe_set *s, const struct probe *p)
+{
+	for (const struct hook *h = p->hooks; h->name; h++)
+		if (h->kinds & s->want)
+			return true;
+	return false;
+}
+
 /* Marks the hooks to try now as chosen. Returns their number. */
 static uint32_t choose_hooks(const struct loader *l, struct loaded_probe *p)
 {
 	const struct hook *h = p->probe->hooks;
-	uint64_t open = l->cfg->want;
+	uint64_t open = ~0ULL;
 	uint32_t n = 0;
 
 	for (int i = 0; h[i].name && i < PROBE_HOOKS; i++) {
 		struct loaded_hook *state = &p->hooks[i];
-		bool useful = h[i].optional ? (h[i].kinds & l->cfg->want) : (h[i].kinds & open);
+		bool useful = h[i].optional || (h[i].kinds & open);
 
 		if (state->state == HOOK_FAILED)
 			continue;
@@ -124,7 +133,7 @@ static int load_chosen(struct loader *l, struct loaded_probe *p, struct object_e
 {
 	struct object_request req = {
 		.name = p->probe->name,
-		.cfg = l->cfg,
+		.cfg = &l->set->cfg,
 		.maps = &l->set->maps,
 	};
 
@@ -161,27 +170,41 @@ static int attach_hook(struct loader *l, struct object *o, const struct hook *h,
 	return rc;
 }
 
-/* Attaches the chosen hooks; on failure rules that one out and takes all away again. */
+static void forget_object(struct loaded_probe *p)
+{
+	for (int i = 0; p->probe->hooks[i].name; i++)
+		if (p->hooks[i].state != HOOK_FAILED)
+			p->hooks[i].state = HOOK_UNUSED;
+	object_free(p->object);
+	p->object = NULL;
+}
+
+/* Attaches the chosen hooks that are wanted; on failure rules that one out and takes all away
+ * again, so that another may be chosen in its place. What ran before this call stays. */
 static int attach_chosen(struct loader *l, struct loaded_probe *p)
 {
 	const struct hook *h = p->probe->hooks;
+	bool fresh = true;
 	struct object_error e;
 	int rc;
 
+	for (int i = 0; h[i].name; i++)
+		fresh &= p->hooks[i].state != HOOK_ACTIVE;
 	for (int i = 0; h[i].name; i++) {
-		if (p->hooks[i].state != HOOK_CHOSEN)
+		if (p->hooks[i].state != HOOK_CHOSEN ||
+		    (h[i].kinds && !(h[i].kinds & l->set->want)))
 			continue;
 		rc = attach_hook(l, p->object, &h[i], &e);
-		if (!rc)
-			continue;
-		fail_hook(&p->hooks[i], NULL, e.reason);
-		object_free(p->object);
-		p->object = NULL;
-		return rc;
-	}
-	for (int i = 0; h[i].name; i++)
-		if (p->hooks[i].state == HOOK_CHOSEN)
+		if (!rc) {
 			p->hooks[i].state = HOOK_ACTIVE;
+			continue;
+		}
+		fail_hook(&p->hooks[i], NULL, e.reason);
+		if (fresh) {
+			forget_object(p);
+			return rc;
+		}
+	}
 	return 0;
 }
 
@@ -189,10 +212,14 @@ void load_probe(struct loader *l, struct loaded_probe *p)
 {
 	struct object_error e;
 
-	while (!l->set->maps.failed && choose_hooks(l, p)) {
+	if (p->object) {
+		attach_chosen(l, p);
+		return;
+	}
+	while (!l->set->maps.failed && is_wanted(l->set, p->probe) && choose_hooks(l, p)) {
 		if (load_chosen(l, p, &e))
 			blame_hooks(p, &e);
-		else if (!attach_chosen(l, p))
+		else if (set_map_control(l->set) || !attach_chosen(l, p))
 			return;
 	}
 }
@@ -211,7 +238,7 @@ void load_dispatcher(struct loader *l)
 	struct loaded_probe *d = &l->set->dispatcher;
 	struct object_error e;
 
-	if (!needs_dispatcher(l->set, l->cfg->want) ||
+	if (d->object || !needs_dispatcher(l->set, l->set->want) ||
 	    !hook_possible(l, &d->probe->hooks[0], &d->hooks[0]))
 		return;
 	d->hooks[0].state = HOOK_CHOSEN;
@@ -235,7 +262,7 @@ void start_dispatcher(struct loader *l)
 {
 	struct loaded_probe *d = &l->set->dispatcher;
 
-	if (!d->object)
+	if (!d->object || d->hooks[0].state == HOOK_ACTIVE)
 		return;
 	if (attach_chosen(l, d))
 		fail_slots(l->set, d->hooks[0].reason);

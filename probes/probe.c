@@ -45,13 +45,10 @@ static int set_alloc(struct probe_set **out, const struct probe *const *list,
 static void fill_cfg(struct bpf_cfg *b, const struct probe_cfg *cfg, const struct kernel *k,
 		     uint32_t ncpu)
 {
-	memset(b, 0, sizeof(*b));
 	b->boot_salt = cfg->boot_salt;
-	b->want = cfg->want | ALWAYS_WANTED;
 	b->self_tgid = cfg->self_tgid == (uint32_t)getpid() ? kernel_own_tgid() : cfg->self_tgid;
 	b->args_max = MIN(cfg->args_max, (uint32_t)EV_ARGS_MAX);
 	b->env_max = MIN(cfg->env_max, (uint32_t)EV_ARGS_MAX);
-	b->failed_opens = cfg->failed_opens;
 	b->ncpu = ncpu;
 	b->exit_has_group_dead = kernel_tracepoint_args(k, "sched_process_exit") >= 2;
 	b->no_typed_loads = cfg->no_typed_loads;
@@ -68,6 +65,31 @@ static int map_shared(const struct shared_maps *m, int which, size_t bytes, void
 	return 0;
 }
 
+static void tell_want(struct probe_set *s, bool failed_opens)
+{
+	__atomic_store_n(&s->control->want, s->want, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->control->failed_opens, failed_opens, __ATOMIC_RELEASE);
+}
+
+int set_map_control(struct probe_set *s)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = NULL;
+	int rc;
+
+	if (s->control)
+		return 0;
+	rc = map_shared(&s->maps, MAP_CONTROL, page, &p);
+	if (rc) {
+		s->maps.failed = rc;
+		return rc;
+	}
+	s->control = p;
+	s->control_bytes = page;
+	tell_want(s, s->failed_opens);
+	return 0;
+}
+
 static int set_map(struct probe_set *s)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -80,11 +102,6 @@ static int set_map(struct probe_set *s)
 		return rc;
 	s->cpus = p;
 	s->cpus_bytes = cpus;
-	rc = map_shared(&s->maps, MAP_CONTROL, page, &p);
-	if (rc)
-		return rc;
-	s->control = p;
-	s->control_bytes = page;
 	return ring_open(&s->ring, s->maps.fd[MAP_EVENTS], s->maps.ring_bytes, s->control);
 }
 
@@ -105,38 +122,63 @@ static int explain_nothing(const struct probe_set *s, char *err, size_t err_len)
 	return rc ? rc : -ENOTSUP;
 }
 
-static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err, size_t err_len)
+static int loader_open(struct loader *l, struct probe_set *s, struct kernel **k, char *err,
+		       size_t err_len)
 {
-	struct kernel *k = NULL;
-	struct bpf_cfg b;
-	struct loader l = { .set = s, .cfg = &b, .cgroup_fd = -1 };
-	int rc = kernel_open(&k);
+	int rc = kernel_open(k);
 
 	if (rc) {
 		snprintf(err, err_len, "the kernel's BTF cannot be read: %s", strerror(-rc));
 		return -ENOSYS;
 	}
-	fill_cfg(&b, cfg, k, s->ncpu);
-	l.kernel = k;
-	load_dispatcher(&l);
-	for (uint32_t i = 0; i < s->nprobes; i++) {
-		load_probe(&l, &s->probes[i]);
-		/* Processes come first (probes.def): whoever opens or connects is known by then. */
-		if (!i && cfg->scan_first)
-			probe_set_scan_tasks(s);
-	}
-	start_dispatcher(&l);
-	if (l.cgroup_fd >= 0)
-		close(l.cgroup_fd);
+	*l = (struct loader){ .set = s, .kernel = *k, .cgroup_fd = -1 };
+	return 0;
+}
+
+static void loader_close(struct loader *l, struct kernel *k)
+{
+	if (l->cgroup_fd >= 0)
+		close(l->cgroup_fd);
 	kernel_free(k);
 	malloc_trim(0); /* the kernel's BTF was tens of megabytes */
-	rc = coverage_make(s, b.want);
+}
+
+/* Loads and attaches what is wanted and does not run yet. */
+static int load_wanted(struct loader *l, bool scan_first)
+{
+	struct probe_set *s = l->set;
+
+	load_dispatcher(l);
+	for (uint32_t i = 0; i < s->nprobes; i++) {
+		load_probe(l, &s->probes[i]);
+		/* Processes come first (probes.def): whoever opens or connects is known by then. */
+		if (!i && scan_first)
+			probe_set_scan_tasks(s);
+	}
+	start_dispatcher(l);
+	return coverage_make(s);
+}
+
+static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err, size_t err_len)
+{
+	struct kernel *k = NULL;
+	struct loader l;
+	int rc = loader_open(&l, s, &k, err, err_len);
+
+	if (rc)
+		return rc;
+	fill_cfg(&s->cfg, cfg, k, s->ncpu);
+	s->want = cfg->want | ALWAYS_WANTED;
+	s->named = cfg->named;
+	s->failed_opens = cfg->failed_opens;
+	rc = load_wanted(&l, cfg->scan_first);
+	loader_close(&l, k);
 	if (rc)
 		return rc;
 	if (s->maps.failed || s->maps.fd[MAP_EVENTS] < 0 || s->maps.fd[MAP_CPUS] < 0 ||
 	    s->maps.fd[MAP_CONTROL] < 0)
 		return explain_nothing(s, err, err_len);
-	return coverage_check(s, cfg->named, err, err_len);
+	return coverage_check(s, err, err_len);
 }
 
 static int check_cfg(const struct probe_cfg *cfg, char *err, size_t err_len)
@@ -182,6 +224,28 @@ int probe_check(char *err, size_t err_len)
 int probe_set_open(struct probe_set **out, const struct probe_cfg *cfg, char *err, size_t err_len)
 {
 	return probe_set_open_from(out, probes, &probe_syscalls, cfg, err, err_len);
+}
+
+int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *err, size_t err_len)
+{
+	struct kernel *k = NULL;
+	struct loader l;
+	int rc = 0;
+
+	want |= ALWAYS_WANTED;
+	if (want & ~p->want) {
+		rc = loader_open(&l, p, &k, err, err_len);
+		if (rc)
+			return rc;
+		p->want |= want;
+		tell_want(p, failed_opens || p->failed_opens);
+		load_wanted(&l, false);
+		loader_close(&l, k);
+	}
+	p->want = want;
+	p->failed_opens = failed_opens;
+	tell_want(p, failed_opens);
+	return coverage_make(p);
 }
 
 void probe_set_detach(struct probe_set *p)

@@ -42,7 +42,7 @@ enum { PROBE_HOOKS = 16, COVERAGE_EXTRAS = 6 };
 extern const struct probe *const probes[];	/* probes.def; ends with NULL */
 
 struct probe_cfg {
-	uint64_t want;		/* kinds to attach, bit per enum ev_kind; fork, exec, exit always are */
+	uint64_t want;		/* kinds to report, bit per enum ev_kind; fork, exec, exit always are */
 	uint64_t named;		/* of these, kinds the user named: no hook is then an error */
 	uint64_t ring_bytes;	/* power of two, at least a page */
 	uint32_t args_max, env_max, failed_opens;
@@ -87,6 +87,10 @@ int probe_set_wait(struct probe_set *p, int timeout_ms);
 void probe_set_wake(struct probe_set *p);	/* from any thread */
 int probe_set_ncpu(const struct probe_set *p);
 const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cpu);	/* live counters */
+/* From now on these kinds are reported: hooks of new ones are loaded and attached, and programs of
+ * others that stay attached send nothing. probe_coverage then says what is seen. Main thread.
+ * 0; -ENOSYS, -ENOMEM, with err filled. */
+int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *err, size_t err_len);
 /* Policy generation that the programs write into headers from now on. */
 void probe_set_generation(struct probe_set *p, uint32_t generation);
 

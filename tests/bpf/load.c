@@ -3,6 +3,7 @@
  * Loading: what is attached, and what happens when something cannot be.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -71,6 +72,54 @@ static void only_what_is_wanted(void)
 	CHECK(!cover(l.set, EV_OPEN) && !cover(l.set, EV_CONNECT) && !cover(l.set, EV_ACCEPT));
 	CHECK(!l.set->dispatcher.object);
 	CHECK(!l.set->probes[2].object && !l.set->probes[3].object);
+	live_close(&l);
+}
+
+/* Opens a file and counts the new records of the kind that this thread made. */
+static int opens_seen(struct live *l)
+{
+	const struct ev_hdr *h = NULL;
+	int fd, n = 0;
+
+	live_read(l);
+	l->len = l->count = 0;
+	fd = open("/etc/hostname", O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	close(fd);
+	live_read(l);
+	while ((h = live_next(l, h)))
+		n += h->kind == EV_OPEN && h->tid == (uint32_t)gettid();
+	l->len = l->count = 0;
+	return n;
+}
+
+/* A reload of the policies may ask for kinds that nobody wanted at the start, and for fewer. */
+static void wants_change_while_running(void)
+{
+	struct probe_cfg cfg = live_defaults;
+	char err[160] = "";
+	struct live l;
+
+	cfg.want = KIND_BIT(ACCEPT);
+	live_open(&l, &cfg);
+	CHECK(!cover(l.set, EV_OPEN) && !cover(l.set, EV_CONNECT) && cover(l.set, EV_ACCEPT)->hook);
+	CHECK_INT(opens_seen(&l), 0);
+	CHECK_INT(
+		probe_set_want(l.set, KIND_BIT(OPEN) | KIND_BIT(CONNECT), false, err, sizeof(err)),
+		0);
+	CHECK(cover(l.set, EV_OPEN)->hook && cover(l.set, EV_CONNECT)->hook);
+	CHECK(has_extra(cover(l.set, EV_CONNECT), "cgroup/sendmsg4, sendmsg6"));
+	CHECK(cover(l.set, EV_FORK)->hook && !cover(l.set, EV_ACCEPT));
+	CHECK_INT(opens_seen(&l), 1);
+	CHECK_INT(probe_set_want(l.set, KIND_BIT(CONNECT), false, err, sizeof(err)), 0);
+	CHECK_INT(opens_seen(&l), 0);
+	CHECK_INT(probe_set_want(l.set, KIND_BIT(OPEN), true, err, sizeof(err)), 0);
+	live_read(&l);
+	l.len = l.count = 0;
+	CHECK(open("/nowhere/at/all", O_RDONLY | O_CLOEXEC) < 0);
+	live_read(&l);
+	CHECK_INT(((const struct ev_open *)live_need(&l, EV_OPEN, (uint32_t)getpid()))->error,
+		  ENOENT);
 	live_close(&l);
 }
 
@@ -382,11 +431,11 @@ static void probe_reads_alone(void)
 }
 
 static const struct test tests[] = {
-	TEST(coverage_of_all_kinds), TEST(only_what_is_wanted), TEST(bad_ring_sizes),
-	TEST(without_privileges),    TEST(root_of_a_namespace), TEST(kernel_without_btf),
-	TEST(garbage_object),        TEST(truncated_object),    TEST(bad_optional_program),
-	TEST(bad_main_program),      TEST(bad_dispatcher),      TEST(next_best_hook),
-	TEST(nothing_works),         TEST(probe_reads_alone),
+	TEST(coverage_of_all_kinds), TEST(only_what_is_wanted), TEST(wants_change_while_running),
+	TEST(bad_ring_sizes),        TEST(without_privileges),  TEST(root_of_a_namespace),
+	TEST(kernel_without_btf),    TEST(garbage_object),      TEST(truncated_object),
+	TEST(bad_optional_program),  TEST(bad_main_program),    TEST(bad_dispatcher),
+	TEST(next_best_hook),        TEST(nothing_works),       TEST(probe_reads_alone),
 };
 
 int main(int argc, char **argv)
