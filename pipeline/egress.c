@@ -369,7 +369,7 @@ const struct sink_stats *egress_stats(const struct egress *e, uint32_t i, const 
 	if (name)
 		*name = e->lanes[i]->name;
 	if (queued)
-		*queued = queue_docs(e->lanes[i]->queue);
+		*queued = e->stopped ? 0 : queue_docs(e->lanes[i]->queue);
 	return &e->lanes[i]->stats;
 }
 

@@ -34,7 +34,8 @@ void egress_publish(struct egress *e, struct batch *b);
 void egress_unblock(struct egress *e, int after_ms);
 bool egress_wants_text(const struct egress *e);
 bool egress_idle(const struct egress *e);	/* nothing queued or in flight: for tests and benches */
-/* Statistics of sink i, NULL past the end. *queued: documents waiting. */
+/* Statistics of sink i, NULL past the end. *queued: documents waiting;
+ * none after egress_stop, which counts them as lost. */
 const struct sink_stats *egress_stats(const struct egress *e, uint32_t i, const char **name, uint64_t *queued);
 /* Drains and closes all sinks, at most timeout_ms in all. Statistics are still readable after
  * stop and until free. */

@@ -208,6 +208,7 @@ static void drops_while_a_local_error_holds_count_as_io(void)
 	struct fake_cfg cfg = { .behaviour = LOCAL_ERROR };
 	struct egress *e = egress_with(&cfg, 1, (struct egress_cfg){ .queue_batches = 2 });
 	char text[SINK_ERROR_MAX];
+	uint64_t queued;
 
 	publish(e, 0, 10, DOC_EVENT);
 	while (!sink_counter(&egress_stats(e, 0, NULL, NULL)->errors))
@@ -217,9 +218,13 @@ static void drops_while_a_local_error_holds_count_as_io(void)
 	CHECK_INT(lost(e, 0, SINK_LOSS_IO), 80);
 	sink_last_error(egress_stats(e, 0, NULL, NULL), text);
 	CHECK_STR(text, "nobody there");
+	egress_stats(e, 0, NULL, &queued);
+	CHECK_INT(queued, 20);
 	egress_stop(e, 100);
 	CHECK_INT(lost(e, 0, SINK_LOSS_IO), 100);
 	CHECK_INT(lost(e, 0, SINK_LOSS_TIMEOUT), 0);
+	egress_stats(e, 0, NULL, &queued);
+	CHECK_INT(queued, 0); /* they are among the lost */
 	egress_free(e);
 }
 
