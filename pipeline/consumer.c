@@ -42,7 +42,7 @@ void consumer_flush(struct consumer *c)
 	c->batch = NULL;
 }
 
-uint64_t consumer_due(struct consumer *c)
+static uint64_t batch_due(struct consumer *c)
 {
 	uint64_t waited;
 
@@ -53,6 +53,13 @@ uint64_t consumer_due(struct consumer *c)
 		return c->cfg.latency_ns - waited;
 	consumer_flush(c);
 	return UINT64_MAX;
+}
+
+uint64_t consumer_due(struct consumer *c)
+{
+	uint64_t batch = batch_due(c), saved = c->cfg.save ? save_due(c->cfg.save) : UINT64_MAX;
+
+	return MIN(batch, saved);
 }
 
 static bool need_batch(struct consumer *c)

@@ -41,8 +41,8 @@ void consumer_free(struct consumer *c);
 
 /* A probe_record_fn: ctx is the consumer. */
 void consumer_record(void *ctx, const void *rec, uint32_t len);
-/* Publishes the open batch if it is older than latency_ns; returns the ns left until it is, or
- * UINT64_MAX when no batch is open. */
+/* Publishes the open batch if it is older than latency_ns, and has the saved stream written if that
+ * is due; returns the ns left until one of them is, or UINT64_MAX when nothing waits. */
 uint64_t consumer_due(struct consumer *c);
 void consumer_flush(struct consumer *c); /* publishes what is open */
 

@@ -11,15 +11,18 @@
 #include <zlib.h>
 
 #include "bpf/event.h"
+#include "pipeline/clock.h"
 #include "pipeline/util.h"
 
 enum { SAVE_BUFFER = 256 << 10 };
+#define SAVE_EVERY_NS NS_PER_SEC
 
 struct save {
 	int fd;
 	int error; /* first errno */
 	uint64_t written; /* bytes in the file */
 	size_t used; /* of buffer */
+	uint64_t since_ns; /* CLOCK_MONOTONIC: something is in the buffer; 0: not seen to be */
 	struct outside *live;
 	char buffer[SAVE_BUFFER];
 };
@@ -41,6 +44,7 @@ static void flush(struct save *s)
 	else if (done && ftruncate(s->fd, (off_t)s->written))
 		s->error = errno;
 	s->used = 0;
+	s->since_ns = 0;
 }
 
 static void put(struct save *s, const void *p, size_t n)
@@ -122,6 +126,21 @@ int save_create(struct save **out, const char *path, const json_t *header, char 
 void save_record(struct save *s, const void *rec, uint32_t len)
 {
 	put_chunk(s, SAVE_RECORD, rec, len, NULL, 0);
+}
+
+uint64_t save_due(struct save *s)
+{
+	uint64_t now;
+
+	if (!s->used)
+		return UINT64_MAX;
+	now = clock_mono_ns();
+	if (!s->since_ns)
+		s->since_ns = now;
+	if (now - s->since_ns < SAVE_EVERY_NS)
+		return SAVE_EVERY_NS - (now - s->since_ns);
+	flush(s);
+	return UINT64_MAX;
 }
 
 static bool ask_and_save(void *state, enum outside_question q, uint64_t key, uint64_t key2,

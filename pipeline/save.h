@@ -52,6 +52,9 @@ struct save;
 int save_create(struct save **out, const char *path, const json_t *header, char *err,
 		size_t err_len);
 void save_record(struct save *s, const void *rec, uint32_t len);
+/* Writes what has waited for a second since save_due first saw it, so that a run that is killed
+ * lacks no more. Returns the ns left until then, UINT64_MAX when nothing waits. */
+uint64_t save_due(struct save *s);
 /* An outside that asks `live` and keeps its answers. Both must outlive it. */
 struct outside save_outside(struct save *s, struct outside *live);
 /* Writes END. 0, or the errno of the first write that failed: the file then ends before it. */

@@ -125,6 +125,50 @@ static void round_trip(void)
 	unlink(path);
 }
 
+static int count_records(void)
+{
+	char err[200] = "";
+	struct replay *p;
+	const void *rec;
+	uint32_t len;
+	int n = 0;
+
+	CHECK_INT(replay_open(&p, path, err, sizeof(err)), 0);
+	while (replay_next(p, &rec, &len) == 1)
+		n++;
+	CHECK(replay_warning(p));
+	replay_close(p);
+	return n;
+}
+
+/* What a run that is killed leaves: all but the last second. */
+static void a_second_is_written(void)
+{
+	char err[200] = "";
+	struct save *s = NULL;
+	json_t *h = header();
+	struct rec r;
+
+	new_path();
+	CHECK_INT(save_create(&s, path, h, err, sizeof(err)), 0);
+	json_decref(h);
+	CHECK(save_due(s) == UINT64_MAX);
+	rec_open(&r, 100, 0x10, "/etc/passwd", 0);
+	save_record(s, r.b, r.len);
+	CHECK_INT(save_due(s), 1000000000);
+	usleep(600000);
+	save_record(s, r.b, r.len);
+	CHECK(save_due(s) <= 400000000);
+	CHECK_INT(count_records(), 0);
+	usleep(400000);
+	CHECK(save_due(s) == UINT64_MAX);
+	CHECK_INT(count_records(), 2);
+	save_record(s, r.b, r.len);
+	CHECK_INT(save_due(s), 1000000000);
+	CHECK_INT(save_close(s), 0);
+	unlink(path);
+}
+
 static void an_existing_file_is_kept(void)
 {
 	struct save *s = NULL;
@@ -295,6 +339,7 @@ static void a_full_disk_ends_the_saving(void)
 
 static const struct test tests[] = {
 	TEST(round_trip),
+	TEST(a_second_is_written),
 	TEST(an_existing_file_is_kept),
 	TEST(cut_anywhere),
 	TEST(damage_is_noticed),
