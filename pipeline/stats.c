@@ -31,6 +31,7 @@ static const struct {
 	{ "errors", offsetof(struct sink_stats, errors) },
 	{ "reconnects", offsetof(struct sink_stats, reconnects) },
 	{ "deleted_files", offsetof(struct sink_stats, deleted_files) },
+	{ "torn_lines", offsetof(struct sink_stats, torn_lines) },
 };
 
 static void put(json_t *o, const char *key, uint64_t v)

@@ -117,6 +117,23 @@ static int open_streams(struct files *f)
 	return rc;
 }
 
+/* What the user is told once, beside that it works. */
+static void note_opening(const struct files *f)
+{
+	const struct aio *aio = f->streams[0].aio;
+	unsigned long long torn = sink_counter(&f->st->torn_lines);
+	char text[SINK_ERROR_MAX] = "";
+
+	if (f->cfg.io_uring && !aio_uses_ring(aio))
+		snprintf(text, sizeof(text), "io_uring refused (%s), plain writes are used%s",
+			 strerror(aio_ring_error(aio)), torn ? "; " : "");
+	if (torn)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%llu torn lines that a killed run left were cut off", torn);
+	if (text[0])
+		sink_note(f->st, "%s", text);
+}
+
 static int file_open(void **state, const void *cfg, struct sink_stats *st, char *err,
 		     size_t err_len)
 {
@@ -151,9 +168,7 @@ static int file_open(void **state, const void *cfg, struct sink_stats *st, char 
 		files_free(f);
 		return rc;
 	}
-	if (c->io_uring && !aio_uses_ring(f->streams[0].aio))
-		sink_note(st, "io_uring refused (%s), plain writes are used",
-			  strerror(aio_ring_error(f->streams[0].aio)));
+	note_opening(f);
 	*state = f;
 	return 0;
 }

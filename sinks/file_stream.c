@@ -4,8 +4,8 @@
  *
  * Documents go through the append buffer (pipeline/aio), which keeps what could not be written:
  * on a full disk the file may end in a part of a line for that time, the next write goes on
- * exactly there, and no other document comes between. A line torn by kill -9 is ended with a
- * line feed at the next start, before anything else is appended.
+ * exactly there, and no other document comes between. A line torn by kill -9 is cut off at the
+ * next start, before anything is appended: every line of a file is a whole document.
  *
  * Rotation waits until all is written, renames the file under a name that says when, and opens a
  * new one; a rename that fails leaves the stream on its old file, and is tried again.
@@ -67,13 +67,38 @@ static void sync_dir(const struct file_stream *s)
 		sink_error(s->st, "%s: fsync: %s", s->dir->path, strerror(errno));
 }
 
-/* Ends a line that a killed run left torn. The buffer is empty: nothing comes before this. */
+/* Where the last whole line ends, in the first `size` bytes. -errno. */
+static int64_t whole_lines(int fd, uint64_t size)
+{
+	char part[4096], *end;
+
+	while (size) {
+		size_t n = MIN(size, sizeof(part));
+		ssize_t got = pread(fd, part, n, (off_t)(size - n));
+
+		if (got < 0)
+			return -errno;
+		end = memrchr(part, '\n', (size_t)got);
+		if (end)
+			return (int64_t)(size - n) + (end + 1 - part);
+		size -= n;
+	}
+	return 0;
+}
+
+/* Cuts off the line that a killed run left torn, or ends it where the file can only grow. The
+ * buffer is empty: nothing comes before this. */
 static int mend(struct file_stream *s)
 {
-	char last;
+	int64_t whole = whole_lines(s->fd, s->size);
 
-	if (!s->size || pread(s->fd, &last, 1, (off_t)s->size - 1) != 1 || last == '\n')
+	if (whole < 0 || (uint64_t)whole == s->size)
+		return whole < 0 ? (int)whole : 0;
+	sink_count(&s->st->torn_lines, 1);
+	if (!ftruncate(s->fd, whole)) {
+		s->size = (uint64_t)whole;
 		return 0;
+	}
 	s->size++;
 	return aio_append(s->aio, "\n", 1);
 }

@@ -28,6 +28,7 @@ struct sink_stats {
 	_Atomic uint64_t errors; /* failed attempts, retried ones included */
 	_Atomic uint64_t reconnects;
 	_Atomic uint64_t deleted_files; /* file sink: removed by the cap on the total */
+	_Atomic uint64_t torn_lines; /* file sink: left by a run that was killed, cut off */
 	_Atomic uint64_t lost[SINK_LOSS_MAX];
 	/* Why the sink takes nothing just now (enum sink_loss), so that a document dropped at the
 	 * full queue is counted by its true cause; SINK_LOSS_QUEUE_FULL: merely slow or down. */

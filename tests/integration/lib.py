@@ -106,9 +106,9 @@ def remove_tree(path):
     shutil.rmtree(path, ignore_errors=True)
 
 
-def documents(directory, torn=0):
+def documents(directory):
     """All documents in a file sink's directory, in the order of the files' names. Every line must
-    be whole, but for as many as `torn` that kill -9 cut off."""
+    be whole."""
     docs = []
     for name in sorted(glob.glob(os.path.join(directory, '*.ndjson*'))):
         with open(name, 'rb') as f:
@@ -120,9 +120,6 @@ def documents(directory, torn=0):
             try:
                 docs.append(json.loads(line))
             except ValueError as e:
-                if torn:
-                    torn -= 1
-                    continue
                 raise Failure(f'{name}:{n}: {e}: {line[:200]!r}')
     return docs
 
@@ -194,8 +191,8 @@ class Agent:
             self.child.kill()
             self.child.wait()
 
-    def documents(self, torn=0):
-        return documents(self.dir, torn)
+    def documents(self):
+        return documents(self.dir)
 
     def stats(self):
         """The statistics of a run that ended."""

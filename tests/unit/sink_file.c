@@ -345,37 +345,49 @@ static void compresses_rotated_files(void)
 	remove_dir();
 }
 
-static void torn_line_is_ended_at_the_next_start(void)
+static void tear(const char *name, size_t bytes)
+{
+	int fd = open(path_of(name), O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+	for (; bytes > 16; bytes--)
+		CHECK_INT(write(fd, "x", 1), 1);
+	CHECK_INT(write(fd, "{\"tocsin\":{\"docu", 16), 16);
+	close(fd);
+}
+
+static void torn_lines_are_cut_off_at_the_next_start(void)
 {
 	uint8_t seen[20] = { 0 };
 	struct sinkrun r;
 	uint32_t files;
-	int fd;
+	struct stat st;
 
 	make_dir();
 	CHECK_INT(start(&r, ""), 0);
 	sinkrun_send(&r, 0, 10, DOC_EVENT, 0);
 	CHECK(sinkrun_settle(&r, 10, 5000));
 	sinkrun_close(&r, 1000);
-	fd = open(path_of("events.ndjson"), O_WRONLY | O_APPEND);
-	CHECK_INT(write(fd, "{\"tocsin\":{\"docu", 16), 16);
-	close(fd);
+	tear("events.ndjson", 10000); /* more than is looked at at once */
+	tear("alerts.ndjson", 4096); /* and nothing else */
 	CHECK_INT(start(&r, ""), 0);
+	CHECK_INT(sink_counter(&r.st.torn_lines), 2);
 	sinkrun_send(&r, 10, 10, DOC_EVENT, 0);
 	CHECK(sinkrun_settle(&r, 10, 5000));
 	sinkrun_close(&r, 1000);
-	CHECK_INT(read_stream("events", seen, 20, &files), 21);
+	CHECK_INT(read_stream("events", seen, 20, &files), 20);
 	check_each_once(seen, 0, 20);
+	CHECK(!stat(path_of("alerts.ndjson"), &st));
+	CHECK_INT(st.st_size, 0);
 	remove_dir();
 }
 
-/* A writer killed at any moment leaves a prefix: documents 0 .. n - 1 whole, at most one torn. */
+/* A writer killed at any moment leaves a prefix: documents 0 .. n - 1, whole after a restart. */
 static void killed_writer_leaves_a_prefix(void)
 {
 	static uint8_t seen[1000000];
 
 	for (int round = 0; round < 8; round++) {
-		uint64_t n = 0;
+		uint64_t n = 0, lines;
 		struct sinkrun r;
 		uint32_t files;
 		pid_t pid;
@@ -396,12 +408,13 @@ static void killed_writer_leaves_a_prefix(void)
 		sinkrun_send(&r, 999999, 1, DOC_EVENT, 0);
 		CHECK(sinkrun_settle(&r, 1, 5000));
 		sinkrun_close(&r, 1000);
-		read_stream("events", seen, 1000000, &files);
+		lines = read_stream("events", seen, 1000000, &files);
 		while (n < 999999 && seen[n] == 1)
 			n++;
 		for (uint64_t i = n; i < 999999; i++)
 			CHECK_INT(seen[i], 0);
 		CHECK_INT(seen[999999], 1);
+		CHECK_INT(lines, n + 1); /* every line is a document */
 		remove_dir();
 	}
 }
@@ -640,7 +653,7 @@ int main(int argc, char **argv)
 		TEST(rotates_by_age),
 		TEST(cap_deletes_the_oldest_and_spares_the_alerts),
 		TEST(compresses_rotated_files),
-		TEST(torn_line_is_ended_at_the_next_start),
+		TEST(torn_lines_are_cut_off_at_the_next_start),
 		TEST(killed_writer_leaves_a_prefix),
 		TEST(second_agent_is_refused),
 		TEST(full_disk_recovers_with_io_uring),
