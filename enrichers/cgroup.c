@@ -35,6 +35,7 @@ struct cgroup {
 	uint64_t id, expires_ns;
 	uint64_t removed_ns; /* 0: it is there */
 	uint32_t hierarchy;
+	uint64_t version; /* of ctx, which stays as it was learned */
 	struct container_info info;
 	struct ctx_cgroup ctx;
 	struct cgroup *next, *prev; /* in order of the last time it was learned, or removed */
@@ -50,6 +51,7 @@ struct cgroups {
 	struct outside *outside;
 	struct idmap by_id;
 	struct list there, removed;
+	uint64_t versions; /* given to cgroups so far */
 	counter_t counters[C_MAX];
 };
 
@@ -121,6 +123,7 @@ static struct cgroup *learn(struct cgroups *s, uint64_t id, uint32_t hierarchy, 
 	c->id = id;
 	c->hierarchy = hierarchy;
 	c->expires_ns = expires_ns;
+	c->version = ++s->versions;
 	if (idmap_put(&s->by_id, key_of(id, hierarchy), c)) {
 		free(c);
 		return NULL;
@@ -192,8 +195,10 @@ static void cgroup_event(void *state, struct event *e)
 		counter_inc(&s->counters[C_MISSES]);
 		c = ask(s, h->cgroup_id, h->cgroup_hierarchy, h->time_ns);
 	}
-	if (c)
+	if (c) {
 		e->ctx[CTX_CGROUP] = &c->ctx;
+		e->version[CTX_CGROUP] = c->version;
+	}
 }
 
 static void cgroup_tick(void *state, uint64_t now_ns)

@@ -19,6 +19,7 @@ struct host {
 static void host_event(void *state, struct event *e)
 {
 	e->ctx[CTX_HOST] = &((struct host *)state)->ctx;
+	e->version[CTX_HOST] = 1;
 }
 
 static void host_close(void *state)

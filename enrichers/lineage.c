@@ -163,6 +163,7 @@ static void show_parent(struct proctable *t, struct proc *p, struct proc *q)
 		p->parent.args = q->process.args;
 	}
 	p->has_parent = true;
+	proctable_changed(t, p);
 }
 
 static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
@@ -221,6 +222,7 @@ void lineage_inherit(struct proctable *t, struct proc *p, const struct proc *old
 	p->epoch = old->epoch;
 	p->has_parent = old->has_parent;
 	p->parent = old->parent;
+	proctable_changed(t, p);
 	p->ancestors = old->ancestors;
 	p->parent_image = image_ref(old->parent_image);
 	p->lineage = old->lineage;

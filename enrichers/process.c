@@ -171,6 +171,7 @@ static void parent_from_header(struct process *s, struct proc *p, uint64_t exec_
 	p->ppid = ppid;
 	p->parent = (struct ctx_parent){ .exec_id = exec_id, .pid = ppid };
 	p->has_parent = true;
+	proctable_changed(&s->table, p);
 	lineage_changed(&s->table, p);
 }
 
@@ -361,6 +362,8 @@ static void process_event(void *state, struct event *e)
 	show(s, e, p);
 	if (h->kind == EV_FORK)
 		on_fork(s, p, (const struct ev_fork *)h);
+	e->version[CTX_PROCESS] = p->version;
+	e->version[CTX_PARENT] = e->ctx[CTX_PARENT] ? p->version : 0;
 }
 
 static void process_after(void *state, struct event *e)

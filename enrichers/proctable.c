@@ -180,6 +180,7 @@ struct proc *proctable_add(struct proctable *t, uint64_t exec_id, uint32_t pid, 
 	p->born_ns = p->last_ns = now_ns;
 	image_absent(&p->process);
 	p->process.start_ns = start_ns;
+	proctable_changed(t, p);
 	list_add(&t->living, p);
 	claim_pid(t, p, now_ns);
 	return p;
@@ -208,6 +209,7 @@ void proctable_set_image(struct proctable *t, struct proc *p, struct image *img)
 	p->image = img;
 	p->process = img->ctx;
 	p->process.start_ns = p->start_ns;
+	proctable_changed(t, p);
 }
 
 void proctable_set_pending(struct proctable *t, struct proc *p, struct image *img,

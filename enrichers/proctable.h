@@ -30,6 +30,7 @@ struct proc {
 	 * pending_ns: an event of this exec_id past that time proves it. */
 	struct image *pending;
 	uint64_t pending_ns;
+	uint64_t version;	/* of process and parent: see proctable_changed */
 	struct ctx_process process;
 
 	uint64_t exec_id, parent_exec_id;	/* parent_exec_id: image that forked it, 0 unknown */
@@ -64,6 +65,7 @@ struct proctable {
 	uint64_t bytes;		/* of images and lineages */
 	uint32_t npending;	/* entries with a pending image */
 	uint32_t epoch;		/* raised when an entry changed that others may show as ancestor */
+	uint64_t versions;	/* given to entries so far */
 	int64_t clock_offset_ns;	/* boot time to wall clock, for starts in a lineage */
 	uint64_t reaped, evicted, lost_exits, compacted;
 };
@@ -78,6 +80,12 @@ static inline struct proc *proctable_find(const struct proctable *t, uint64_t ex
 static inline struct proc *proctable_pid(const struct proctable *t, uint32_t pid)
 {
 	return idmap_get(&t->by_pid, pid);
+}
+
+/* To be called after each change of p->process, p->parent or p->has_parent. */
+static inline void proctable_changed(struct proctable *t, struct proc *p)
+{
+	p->version = ++t->versions;
 }
 
 /* A new entry with everything absent, or NULL without memory. An older process under the same

@@ -35,6 +35,7 @@ struct set {
 	uint32_t ids[SET_IDS]; /* uid, euid, gid, loginuid */
 	uint32_t generation; /* 0: free */
 	uint64_t expires_ns;
+	uint64_t version; /* of ctx */
 	struct ctx_user ctx;
 };
 
@@ -44,6 +45,7 @@ struct user {
 	struct idmap names;
 	struct name *oldest, *newest;
 	uint32_t generation; /* raised when a name is freed */
+	uint64_t versions; /* given to sets so far */
 	struct set sets[SETS];
 	counter_t counters[C_MAX];
 };
@@ -143,6 +145,7 @@ static void fill(struct user *u, struct set *set, uint64_t now_ns)
 					  &set->ctx.audit };
 	int tries = 0;
 
+	set->version = ++u->versions;
 	do {
 		set->generation = u->generation;
 		set->expires_ns = UINT64_MAX;
@@ -173,6 +176,7 @@ static void user_event(void *state, struct event *e)
 		counter_inc(&u->counters[C_HITS]);
 	}
 	e->ctx[CTX_USER] = &set->ctx;
+	e->version[CTX_USER] = set->version;
 }
 
 static void user_tick(void *state, uint64_t now_ns)

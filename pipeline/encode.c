@@ -10,10 +10,10 @@
 
 #include <errno.h>
 
+#include "pipeline/fragment.h"
 #include "pipeline/json.h"
 #include "pipeline/message.h"
 #include "pipeline/names.h"
-#include "pipeline/plan.h"
 #include "pipeline/put.h"
 #include "pipeline/util.h"
 
@@ -23,6 +23,7 @@ enum {
 	RUN_SHORT = 8,
 	BITS_CACHED = 8,
 	BITS_ROOM = 1536,
+	FRAGMENTS_MAX = 128, /* different ones in all plans */
 	OP_ROOM = PLAN_KEY + 2 * PUT_TIME + 8, /* key and any number */
 };
 
@@ -40,7 +41,11 @@ struct encoder {
 	char id_prefix[BOOT_SHORT + RUN_SHORT + 3];
 	struct plan plans[EV_MAX][DOC_KIND_MAX];
 	struct buf ids, message;
+	struct fragment *fragments; /* FRAGMENT_SLOTS */
 	/* Of the document at work. */
+	const char *bases[BASE_MAX];
+	struct fragment_key key;
+	bool keeps; /* key is filled */
 	bool encoded;
 	struct span spans[SPAN_MAX];
 	struct bits_text bits[BITS_CACHED];
@@ -196,22 +201,70 @@ static void close_object(struct buf *b, size_t opened_at)
 	put_char(b, ',');
 }
 
-static void run_plan(struct encoder *x, struct buf *b, struct event *e, const struct plan *p,
-		     const struct ctx_doc *doc)
+/* Everything in f is of the place where its text now begins. */
+static void put_fragment(struct encoder *x, struct buf *b, const struct fragment *f)
 {
-	const char *bases[BASE_MAX] = { [BASE_RAW] = (const char *)e->raw };
+	uint32_t at = (uint32_t)b->len;
+
+	put_bytes(b, f->text, f->len);
+	x->encoded |= f->encoded;
+	for (uint32_t s = 0; s < SPAN_MAX; s++)
+		if (f->spans[s].len)
+			x->spans[s] = (struct span){ at + f->spans[s].off, f->spans[s].len };
+}
+
+static void keep_fragment(struct encoder *x, const struct buf *b, size_t at, uint32_t number,
+			  struct fragment *f)
+{
+	size_t len = b->len - at;
+
+	if (b->failed || len > FRAGMENT_ROOM)
+		return;
+	f->key = x->key;
+	f->number = number;
+	f->encoded = x->encoded;
+	f->len = (uint32_t)len;
+	memcpy(f->text, b->p + at, len);
+	for (uint32_t s = 0; s < SPAN_MAX; s++) {
+		f->spans[s] = (struct span){ 0 };
+		if (x->spans[s].len && x->spans[s].off >= at)
+			f->spans[s] =
+				(struct span){ x->spans[s].off - (uint32_t)at, x->spans[s].len };
+	}
+}
+
+static void run_ops(struct encoder *x, struct buf *b, struct event *e, const struct op *op,
+		    uint32_t count);
+
+/* What the steps behind op write: copied where it is known, else written and kept. */
+static void run_fragment(struct encoder *x, struct buf *b, struct event *e, const struct op *op)
+{
+	struct fragment *f = x->keeps ? fragment_slot(x->fragments, op->offset, &x->key) : NULL;
+	bool encoded = x->encoded;
+	size_t at = b->len;
+
+	if (f && fragment_fits(f, op->offset, &x->key)) {
+		put_fragment(x, b, f);
+		return;
+	}
+	x->encoded = false;
+	run_ops(x, b, e, op + 1, op->count);
+	if (f)
+		keep_fragment(x, b, at, op->offset, f);
+	x->encoded |= encoded;
+}
+
+static void run_ops(struct encoder *x, struct buf *b, struct event *e, const struct op *op,
+		    uint32_t count)
+{
 	size_t opened[PLAN_DEPTH];
 	uint32_t depth = 0;
 
-	for (uint32_t g = 0; g < CTX_MAX; g++)
-		bases[BASE_CTX + g] = e->ctx[g];
-	bases[BASE_CTX + CTX_DOC] = (const char *)doc;
-	put_char(b, '{');
-	for (const struct op *op = p->ops, *end = op + p->count; op < end && !b->failed; op++) {
+	for (const struct op *end = op + count; op < end && !b->failed; op++) {
 		switch (op->kind) {
 		case OP_VALUE:
-			if (bases[op->base])
-				put_value(x, b, e, op, bases[op->base]);
+			if (x->bases[op->base])
+				put_value(x, b, e, op, x->bases[op->base]);
 			break;
 		case OP_OPEN:
 			opened[depth++] = b->len;
@@ -222,8 +275,24 @@ static void run_plan(struct encoder *x, struct buf *b, struct event *e, const st
 			if (x->encoded && put_key(b, op))
 				put_bytes(b, "true,", 5);
 			break;
+		case OP_FRAGMENT:
+			run_fragment(x, b, e, op);
+			op += op->count;
+			break;
 		}
 	}
+}
+
+static void run_plan(struct encoder *x, struct buf *b, struct event *e, const struct plan *p,
+		     const struct ctx_doc *doc)
+{
+	x->bases[BASE_RAW] = (const char *)e->raw;
+	for (uint32_t g = 0; g < CTX_MAX; g++)
+		x->bases[BASE_CTX + g] = e->ctx[g];
+	x->bases[BASE_CTX + CTX_DOC] = (const char *)doc;
+	x->keeps = fragment_key(&x->key, e);
+	put_char(b, '{');
+	run_ops(x, b, e, p->ops, p->count);
 	if (b->failed)
 		return;
 	b->p[b->len - 1] = '}';
@@ -372,6 +441,30 @@ static int make_plans(struct encoder *x)
 	return rc;
 }
 
+/* Kinds of events share the fragments that they have in common. */
+static int number_fragments(struct encoder *x)
+{
+	const struct op *known[FRAGMENTS_MAX];
+	uint32_t n = 0, i;
+
+	for (uint32_t k = 0; k < EV_MAX * DOC_KIND_MAX; k++) {
+		struct plan *p = &x->plans[k / DOC_KIND_MAX][k % DOC_KIND_MAX];
+
+		for (struct op *op = p->ops; op < p->ops + p->count; op++) {
+			if (op->kind != OP_FRAGMENT)
+				continue;
+			for (i = 0; i < n && !plan_same_fragment(known[i], op); i++)
+				;
+			if (i == FRAGMENTS_MAX)
+				return -EINVAL;
+			if (i == n)
+				known[n++] = op;
+			op->offset = (uint16_t)(i + 1);
+		}
+	}
+	return 0;
+}
+
 int encoder_new(struct encoder **out, const struct encoder_cfg *cfg)
 {
 	struct encoder *x = calloc(1, sizeof(*x));
@@ -391,6 +484,11 @@ int encoder_new(struct encoder **out, const struct encoder_cfg *cfg)
 		rc = buf_reserve(&x->message, MESSAGE_ROOM);
 	if (!rc)
 		rc = make_plans(x);
+	if (!rc)
+		rc = number_fragments(x);
+	x->fragments = calloc(FRAGMENT_SLOTS, sizeof(*x->fragments));
+	if (!x->fragments)
+		rc = -ENOMEM;
 	if (rc) {
 		encoder_free(x);
 		return rc;
@@ -406,6 +504,7 @@ void encoder_free(struct encoder *x)
 	for (uint32_t i = 0; i < EV_MAX; i++)
 		for (uint32_t d = 0; d < DOC_KIND_MAX; d++)
 			plan_free(&x->plans[i][d]);
+	free(x->fragments);
 	buf_free(&x->ids);
 	buf_free(&x->message);
 	free(x);

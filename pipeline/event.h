@@ -13,6 +13,9 @@ struct event {
 	const struct ev_hdr *raw;	/* valid only while the record is being handled */
 	const struct event_kind *kind;
 	const void *ctx[CTX_MAX];	/* struct ctx_* of each group; NULL: the group is absent */
+	/* Of what ctx points to: an enricher gives the same number again only for the same content,
+	 * strings included, so that what was made of it can be used again. 0: it gives none. */
+	uint64_t version[CTX_MAX];
 	struct arena *arena;
 	/* Raw PATH fields are turned round once, at their first use: by the field's `group`.
 	 * p NULL: not yet. */

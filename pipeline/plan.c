@@ -8,6 +8,9 @@
  * Records outnumber alerts by far and are kept small: what a process was given at its exec and
  * what never changes on a host is in the record of the exec and in alerts (details[]), all
  * ancestors are in alerts only.
+ *
+ * Steps next to each other that tell who acted make a fragment: the encoder keeps what they wrote
+ * for the next event of the same process (fragment.h).
  */
 #include "pipeline/plan.h"
 
@@ -15,7 +18,7 @@
 
 #include "pipeline/util.h"
 
-enum { NODES_MAX = 512, ROOT = 0 };
+enum { NODES_MAX = 512, ROOT = 0, FRAGMENT_MIN = 4 /* steps: fewer are not worth it */ };
 
 struct node {
 	struct str word;
@@ -55,6 +58,17 @@ bool plan_is_detail(const struct field *f)
 			return true;
 	}
 	return false;
+}
+
+bool plan_is_stable(const struct field *f)
+{
+	switch (f->source) {
+	case FIELD_HDR:
+		return f->offset == offsetof(struct ev_hdr, comm) ||
+		       (f->offset >= PLAN_STABLE && f->offset < PLAN_STABLE + PLAN_STABLE_LEN);
+	case FIELD_CTX: return f->group != CTX_DOC && f->group != CTX_LINEAGE;
+	default: return false;
+	}
 }
 
 bool plan_has(const struct event_kind *k, enum doc_kind d, const struct field *f)
@@ -205,22 +219,53 @@ static int add_op(struct plan *p, const struct node *n, enum op_kind kind)
 	return 0;
 }
 
-static int write_children(struct plan *p, const struct tree *t, uint32_t parent)
+static bool is_stable(const struct tree *t, uint32_t node)
 {
+	if (t->nodes[node].f)
+		return plan_is_stable(t->nodes[node].f);
+	for (uint32_t n = t->nodes[node].first; n; n = t->nodes[n].next)
+		if (!is_stable(t, n))
+			return false;
+	return true;
+}
+
+/* The steps from `at` on become a fragment. */
+static void make_fragment(struct plan *p, uint32_t at)
+{
+	uint32_t n = p->count - at;
+
+	if (n < FRAGMENT_MIN)
+		return;
+	memmove(&p->ops[at + 1], &p->ops[at], n * sizeof(*p->ops));
+	p->ops[at] = (struct op){ .kind = OP_FRAGMENT, .count = (uint16_t)n };
+	p->count++;
+}
+
+/* inside: what is written belongs to a fragment already. */
+static int write_children(struct plan *p, const struct tree *t, uint32_t parent, bool inside)
+{
+	uint32_t at = p->count, next;
 	int rc = 0;
 
-	for (uint32_t n = t->nodes[parent].first; n && !rc; n = t->nodes[n].next) {
+	for (uint32_t n = t->nodes[parent].first; n && !rc; n = next) {
 		const struct node *node = &t->nodes[n];
+		bool stable = inside || is_stable(t, n);
 
+		next = node->next;
 		if (node->f) {
 			rc = add_op(p, node, is_encoded_flag(node->f) ? OP_ENCODED : OP_VALUE);
-			continue;
+		} else {
+			rc = add_op(p, node, OP_OPEN);
+			if (!rc)
+				rc = write_children(p, t, n, stable);
+			if (!rc)
+				rc = add_op(p, node, OP_CLOSE);
 		}
-		rc = add_op(p, node, OP_OPEN);
-		if (!rc)
-			rc = write_children(p, t, n);
-		if (!rc)
-			rc = add_op(p, node, OP_CLOSE);
+		if (inside || (stable && next && is_stable(t, next)))
+			continue;
+		if (stable)
+			make_fragment(p, at);
+		at = p->count;
 	}
 	return rc;
 }
@@ -239,15 +284,26 @@ int plan_new(struct plan *p, const struct event_kind *k, enum doc_kind d)
 		rc = add_turn(t, k, d, turn);
 	if (rc)
 		return rc;
-	made.ops = ops = calloc(2 * (size_t)t->count, sizeof(*ops));
+	made.ops = ops = calloc(3 * (size_t)t->count, sizeof(*ops));
 	if (!ops)
 		return -ENOMEM;
-	rc = write_children(&made, t, ROOT);
+	rc = write_children(&made, t, ROOT, false);
 	if (rc)
 		return rc;
 	ops = NULL;
 	*p = made;
 	return 0;
+}
+
+bool plan_same_fragment(const struct op *a, const struct op *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 1; i <= a->count; i++)
+		if (a[i].kind != b[i].kind || a[i].f != b[i].f ||
+		    memcmp(a[i].key, b[i].key, PLAN_KEY))
+			return false;
+	return true;
 }
 
 void plan_free(struct plan *p)

@@ -19,6 +19,7 @@ enum op_kind {
 	OP_CLOSE, /* } or, when nothing was in it, back to before its OP_OPEN */
 	OP_VALUE, /* "key":value, unless absent */
 	OP_ENCODED, /* tocsin.encoded: the last of all, when it is known */
+	OP_FRAGMENT, /* the `count` steps behind it depend on nothing but who acted: see plan_is_stable */
 };
 
 /* Values that struct doc points to. */
@@ -29,7 +30,8 @@ enum { BASE_RAW, BASE_CTX, BASE_MAX = BASE_CTX + CTX_MAX }; /* op.base: BASE_CTX
 struct op {
 	char key[PLAN_KEY];
 	const struct field *f;
-	uint16_t offset;
+	uint16_t offset; /* of the member; OP_FRAGMENT: its number, the same for the same steps */
+	uint16_t count; /* OP_FRAGMENT */
 	uint8_t kind; /* enum op_kind */
 	uint8_t key_len, class, absence, size, base;
 	uint8_t span; /* enum op_span */
@@ -43,9 +45,16 @@ struct plan {
 /* 0, -ENOMEM, or -EINVAL: a path too long or too deep (the unit test of the tables finds it). */
 int plan_new(struct plan *p, const struct event_kind *k, enum doc_kind d);
 void plan_free(struct plan *p);
+/* Two OP_FRAGMENT with the same steps behind them? */
+bool plan_same_fragment(const struct op *a, const struct op *b);
 
 /* Is f a detail that a plain record leaves out (unless it is the process.exec itself)? */
 bool plan_is_detail(const struct field *f);
+/* Does f tell who acted and not what was done? The same for all events with the same PLAN_STABLE
+ * bytes of the header, the same comm and the same versions of the contexts (struct event). */
+bool plan_is_stable(const struct field *f);
+#define PLAN_STABLE offsetof(struct ev_hdr, exec_id)
+#define PLAN_STABLE_LEN (offsetof(struct ev_hdr, len) - PLAN_STABLE)
 bool plan_has(const struct event_kind *k, enum doc_kind d, const struct field *f);
 
 #endif

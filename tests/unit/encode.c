@@ -667,6 +667,92 @@ static void policy_values_as_text(void)
 	teardown();
 }
 
+/* One event with the versions that enrichers would give, or without. */
+static const struct doc *encode_as(struct encoder *x, struct batch *b, uint64_t version)
+{
+	load();
+	scene_set(&ev);
+	for (uint32_t g = 0; version && g < CTX_MAX; g++)
+		ev.version[g] = ev.ctx[g] && g != CTX_LINEAGE ? version : 0;
+	b->ndocs = 0;
+	buf_reset(&b->data);
+	CHECK_INT(encoder_add(x, b, &ev, ev.raw->cpu ? scene_match() : NULL), 0);
+	return &b->docs[0];
+}
+
+static void build_variant(uint32_t v)
+{
+	static const uint8_t odd[] = { 'a', 0xff, 'b' };
+
+	switch (v % 4) {
+	case 0: rec_open(&rec, 4711, 0xabc, "/etc/\xff/shadow", O_RDWR); break;
+	case 1: rec_connect(&rec, 4711, 0xabc, "10.0.0.1", 443); break;
+	case 2: rec_exit(&rec, 4711, 0xabc, 3, 0); break;
+	default:
+		rec_exec(&rec, 4711, 0xabb, 0xabc, 1, "/usr/bin/cat",
+			 (const char *[]){ "c", NULL });
+	}
+	rec.h.cpu = v / 4 % 2; /* 1: an alert */
+	switch (v / 8 % 8) {
+	case 1: rec.h.tid = 4712; break;
+	case 2: rec.h.uid = 7; break;
+	case 3: rec.h.euid = 8; break;
+	case 4: rec.h.gid = 9; break;
+	case 5: memcpy(rec.h.comm.b, odd, sizeof(odd)); break;
+	case 6: rec.h.exec_id = 0xdef; break;
+	case 7: rec.h.tgid = 99; break;
+	}
+}
+
+/* What is kept from one event to the next must be what would be written anew. */
+static void kept_text_is_the_same_text(void)
+{
+	struct encoder_cfg cfg = { offset, { boot, 32 }, STR("cafe0001"), true };
+	struct batch *other = batch_new(1 << 20, 64);
+	const struct doc *a, *b;
+	struct encoder *fresh;
+
+	setup(true);
+	CHECK(other);
+	for (uint32_t i = 0, v = 0; i < 400; i++, v = (v * 5 + 3) % 64) {
+		build_variant(v);
+		a = encode_as(encoder, batch, 1);
+		CHECK_INT(encoder_new(&fresh, &cfg), 0);
+		b = encode_as(fresh, other, 0);
+		CHECK_INT(batch->data.len, other->data.len);
+		CHECK(!memcmp(batch->data.p, other->data.p, other->data.len));
+		CHECK(!memcmp(a, b, sizeof(*a)));
+		encoder_free(fresh);
+	}
+	batch_unref(other);
+	teardown();
+}
+
+/* The same process under another version is written anew. */
+static void a_new_version_is_looked_at(void)
+{
+	struct ctx_process p;
+	const struct doc *d;
+	json_t *j;
+
+	setup(false);
+	rec_open(&rec, 4711, 0xabc, "/etc/shadow", O_RDWR);
+	for (uint32_t i = 1; i <= 2; i++) {
+		load();
+		scene_set(&ev);
+		p = *(const struct ctx_process *)ev.ctx[CTX_PROCESS];
+		p.name = i == 1 ? STR("one") : STR("two");
+		ev.ctx[CTX_PROCESS] = &p;
+		for (uint32_t g = 0; g < CTX_MAX; g++)
+			ev.version[g] = ev.ctx[g] ? 1 : 0;
+		ev.version[CTX_PROCESS] = i;
+		j = encode(NULL, &d);
+		CHECK_STR(text_at(j, "process.name"), i == 1 ? "one" : "two");
+		json_decref(j);
+	}
+	teardown();
+}
+
 static const struct test tests[] = {
 	TEST(an_alert_carries_what_it_should),
 	TEST(a_record_is_smaller_and_has_no_rule),
@@ -682,6 +768,8 @@ static const struct test tests[] = {
 	TEST(ids_are_unique_and_repeatable),
 	TEST(single_values_are_those_of_documents),
 	TEST(policy_values_as_text),
+	TEST(kept_text_is_the_same_text),
+	TEST(a_new_version_is_looked_at),
 };
 
 int main(int argc, char **argv)

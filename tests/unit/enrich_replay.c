@@ -100,6 +100,15 @@ static void build(struct rec *r, uint64_t now)
 	r->h.euid = rnd(50);
 }
 
+enum { CONTENTS = 4096 };
+
+struct seen {
+	struct content {
+		uint64_t version, digest;
+	} of[CTX_MAX][CONTENTS]; /* by version */
+	uint32_t again[CTX_MAX];
+};
+
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -107,29 +116,56 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
 	return h;
 }
 
-/* Over every field of every context. */
-static uint64_t digest(struct event *e)
+/* Over every field of a context. */
+static uint64_t digest_group(struct event *e, uint32_t g)
 {
+	const struct ctx_group_desc *d = schema_group(g);
 	uint64_t h = 0xcbf29ce484222325ull;
 
-	for (uint32_t g = 0; g < CTX_MAX; g++) {
-		const struct ctx_group_desc *d = schema_group(g);
+	for (uint32_t i = 0; e->ctx[g] && i < d->nfields; i++) {
+		struct value v = { 0 };
 
-		h = mix(h, &g, sizeof(g));
-		for (uint32_t i = 0; e->ctx[g] && i < d->nfields; i++) {
-			struct value v = { 0 };
-
-			if (!event_get(e, &d->fields[i], &v))
-				continue;
-			h = mix(h, &i, sizeof(i));
-			if (v.class == EV_CLASS_STR || v.class == EV_CLASS_LIST ||
-			    v.class == EV_CLASS_JSON)
-				h = mix(h, v.s.p, v.s.len);
-			else
-				h = mix(h, &v.u, sizeof(v.u));
-		}
+		if (!event_get(e, &d->fields[i], &v))
+			continue;
+		h = mix(h, &i, sizeof(i));
+		if (v.class == EV_CLASS_STR || v.class == EV_CLASS_LIST || v.class == EV_CLASS_JSON)
+			h = mix(h, v.s.p, v.s.len);
+		else
+			h = mix(h, &v.u, sizeof(v.u));
 	}
 	return h;
+}
+
+static uint64_t digest(struct event *e)
+{
+	uint64_t h = 0, one;
+
+	for (uint32_t g = 0; g < CTX_MAX; g++) {
+		one = digest_group(e, g);
+		h = mix(h, &one, sizeof(one));
+	}
+	return h;
+}
+
+/* The same version never stands for two contents. */
+static void check_versions(struct event *e, struct seen *seen)
+{
+	for (uint32_t g = 0; g < CTX_MAX; g++) {
+		struct content *c = &seen->of[g][e->version[g] % CONTENTS];
+		uint64_t now = digest_group(e, g);
+
+		if (!e->version[g])
+			continue;
+		CHECK(e->ctx[g]);
+		if (c->version == e->version[g]) {
+			seen->again[g]++;
+			if (c->digest != now)
+				test_fail(__FILE__, __LINE__,
+					  "group %u changed, version %llu did not", g,
+					  (unsigned long long)c->version);
+		}
+		*c = (struct content){ e->version[g], now };
+	}
 }
 
 static void save_stream(const char *path, uint64_t *digests)
@@ -139,12 +175,15 @@ static void save_stream(const char *path, uint64_t *digests)
 	struct outside live = { &ops, &now }, wrapped;
 	struct bench_enrichers *b;
 	struct save *s = NULL;
+	static struct seen seen;
 	static struct rec r;
+	struct event *e;
 	char err[200];
 	json_t *h = json_pack("{s:s,s:s,s:I,s:s,s:[],s:{}}", "boot_id", "00", "run_id", "01",
 			      "clock_offset_ns", (json_int_t)5, "policy_digest", "d", "records",
 			      "options");
 
+	memset(&seen, 0, sizeof(seen));
 	CHECK_INT(save_create(&s, path, h, err, sizeof(err)), 0);
 	json_decref(h);
 	wrapped = save_outside(s, &live);
@@ -153,11 +192,15 @@ static void save_stream(const char *path, uint64_t *digests)
 		now += rnd(3000000);
 		build(&r, now);
 		save_record(s, r.b, r.len);
-		digests[i] = digest(enrich(b, &r));
+		e = enrich(b, &r);
+		digests[i] = digest(e);
+		check_versions(e, &seen);
 	}
 	CHECK(enrich_counter(b, "evicted") + enrich_counter(b, "lost_exits") > 0);
 	CHECK(enrich_counter(b, "confirmed") > 0);
 	CHECK(enrich_counter(b, "reaped") > 0);
+	CHECK(seen.again[CTX_PROCESS] && seen.again[CTX_PARENT] && seen.again[CTX_USER] &&
+	      seen.again[CTX_CGROUP]);
 	enrich_close(b);
 	CHECK_INT(save_close(s), 0);
 }
