@@ -4,16 +4,22 @@
  * checked before a byte is used.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <libdeflate.h>
 #include <stdio.h>
-#include <zlib.h>
+#include <unistd.h>
 
 #include "bpf/event.h"
 #include "pipeline/save.h"
 #include "pipeline/util.h"
 
+enum { READ_BYTES = 256 << 10 };
+
 struct replay {
-	FILE *f;
+	int fd;
+	char *bytes; /* read and not yet taken: from `taken` to `filled` */
+	size_t taken, filled;
 	uint64_t at; /* offset of the chunk in hand, for messages */
 	uint64_t next; /* offset after it */
 	struct buf rec; /* payload of the RECORD in hand */
@@ -52,6 +58,31 @@ static uint32_t limit_of(uint32_t type)
 	return 0;
 }
 
+/* The next n bytes of the file, whole; false when it ends before, or cannot be read. */
+static bool take(struct replay *r, void *to, size_t n)
+{
+	char *at = to;
+	ssize_t got;
+
+	while (n > r->filled - r->taken) {
+		size_t part = r->filled - r->taken;
+
+		memcpy(at, r->bytes + r->taken, part);
+		at += part;
+		n -= part;
+		r->taken = r->filled = 0;
+		do
+			got = read(r->fd, r->bytes, READ_BYTES);
+		while (got < 0 && errno == EINTR);
+		if (got <= 0)
+			return false;
+		r->filled = (size_t)got;
+	}
+	memcpy(at, r->bytes + r->taken, n);
+	r->taken += n;
+	return true;
+}
+
 /* Reads one chunk into ahead. 0; at the end ahead_type stays 0. */
 static int read_chunk(struct replay *r)
 {
@@ -60,7 +91,7 @@ static int read_chunk(struct replay *r)
 
 	r->ahead_type = 0;
 	r->at = r->next;
-	if (r->ended || fread(&c, sizeof(c), 1, r->f) != 1)
+	if (r->ended || !take(r, &c, sizeof(c)))
 		return r->ended ? 0 : cut(r);
 	if (c.type < SAVE_HEADER || c.type > SAVE_END)
 		return fail(r, "no such type of chunk");
@@ -70,9 +101,9 @@ static int read_chunk(struct replay *r)
 	buf_reset(&r->ahead);
 	if (buf_reserve(&r->ahead, padded + 8u))
 		return fail(r, "out of memory");
-	if (padded && fread(r->ahead.p, padded, 1, r->f) != 1)
+	if (!take(r, r->ahead.p, padded))
 		return cut(r);
-	if ((uint32_t)crc32(crc32(0, NULL, 0), (const Bytef *)r->ahead.p, c.len) != c.crc)
+	if (libdeflate_crc32(0, r->ahead.p, c.len) != c.crc)
 		return fail(r, "sum does not match: the file is damaged");
 	r->next = r->at + sizeof(c) + padded;
 	r->ahead.len = c.len;
@@ -97,7 +128,7 @@ static int read_header(struct replay *r)
 {
 	struct save_magic m;
 
-	if (fread(&m, sizeof(m), 1, r->f) != 1 || memcmp(m.text, "TOCSIN\r\n", 8))
+	if (!take(r, &m, sizeof(m)) || memcmp(m.text, "TOCSIN\r\n", 8))
 		return fail(r, "not a stream saved by tocsin run --save");
 	if (m.order != 0x01020304)
 		return fail(r, "saved on a machine of the other byte order");
@@ -121,9 +152,10 @@ int replay_open(struct replay **out, const char *path, char *err, size_t err_len
 
 	if (!r)
 		return -ENOMEM;
-	r->f = fopen(path, "re");
-	if (!r->f) {
-		rc = -errno;
+	r->bytes = malloc(READ_BYTES);
+	r->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (!r->bytes || r->fd < 0) {
+		rc = r->bytes ? -errno : -ENOMEM;
 		snprintf(err, err_len, "%s: %s", path, strerror(-rc));
 	} else if (read_header(r)) {
 		rc = -EINVAL;
@@ -216,8 +248,9 @@ void replay_close(struct replay *r)
 {
 	if (!r)
 		return;
-	if (r->f)
-		fclose(r->f);
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r->bytes);
 	buf_free(&r->rec);
 	buf_free(&r->answer);
 	buf_free(&r->ahead);

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdio.h>
-#include <zlib.h>
 
 #include "bpf/event.h"
 #include "pipeline/clock.h"
@@ -69,13 +69,12 @@ static void put_chunk(struct save *s, enum save_type type, const void *a, uint32
 {
 	static const char zeros[8];
 	struct save_chunk c = { .type = type, .len = a_len + b_len };
-	uLong crc = crc32(0, NULL, 0);
 
+	/* A NULL buffer would mean: begin anew. */
 	if (a_len)
-		crc = crc32(crc, a, a_len);
+		c.crc = libdeflate_crc32(c.crc, a, a_len);
 	if (b_len)
-		crc = crc32(crc, b, b_len);
-	c.crc = (uint32_t)crc;
+		c.crc = libdeflate_crc32(c.crc, b, b_len);
 	put(s, &c, sizeof(c));
 	put(s, a, a_len);
 	put(s, b, b_len);

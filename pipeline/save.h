@@ -4,7 +4,7 @@
  * at its place, so that a replay goes through the same pipeline to the same alerts.
  *
  * File: struct save_magic, then chunks: struct save_chunk and its payload, padded with zeros to a
- * multiple of 8. Native byte order (the magic tells); CRC-32 of zlib over the payload.
+ * multiple of 8. Native byte order (the magic tells); CRC-32 (that of zlib and gzip) over the payload.
  *   HEADER  once, first: a JSON object, see save_header
  *   RECORD  a raw record as the ring gave it or the consumer made it (pipeline.loss)
  *   ANSWER  struct save_answer and its text: what the record before it made an enricher ask
