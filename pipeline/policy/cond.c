@@ -84,7 +84,7 @@ void cond_field_unknown(uint32_t kinds, struct str path, char *text, size_t len)
 /* How often a test holds: policies look for what is rare, and except what is common. */
 static float guess(const struct cond *c)
 {
-	switch (c->op) {
+	switch (ops[c->op].base) {
 	case OP_NE: return 0.9f;
 	case OP_EXISTS: return 0.5f;
 	case OP_LT:
@@ -95,20 +95,57 @@ static float guess(const struct cond *c)
 	}
 }
 
+/* A word on the right that is no field may be a text without its quotes. */
+static bool check_right(struct cond_check *x, const struct cond *c)
+{
+	struct term *t = c->right;
+
+	if (t->type == TERM_FIELD && !memchr(t->text.p, '.', t->text.len) &&
+	    !cond_field(x->kinds, t->text)) {
+		cond_error(x, t->at, "text needs quotes: \"%.*s\"", (int)MIN(t->text.len, 60u),
+			   t->text.p);
+		return false;
+	}
+	return term_check(x, t);
+}
+
+/* A constant on the right is a literal. */
+static bool make_literal(struct cond_check *x, struct cond *c)
+{
+	struct literal *l = pool_get(x->pool, sizeof(*l));
+	const struct term *t = c->right;
+
+	if (!l) {
+		x->no_memory = true;
+		return false;
+	}
+	*l = (struct literal){ .text = t->type == TERM_TEXT ? t->text : t->key,
+			       .at = t->at,
+			       .type = t->type == TERM_TEXT ? LITERAL_TEXT : LITERAL_NUMBER };
+	c->literals = l;
+	c->nliterals = 1;
+	c->right = NULL;
+	return true;
+}
+
 static void check_test(struct cond_check *x, struct cond *c)
 {
-	const struct field *f = cond_field(x->kinds, c->path);
-	char text[400];
+	bool good;
 
 	if (x->problems > COND_PROBLEMS_MAX)
 		return;
-	if (!f) {
-		cond_field_unknown(x->kinds, c->path, text, sizeof(text));
-		cond_error(x, c->at, "%s", text);
+	good = term_check(x, c->left);
+	if (good && term_is_constant(c->left)) {
+		cond_error(x, c->at,
+			   "a test begins with a field, as in file.path = \"/etc/passwd\"");
 		return;
 	}
-	c->operand = operand_compile(x, f, c);
-	c->cost = c->operand ? c->operand->cost : 0;
+	good = (!c->right || check_right(x, c)) && good;
+	if (!good || (c->right && term_is_constant(c->right) && !make_literal(x, c)))
+		return;
+	c->operand = c->right ? operand_pair(x, c) : operand_compile(x, c->left->shape, c);
+	c->cost = (float)c->left->cost + (c->operand ? c->operand->cost : 0) +
+		  (c->right ? (float)c->right->cost : 0);
 	c->odds = guess(c);
 }
 

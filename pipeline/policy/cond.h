@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Conditions: what every front end turns its language into. A tree of and, or, not over tests of
- * one field each. Front ends build trees (cond_* constructors) and know no classes of fields;
- * cond_check types them against the schema and compiles their operands; rules.h compiles checked
- * trees into what the matcher runs. A tree belongs to the pool it was made in.
+ * Conditions: what every front end turns its language into. A tree of and, or, not over tests. A
+ * test compares a term (term.h) with literals, or with another term. Front ends build trees and
+ * know no classes of fields; cond_check types them against the schema and compiles their operands;
+ * rules.h compiles checked trees into what the matcher runs. A tree belongs to the pool it was
+ * made in.
  */
 #ifndef TOCSIN_POLICY_COND_H
 #define TOCSIN_POLICY_COND_H
 
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"
-#include "pipeline/pool.h"
+#include "pipeline/policy/term.h"
 
 enum {
 	COND_DEPTH_MAX = 200,	/* nesting of and, or, not */
 	COND_LITERALS_MAX = 10000,	/* of one test */
-	COND_TEXT_MAX = 4096,	/* bytes of one literal */
+	COND_TEXT_MAX = OP_TEXT_MAX,	/* bytes of one literal */
 	COND_PROBLEMS_MAX = 1000,	/* of one condition; then the rest is not looked at */
 	COND_PATTERNS_MAX = 2000,	/* regular expressions of a policy set */
 };
@@ -43,10 +44,10 @@ struct cond {
 	/* AND, OR: one or more; NOT: one */
 	struct cond **kids;
 	uint32_t nkids;
-	/* TEST */
+	/* TEST: left op right, or left op literals */
+	struct term *left, *right;	/* right NULL: literals; a constant one becomes a literal */
 	uint32_t nliterals;
 	struct literal *literals;
-	struct str path;
 	struct str source;	/* as the author wrote it */
 	const struct operand *operand;	/* set by cond_check */
 };
@@ -71,8 +72,11 @@ struct cond_check {
 void cond_check(struct cond_check *x, struct cond *c);
 void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The operand of `op literals` on field f; NULL after at least one report. */
+/* The operand of `op literals` on f, a field or what a term is like (term.shape); NULL after at
+ * least one report. */
 const struct operand *operand_compile(struct cond_check *x, const struct field *f, const struct cond *test);
+/* The same of `left op right`, for op_pair. */
+const struct operand *operand_pair(struct cond_check *x, const struct cond *test);
 void patterns_free(struct patterns *p);
 
 /* What a policy on the kinds means by path, for any of them; NULL. Fields that only exist in the

@@ -44,17 +44,32 @@ static void count(counter *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
+/* The slot's term in this event; NULL: it has no value. */
+static const struct value *fetch(struct policy_engine *p, uint32_t i)
+{
+	struct slot *slot = &p->slots[i];
+
+	if (slot->epoch != p->epoch) {
+		slot->there = slot_get(&p->kr->slots[i], p->e, &slot->v);
+		slot->epoch = p->epoch;
+	}
+	return slot->there ? &slot->v : NULL;
+}
+
 static __attribute__((noinline)) bool evaluate(struct policy_engine *p, uint32_t i)
 {
 	const struct pred *pred = &p->kr->preds[i];
-	struct slot *slot = &p->slots[pred->slot];
+	const struct value *left = fetch(p, pred->slot), *right;
 	bool yes;
 
-	if (slot->epoch != p->epoch) {
-		slot->there = event_get(p->e, p->kr->slots[pred->slot], &slot->v);
-		slot->epoch = p->epoch;
+	if (!left) {
+		yes = false;
+	} else if (pred->right == SLOT_NONE) {
+		yes = pred->operand->eval(pred->operand, left, &p->scratch);
+	} else {
+		right = fetch(p, pred->right);
+		yes = right && op_pair(pred->operand, left, right);
 	}
-	yes = slot->there && pred->operand->eval(pred->operand, &slot->v, &p->scratch);
 	p->memo[i] = p->epoch << 1 | yes;
 	return yes;
 }
@@ -94,7 +109,7 @@ static struct str arena_kept(struct arena *a, const struct buf *b)
 
 static void add_leaf(struct policy_engine *p, const struct leaf *leaf, struct buf *b)
 {
-	uint32_t slot = p->kr->preds[leaf->pred].slot;
+	const struct pred *pred = &p->kr->preds[leaf->pred];
 	size_t before = b->len;
 
 	if (b->len > 1)
@@ -102,7 +117,11 @@ static void add_leaf(struct policy_engine *p, const struct leaf *leaf, struct bu
 	buf_lit(b, "{\"condition\":\"");
 	json_escape(b, leaf->source);
 	buf_lit(b, "\",\"value\":");
-	value_json(b, p->kr->slots[slot], &p->slots[slot].v);
+	value_json(b, p->kr->slots[pred->slot].field, &p->slots[pred->slot].v);
+	if (pred->right != SLOT_NONE) {
+		buf_lit(b, ",\"other\":");
+		value_json(b, p->kr->slots[pred->right].field, &p->slots[pred->right].v);
+	}
 	buf_lit(b, "}");
 	if (b->failed || b->len + 1 > b->max) { /* no room: it is left out whole */
 		b->len = before;

@@ -5,43 +5,35 @@
  *   or    = and { "or" and }
  *   and   = not { "and" not }
  *   not   = "not" not | "(" or ")" | test
- *   test  = field [ "not" ] operator [ literal | "(" literal { "," literal } ")" ] | field
+ *   test  = term [ "not" ] operator [ term | "(" literal { "," literal } ")" ] | field
  *
- * The parser knows operators from ops.def and no fields; cond_check types the tree. It stops at
+ * Terms are native_term.c's. The parser knows operators from ops.def and no fields; cond_check types the tree. It stops at
  * its first mistake, since what follows one is guesswork. Load time; depth is bounded.
  */
 #include "pipeline/nearest.h"
 #include "pipeline/policy/native.h"
 #include "pipeline/util.h"
 
-struct parser {
-	struct str text;
-	struct cond_check *x;
-	struct token t; /* the next one */
-	uint32_t end; /* of the one before it */
-	uint32_t depth;
-};
-
 static struct cond *parse_or(struct parser *p);
 
-static void advance(struct parser *p)
+void parser_advance(struct parser *p)
 {
 	p->end = p->t.end;
 	p->t = native_token(p->text, p->t.end, p->x->pool);
 }
 
-static bool at_word(const struct parser *p, const char *word)
+bool parser_at_word(const struct parser *p, const char *word)
 {
 	return p->t.type == TOKEN_WORD && str_eq(p->t.text, str_of(word));
 }
 
-static void *no_memory(struct parser *p)
+void *parser_no_memory(struct parser *p)
 {
 	p->x->no_memory = true;
 	return NULL;
 }
 
-static void *expected(struct parser *p, const char *what)
+void *parser_expected(struct parser *p, const char *what)
 {
 	const struct token *t = &p->t;
 	int shown = (int)MIN(t->end - t->at, 60u);
@@ -50,10 +42,20 @@ static void *expected(struct parser *p, const char *what)
 		cond_error(p->x, t->why_at, "%s", t->why);
 	else if (t->type == TOKEN_END)
 		cond_error(p->x, p->end, "%s is missing at the end", what);
+	else if (t->type == TOKEN_SYMBOL && (t->text.p[0] == '/' || t->text.p[0] == '*'))
+		cond_error(p->x, t->at, "unexpected %c: text is written in quotes", t->text.p[0]);
 	else
 		cond_error(p->x, t->at, "%s is missing before %.*s", what, shown,
 			   p->text.p + t->at);
 	return NULL;
+}
+
+bool parser_deeper(struct parser *p)
+{
+	if (++p->depth <= NATIVE_DEPTH_MAX)
+		return true;
+	cond_error(p->x, p->t.at, "nested deeper than %d", NATIVE_DEPTH_MAX);
+	return false;
 }
 
 static struct cond *new_cond(struct parser *p, enum cond_type type, uint32_t at)
@@ -61,13 +63,13 @@ static struct cond *new_cond(struct parser *p, enum cond_type type, uint32_t at)
 	struct cond *c = pool_get(p->x->pool, sizeof(*c));
 
 	if (!c)
-		return no_memory(p);
+		return parser_no_memory(p);
 	c->type = (uint8_t)type;
 	c->at = at;
 	return c;
 }
 
-static bool is_keyword(struct str word)
+bool parser_is_keyword(struct str word)
 {
 	static const char *const words[] = { "and", "or", "not", "true", "false" };
 
@@ -80,7 +82,7 @@ static bool is_keyword(struct str word)
 static bool read_literal(struct parser *p, struct literal *l)
 {
 	bool word = p->t.type == TOKEN_WORD;
-	bool boolean = at_word(p, "true") || at_word(p, "false");
+	bool boolean = parser_at_word(p, "true") || parser_at_word(p, "false");
 
 	if (word && !boolean) {
 		cond_error(p->x, p->t.at, "text needs quotes: \"%.*s\"",
@@ -88,7 +90,7 @@ static bool read_literal(struct parser *p, struct literal *l)
 		return false;
 	}
 	if (!boolean && p->t.type != TOKEN_TEXT && p->t.type != TOKEN_NUMBER) {
-		expected(p, "a value");
+		parser_expected(p, "a value");
 		return false;
 	}
 	*l = (struct literal){
@@ -98,7 +100,7 @@ static bool read_literal(struct parser *p, struct literal *l)
 			: p->t.type == TOKEN_TEXT ? LITERAL_TEXT
 						  : LITERAL_NUMBER,
 	};
-	advance(p);
+	parser_advance(p);
 	return true;
 }
 
@@ -116,7 +118,7 @@ static bool literal_room(struct parser *p, struct cond *c)
 		return true;
 	grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(*grown));
 	if (!grown)
-		return no_memory(p);
+		return parser_no_memory(p);
 	if (n)
 		memcpy(grown, c->literals, sizeof(*grown) * n);
 	c->literals = grown;
@@ -134,14 +136,52 @@ static bool read_one(struct parser *p, struct cond *c)
 static bool read_list(struct parser *p, struct cond *c)
 {
 	do {
-		advance(p); /* past ( or , */
+		parser_advance(p); /* past ( or , */
 		if (!read_one(p, c))
 			return false;
 	} while (p->t.type == TOKEN_COMMA);
 	if (p->t.type != TOKEN_CLOSE)
-		return expected(p, ", or )");
-	advance(p);
+		return parser_expected(p, ", or )");
+	parser_advance(p);
 	return true;
+}
+
+/* One value: a literal, or a term. */
+static bool read_right(struct parser *p, struct cond *c)
+{
+	bool literal = p->t.type == TOKEN_TEXT || p->t.type == TOKEN_NUMBER ||
+		       parser_at_word(p, "true") || parser_at_word(p, "false");
+
+	if (literal) {
+		struct parser ahead = *p;
+
+		ahead.t = native_token(p->text, p->t.end, NULL);
+		if (!native_term_goes_on(&ahead))
+			return read_one(p, c);
+	}
+	if (!literal && p->t.type != TOKEN_OPEN &&
+	    (p->t.type != TOKEN_WORD || parser_is_keyword(p->t.text)))
+		return parser_expected(p, "a value");
+	c->right = native_term(p);
+	return c->right;
+}
+
+/* At a parenthesis: is there a comma in it? */
+static bool is_list(const struct parser *p)
+{
+	struct parser ahead = *p;
+	uint32_t depth = 0;
+
+	do {
+		depth += ahead.t.type == TOKEN_OPEN;
+		depth -= ahead.t.type == TOKEN_CLOSE;
+		if (ahead.t.type == TOKEN_END || ahead.t.type == TOKEN_BAD)
+			return false;
+		if (ahead.t.type == TOKEN_COMMA && depth == 1)
+			return true;
+		ahead.t = native_token(p->text, ahead.t.end, NULL);
+	} while (depth);
+	return false;
 }
 
 static bool read_values(struct parser *p, struct cond *c)
@@ -151,13 +191,15 @@ static bool read_values(struct parser *p, struct cond *c)
 
 	if (op->args == OP_ARGS_NONE)
 		return true;
-	if (list && op->args == OP_ARGS_ONE) {
+	if (list && op->args != OP_ARGS_ONE)
+		return read_list(p, c);
+	if (list && is_list(p)) {
 		cond_error(p->x, p->t.at, "%s takes one value; for a list write in", op->word);
 		return false;
 	}
-	if (!list && op->args == OP_ARGS_LIST)
-		return expected(p, "a list in parentheses");
-	return list ? read_list(p, c) : read_one(p, c);
+	if (op->args == OP_ARGS_LIST && p->t.type != TOKEN_WORD)
+		return parser_expected(p, "a list in parentheses");
+	return read_right(p, c);
 }
 
 static bool at_operator(const struct parser *p)
@@ -198,7 +240,7 @@ static struct cond *negate(struct parser *p, struct cond *kid, uint32_t at)
 		return NULL;
 	c->kids = pool_array(p->x->pool, 1, sizeof(struct cond *));
 	if (!c->kids)
-		return no_memory(p);
+		return parser_no_memory(p);
 	c->kids[0] = kid;
 	c->nkids = 1;
 	return c;
@@ -211,30 +253,24 @@ static struct cond *parse_test(struct parser *p)
 
 	if (!c)
 		return NULL;
-	if (p->t.type == TOKEN_TEXT || p->t.type == TOKEN_NUMBER) {
-		cond_error(p->x, p->t.at,
-			   "a test begins with a field, as in file.path = \"/etc/passwd\"");
+	c->left = native_term(p);
+	if (!c->left)
 		return NULL;
-	}
-	if (p->t.type != TOKEN_WORD || is_keyword(p->t.text))
-		return expected(p, "a field");
-	c->path = p->t.text;
-	advance(p);
-	negated = at_word(p, "not");
+	negated = parser_at_word(p, "not");
 	if (negated)
-		advance(p);
+		parser_advance(p);
 	if (at_operator(p)) {
 		bool symbol = p->t.type == TOKEN_SYMBOL;
 
 		if (negated && symbol)
-			return expected(p, "an operator of letters (in, contains, …)");
+			return parser_expected(p, "an operator of letters (in, contains, …)");
 		c->op = (uint8_t)op_by_word(p->t.text);
-		advance(p);
+		parser_advance(p);
 		if (!read_values(p, c))
 			return NULL;
 	} else if (p->t.type == TOKEN_BAD || negated) {
-		return expected(p, "an operator");
-	} else if (p->t.type == TOKEN_WORD && !is_keyword(p->t.text)) {
+		return parser_expected(p, "an operator");
+	} else if (p->t.type == TOKEN_WORD && !parser_is_keyword(p->t.text)) {
 		return unknown_operator(p);
 	} else if (!bare_field(p, c)) {
 		return NULL;
@@ -243,28 +279,20 @@ static struct cond *parse_test(struct parser *p)
 	return negated ? negate(p, c, c->at) : c;
 }
 
-static bool deeper(struct parser *p)
-{
-	if (++p->depth <= NATIVE_DEPTH_MAX)
-		return true;
-	cond_error(p->x, p->t.at, "nested deeper than %d", NATIVE_DEPTH_MAX);
-	return false;
-}
-
 static struct cond *parse_group(struct parser *p)
 {
 	struct cond *c;
 
-	if (!deeper(p))
+	if (!parser_deeper(p))
 		return NULL;
-	advance(p);
+	parser_advance(p);
 	c = parse_or(p);
 	p->depth--;
 	if (!c)
 		return NULL;
 	if (p->t.type != TOKEN_CLOSE)
-		return expected(p, "\"and\", \"or\" or )");
-	advance(p);
+		return parser_expected(p, "\"and\", \"or\" or )");
+	parser_advance(p);
 	return c;
 }
 
@@ -274,11 +302,11 @@ static struct cond *parse_not(struct parser *p)
 	bool negated = false;
 	struct cond *c;
 
-	while (at_word(p, "not")) {
+	while (parser_at_word(p, "not")) {
 		negated = !negated;
-		advance(p);
+		parser_advance(p);
 	}
-	c = p->t.type == TOKEN_OPEN ? parse_group(p) : parse_test(p);
+	c = p->t.type == TOKEN_OPEN && !native_is_term(p) ? parse_group(p) : parse_test(p);
 	return c && negated ? negate(p, c, at) : c;
 }
 
@@ -290,7 +318,7 @@ static bool add_kid(struct parser *p, struct cond *c, struct cond *kid)
 	if (!(n & (n - 1))) {
 		grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(struct cond *));
 		if (!grown)
-			return no_memory(p);
+			return parser_no_memory(p);
 		if (n)
 			memcpy(grown, c->kids, sizeof(struct cond *) * n);
 		c->kids = grown;
@@ -304,13 +332,13 @@ static struct cond *parse_chain(struct parser *p, enum cond_type type, const cha
 {
 	struct cond *first = part(p), *chain, *next;
 
-	if (!first || !at_word(p, word))
+	if (!first || !parser_at_word(p, word))
 		return first;
 	chain = new_cond(p, type, first->at);
 	if (!chain || !add_kid(p, chain, first))
 		return NULL;
-	while (at_word(p, word)) {
-		advance(p);
+	while (parser_at_word(p, word)) {
+		parser_advance(p);
 		next = part(p);
 		if (!next || !add_kid(p, chain, next))
 			return NULL;
@@ -337,7 +365,7 @@ struct cond *native_expr(struct str text, struct cond_check *x)
 		cond_error(x, 0, "longer than %d bytes", NATIVE_EXPR_MAX);
 		return NULL;
 	}
-	advance(&p);
+	parser_advance(&p);
 	if (p.t.type == TOKEN_END) {
 		cond_error(x, 0, "the expression is empty");
 		return NULL;
@@ -346,6 +374,6 @@ struct cond *native_expr(struct str text, struct cond_check *x)
 	if (c && p.t.type == TOKEN_CLOSE)
 		cond_error(x, p.t.at, ") without its (");
 	else if (c && p.t.type != TOKEN_END)
-		expected(&p, "\"and\" or \"or\"");
+		parser_expected(&p, "\"and\" or \"or\"");
 	return p.t.type == TOKEN_END ? c : NULL;
 }

@@ -84,6 +84,10 @@ static void quoted(struct str text, struct token *t, struct pool *pool)
 		bad(t, t->at, "the quote does not end");
 		return;
 	}
+	t->type = TOKEN_TEXT;
+	t->end = end + 1;
+	if (!pool) /* only looked at */
+		return;
 	out = pool_get(pool, end - at + 1);
 	if (!out) {
 		bad(t, t->at, "out of memory");
@@ -103,9 +107,7 @@ static void quoted(struct str text, struct token *t, struct pool *pool)
 		at += slash && (text.p[at + 1] == '\\' || text.p[at + 1] == '\'');
 		out[n++] = text.p[at++];
 	}
-	t->type = TOKEN_TEXT;
 	t->text = (struct str){ out, n };
-	t->end = end + 1;
 }
 
 static void symbol(struct str text, struct token *t)
@@ -128,9 +130,9 @@ static void symbol(struct str text, struct token *t)
 		bad(t, t->at, "unexpected |: write or");
 	else if (c == '[' || c == ']' || c == '{' || c == '}')
 		bad(t, t->at, "unexpected bracket: lists are written in parentheses");
-	else if (c == '/' || c == '*' || c == '\\')
+	else if (c == '\\')
 		bad(t, t->at, "unexpected character: text is written in quotes");
-	else if (c != '=' && c != '<' && c != '>')
+	else if (!c || !strchr("=<>+-*/%", c))
 		bad(t, t->at, "unexpected character");
 }
 

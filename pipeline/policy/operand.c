@@ -165,9 +165,9 @@ static void compile_numbers(const struct site *s)
 		: s->f->class == EV_CLASS_HEX  ? put_hex
 		: s->f->class == EV_CLASS_ENUM ? put_name
 					       : put_plain_number;
-	bool equal = s->test->op == OP_EQ || s->test->op == OP_IN;
+	bool equal = s->o->base == OP_EQ || s->o->base == OP_IN;
 	bool never = s->f->absence == ABSENT_ZERO &&
-		     (equal || (s->test->op == OP_NE && s->f->class == EV_CLASS_BOOL));
+		     (equal || (s->o->base == OP_NE && s->f->class == EV_CLASS_BOOL));
 	struct operand *o = s->o;
 	uint32_t kept = 0;
 
@@ -313,16 +313,17 @@ static const char *glob_problem(struct str g)
 /* Texts that no value can have make the test one that never holds. */
 static bool text_fits(const struct site *s, const struct literal *l)
 {
-	const char *problem = s->test->op == OP_GLOB ? glob_problem(l->text) : NULL;
-	bool exact = s->test->op == OP_EQ || s->test->op == OP_NE || s->test->op == OP_IN;
+	uint8_t base = s->o->base;
+	const char *problem = base == OP_GLOB ? glob_problem(l->text) : NULL;
+	bool exact = base == OP_EQ || base == OP_NE || base == OP_IN;
 
 	if (l->text.len > COND_TEXT_MAX)
 		cond_error(s->x, l->at, "longer than %d bytes", COND_TEXT_MAX);
 	else if (!l->text.len && !(exact && s->f->class == EV_CLASS_LIST))
 		cond_error(s->x, l->at, "empty text: write %s exists, or not %s exists", s->f->path,
 			   s->f->path);
-	else if (s->f->class == EV_CLASS_COMM && l->text.len > COMM_TEXT_MAX &&
-		 s->test->op != OP_GLOB && s->test->op != OP_REGEX)
+	else if (s->f->class == EV_CLASS_COMM && l->text.len > COMM_TEXT_MAX && base != OP_GLOB &&
+		 base != OP_REGEX)
 		cond_error(s->x, l->at, "%s holds at most %d bytes", s->f->path, COMM_TEXT_MAX);
 	else if (problem)
 		cond_error(s->x, l->at, "the pattern %s", problem);
@@ -377,11 +378,29 @@ static void compile_pattern(const struct site *s, const struct literal *l, uint3
 		return;
 	}
 	p->items = grown;
-	p->items[p->count] = regex_new(l->text, err, sizeof(err));
+	p->items[p->count] = s->o->fold ? regex_new_folded(l->text, err, sizeof(err))
+					: regex_new(l->text, err, sizeof(err));
 	if (!p->items[p->count])
 		cond_error(s->x, l->at, "the regular expression is wrong: %s", err);
 	else
 		s->o->regexes[i] = p->items[p->count++];
+}
+
+/* The text as the operator looks for it. */
+static struct str wanted(const struct site *s, struct str text)
+{
+	char *lower;
+
+	if (!s->o->fold || s->o->base == OP_GLOB || s->o->base == OP_REGEX)
+		return text;
+	lower = pool_get(s->x->pool, text.len + 1);
+	if (!lower) {
+		s->x->no_memory = true;
+		return text;
+	}
+	for (uint32_t i = 0; i < text.len; i++)
+		lower[i] = op_fold(text.p[i]);
+	return (struct str){ lower, text.len };
 }
 
 static void compile_texts(const struct site *s)
@@ -398,7 +417,7 @@ static void compile_texts(const struct site *s)
 		const struct literal *l = &s->test->literals[i];
 
 		if (wants_text(s, l) && text_fits(s, l))
-			o->texts[o->count++] = l->text;
+			o->texts[o->count++] = wanted(s, l->text);
 	}
 	if (!o->count)
 		return;
@@ -442,7 +461,7 @@ static void make_key(const struct site *s)
 	struct operand *o = s->o;
 	struct buf b = { 0 };
 
-	buf_addf(&b, "%p %u %llx ", (const void *)(uintptr_t)o->eval, o->class,
+	buf_addf(&b, "%p %u %u %llx ", (const void *)(uintptr_t)o->eval, o->class, o->fold,
 		 (unsigned long long)o->bits);
 	for (uint32_t i = 0; i < o->count && o->numbers; i++)
 		buf_addf(&b, "%llx ", (unsigned long long)o->numbers[i]);
@@ -497,7 +516,11 @@ const struct operand *operand_compile(struct cond_check *x, const struct field *
 	}
 	if (!suits(x, f, test))
 		return NULL;
-	*o = (struct operand){ .eval = ops[test->op].eval, .op = test->op, .class = f->class };
+	*o = (struct operand){ .eval = ops[test->op].eval,
+			       .op = test->op,
+			       .base = ops[test->op].base,
+			       .fold = ops[test->op].fold,
+			       .class = f->class };
 	o->cost = (uint8_t)(ops[test->op].cost * (f->class == EV_CLASS_LIST ? 6 : 1));
 	if (ops[test->op].args == OP_ARGS_NONE)
 		; /* nothing to compile */
@@ -509,7 +532,7 @@ const struct operand *operand_compile(struct cond_check *x, const struct field *
 		compile_texts(&s);
 	else
 		compile_numbers(&s);
-	if (test->op == OP_REGEX && x->problems == before && !x->no_memory)
+	if (o->base == OP_REGEX && x->problems == before && !x->no_memory)
 		compile_patterns(&s);
 	if (x->problems != before || x->no_memory)
 		return NULL;

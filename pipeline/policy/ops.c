@@ -45,11 +45,25 @@ uint32_t op_text_hash(struct str s)
 	return (uint32_t)(head >> 32);
 }
 
-static bool text_in(const struct operand *o, struct str s, struct op_scratch *scratch)
+/* s in lower case. */
+static struct str folded(struct str s, char *room)
 {
-	(void)scratch;
-	if (s.len < o->min_len || s.len > o->max_len)
-		return false;
+	for (uint32_t i = 0; i < s.len; i++)
+		room[i] = op_fold(s.p[i]);
+	return (struct str){ room, s.len };
+}
+
+/* Are a's bytes, folded, those of b, which are lower case? */
+static bool same_folded(const char *a, const char *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (op_fold(a[i]) != b[i])
+			return false;
+	return true;
+}
+
+static bool one_of(const struct operand *o, struct str s)
+{
 	if (!o->table) {
 		for (uint32_t i = 0; i < o->count; i++)
 			if (str_eq(o->texts[i], s))
@@ -62,44 +76,86 @@ static bool text_in(const struct operand *o, struct str s, struct op_scratch *sc
 	return false;
 }
 
-static bool text_contains(const struct operand *o, struct str s, struct op_scratch *scratch)
+static bool text_in(const struct operand *o, struct str s, struct op_scratch *scratch)
 {
+	char room[OP_TEXT_MAX];
+
 	(void)scratch;
-	for (uint32_t i = 0; i < o->count; i++)
-		if (o->texts[i].len <= s.len && memmem(s.p, s.len, o->texts[i].p, o->texts[i].len))
+	if (s.len < o->min_len || s.len > o->max_len)
+		return false;
+	return one_of(o, o->fold ? folded(s, room) : s);
+}
+
+/* Is t, which is lower case, anywhere in s? Piece by piece, so that a long s needs no memory. */
+static bool contains_folded(struct str s, struct str t)
+{
+	char room[2 * OP_TEXT_MAX];
+
+	for (uint32_t at = 0; s.len - at >= t.len;) {
+		uint32_t n = MIN(s.len - at, (uint32_t)sizeof(room));
+
+		folded((struct str){ s.p + at, n }, room);
+		if (memmem(room, n, t.p, t.len))
 			return true;
+		if (n == s.len - at)
+			return false;
+		at += n - t.len + 1;
+	}
 	return false;
 }
 
-static bool text_starts(const struct operand *o, struct str s, struct op_scratch *scratch)
+static bool text_contains(const struct operand *o, struct str s, struct op_scratch *scratch)
 {
 	(void)scratch;
 	for (uint32_t i = 0; i < o->count; i++) {
 		struct str t = o->texts[i];
 
-		/* Its last byte first: texts of one list often begin alike. */
-		if (s.len >= t.len && s.p[t.len - 1] == t.p[t.len - 1] && !memcmp(s.p, t.p, t.len))
+		if (t.len > s.len)
+			continue;
+		if (o->fold ? contains_folded(s, t) : memmem(s.p, s.len, t.p, t.len) != NULL)
 			return true;
 	}
+	return false;
+}
+
+static bool same(const struct operand *o, const char *a, struct str t)
+{
+	/* Its last byte first: texts of one list often begin alike. */
+	if (o->fold)
+		return op_fold(a[t.len - 1]) == t.p[t.len - 1] && same_folded(a, t.p, t.len);
+	return a[t.len - 1] == t.p[t.len - 1] && !memcmp(a, t.p, t.len);
+}
+
+static bool text_starts(const struct operand *o, struct str s, struct op_scratch *scratch)
+{
+	(void)scratch;
+	for (uint32_t i = 0; i < o->count; i++)
+		if (s.len >= o->texts[i].len && same(o, s.p, o->texts[i]))
+			return true;
 	return false;
 }
 
 static bool text_ends(const struct operand *o, struct str s, struct op_scratch *scratch)
 {
 	(void)scratch;
-	for (uint32_t i = 0; i < o->count; i++) {
-		struct str t = o->texts[i];
-
-		if (s.len >= t.len && s.p[s.len - 1] == t.p[t.len - 1] &&
-		    !memcmp(s.p + s.len - t.len, t.p, t.len))
+	for (uint32_t i = 0; i < o->count; i++)
+		if (s.len >= o->texts[i].len && same(o, s.p + s.len - o->texts[i].len, o->texts[i]))
 			return true;
-	}
 	return false;
+}
+
+static bool in_range(char c, unsigned char low, unsigned char high, bool fold)
+{
+	unsigned char u = (unsigned char)c, other = u;
+
+	if (fold && ((u >= 'A' && u <= 'Z') || (u >= 'a' && u <= 'z')))
+		other ^= 0x20;
+	return (u >= low && u <= high) || (other >= low && other <= high);
 }
 
 /* Is c in the set whose '[' is at glob[*at]? *at is moved past the ']'. Sets are well formed:
  * the load checked them. */
-static bool glob_set(struct str glob, uint32_t *at, unsigned char c)
+static bool glob_set(struct str glob, uint32_t *at, char c, bool fold)
 {
 	uint32_t i = *at + 1, first;
 	bool negated = i < glob.len && (glob.p[i] == '!' || glob.p[i] == '^'), found = false;
@@ -112,28 +168,31 @@ static bool glob_set(struct str glob, uint32_t *at, unsigned char c)
 			high = (unsigned char)glob.p[i + 2];
 			i += 2;
 		}
-		found |= c >= low && c <= high;
+		found |= in_range(c, low, high, fold);
 	}
 	*at = i + 1;
 	return found != negated;
 }
 
 /* One byte of s against the element at *at of the glob, which is moved past it. */
-static bool glob_one(struct str glob, uint32_t *at, char c)
+static bool glob_one(struct str glob, uint32_t *at, char c, bool fold)
 {
+	char want;
+
 	switch (glob.p[*at]) {
 	case '?': ++*at; return true;
-	case '[': return glob_set(glob, at, (unsigned char)c);
+	case '[': return glob_set(glob, at, c, fold);
 	case '\\':
 		if (*at + 1 < glob.len)
 			++*at;
 		break;
 	default: break;
 	}
-	return glob.p[(*at)++] == c;
+	want = glob.p[(*at)++];
+	return want == c || (fold && op_fold(want) == op_fold(c));
 }
 
-bool op_glob_match(struct str glob, struct str s)
+bool op_glob_match(struct str glob, struct str s, bool fold)
 {
 	uint32_t g = 0, i = 0, star = UINT32_MAX, resume = 0;
 
@@ -145,7 +204,7 @@ bool op_glob_match(struct str glob, struct str s)
 		}
 		if (i == s.len && g == glob.len)
 			return true;
-		if (i < s.len && g < glob.len && glob_one(glob, &g, s.p[i])) {
+		if (i < s.len && g < glob.len && glob_one(glob, &g, s.p[i], fold)) {
 			i++;
 			continue;
 		}
@@ -161,7 +220,7 @@ static bool text_glob(const struct operand *o, struct str s, struct op_scratch *
 {
 	(void)scratch;
 	for (uint32_t i = 0; i < o->count; i++)
-		if (op_glob_match(o->texts[i], s))
+		if (op_glob_match(o->texts[i], s, o->fold))
 			return true;
 	return false;
 }
@@ -308,8 +367,12 @@ enum op_id op_by_word(struct str word)
 }
 
 const struct op ops[OP_MAX] = {
-#define OP(id, word_, args_, classes_, eval_, cost_, help_)                                        \
+#define FOLD_CASE false
+#define FOLD_FOLD true
+#define OP(id, base_, fold_, word_, args_, classes_, eval_, cost_, help_)                          \
 	[OP_##id] = { .word = word_,                                                               \
+		      .base = OP_##base_,                                                          \
+		      .fold = FOLD_##fold_,                                                        \
 		      .args = OP_ARGS_##args_,                                                     \
 		      .cost = cost_,                                                               \
 		      .classes = classes_,                                                         \

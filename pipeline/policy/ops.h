@@ -19,11 +19,13 @@
 enum op_args { OP_ARGS_NONE, OP_ARGS_ONE, OP_ARGS_LIST, OP_ARGS_MANY };
 
 enum op_id {
-#define OP(id, word, args, classes, eval, cost, help) OP_##id,
+#define OP(id, base, fold, word, args, classes, eval, cost, help) OP_##id,
 #include "pipeline/policy/ops.def"
 #undef OP
 	OP_MAX
 };
+
+enum { OP_TEXT_MAX = 4096 };	/* bytes of one literal */
 
 struct operand;
 struct regex_scratch;
@@ -38,6 +40,8 @@ struct op {
 	const char *word;
 	uint8_t args;		/* enum op_args */
 	uint8_t cost;
+	uint8_t base;		/* enum op_id: what it is a variant of; itself for most */
+	bool fold;		/* case does not matter: A to Z are a to z */
 	uint32_t classes;	/* bit per enum ev_class */
 	op_eval *eval;
 	const char *help;
@@ -55,13 +59,15 @@ struct ip_net {
 };
 
 struct operand {
-	op_eval *eval;
+	op_eval *eval;		/* NULL: two terms are compared, see op_pair */
 	uint8_t op, class, cost;
+	uint8_t base;		/* of the operator: enum op_id, never a folding one */
+	bool fold;		/* case does not matter; texts are lower case then, save of GLOB and REGEX */
 	uint32_t count;		/* of whichever array is in use */
 	struct str key;		/* canonical: equal keys mean the same test */
 	uint64_t bits;		/* BITS: any of these */
-	uint64_t *numbers;	/* ascending; INT with its sign bit turned, so that order holds */
-	struct str *texts;
+	uint64_t *numbers;	/* ascending, no doubles; INT with its sign bit turned, so that order holds */
+	struct str *texts;	/* ascending, no doubles */
 	uint32_t *table;	/* hash table of 1 + index into texts, for long lists; NULL for short ones */
 	uint32_t mask;		/* its size - 1 */
 	uint32_t min_len, max_len;	/* of the texts */
@@ -72,7 +78,11 @@ struct operand {
 /* Spreads texts over operand.table: looks at the length and both ends only. */
 uint32_t op_text_hash(struct str s);
 static inline uint64_t op_ordered(int64_t i) { return (uint64_t)i ^ 1ULL << 63; }
-/* Is all of s what the glob describes? */
-bool op_glob_match(struct str glob, struct str s);
+/* Is all of s what the glob describes? fold: case does not matter. */
+bool op_glob_match(struct str glob, struct str s, bool fold);
+static inline char op_fold(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
+
+/* Does `left op right` hold for two values? The classes passed operand_pair (cond.h). */
+bool op_pair(const struct operand *o, const struct value *left, const struct value *right);
 
 #endif

@@ -26,11 +26,12 @@ struct regex_scratch {
 	_Atomic uint64_t limit_hits;
 };
 
-struct regex *regex_new(struct str pattern, char *err, size_t err_len)
+static struct regex *make(struct str pattern, bool fold, char *err, size_t err_len)
 {
 	/* Names are bytes; a newline in one must not hide what follows it from . or $. */
 	const uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF |
-				 PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
+				 PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C |
+				 (fold ? PCRE2_CASELESS : 0);
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	CLEANUP_FREE struct regex *r = calloc(1, sizeof(*r));
 	PCRE2_SIZE at = 0;
@@ -59,10 +60,21 @@ struct regex *regex_new(struct str pattern, char *err, size_t err_len)
 		snprintf(err, err_len, "it repeats too much");
 		return NULL;
 	}
-	needle_find(&r->needle, pattern);
+	if (!fold)
+		needle_find(&r->needle, pattern);
 	/* Where the machine forbids JIT the interpreter takes over. */
 	pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
 	return TAKE_PTR(r);
+}
+
+struct regex *regex_new(struct str pattern, char *err, size_t err_len)
+{
+	return make(pattern, false, err, err_len);
+}
+
+struct regex *regex_new_folded(struct str pattern, char *err, size_t err_len)
+{
+	return make(pattern, true, err, err_len);
 }
 
 void regex_free(struct regex *r)

@@ -15,6 +15,8 @@ struct regex_scratch;
 
 /* NULL with err filled when the pattern is wrong. */
 struct regex *regex_new(struct str pattern, char *err, size_t err_len);
+/* The same where case does not matter: A to Z are a to z. */
+struct regex *regex_new_folded(struct str pattern, char *err, size_t err_len);
 void regex_free(struct regex *r);
 
 struct regex_scratch *regex_scratch_new(void); /* one a thread; NULL: out of memory */

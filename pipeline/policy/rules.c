@@ -30,94 +30,131 @@ static bool grow(void *array, uint32_t count, size_t size)
 	return grown;
 }
 
-static uint32_t hash_pred(const struct field *f, const struct operand *o)
+static uint32_t hash_key(struct str key, uint64_t h)
 {
-	uint64_t h = (uintptr_t)f;
-
-	for (uint32_t i = 0; i < o->key.len; i++)
-		h = (h ^ (unsigned char)o->key.p[i]) * 0x100000001b3ULL;
+	for (uint32_t i = 0; i < key.len; i++)
+		h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3ULL;
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static bool is_pred(const struct kind_rules *kr, uint32_t i, const struct field *f,
-		    const struct operand *o)
+static uint32_t hash_pred(const struct pred *p)
 {
-	return kr->slots[kr->preds[i].slot] == f && str_eq(kr->preds[i].operand->key, o->key);
+	return hash_key(p->operand->key,
+			(((uint64_t)p->right << 32 | p->slot) + 1) * 0x9e3779b97f4a7c15ULL);
 }
 
-static int index_grow(struct kind_rules *kr)
+static uint32_t hash_of(const struct kind_rules *kr, bool slots, uint32_t i)
 {
-	uint32_t size = kr->index_size ? kr->index_size * 2 : 64;
-	uint32_t *index;
+	return slots ? hash_key(kr->slots[i].key, 0) : hash_pred(&kr->preds[i]);
+}
 
-	if (kr->index_size && kr->npreds * 2 < kr->index_size)
+/* A larger hash table of slots or predicates where theirs is half full. */
+static int index_grow(struct kind_rules *kr, bool slots)
+{
+	uint32_t **table = slots ? &kr->slot_index : &kr->index;
+	uint32_t *table_size = slots ? &kr->slot_index_size : &kr->index_size;
+	uint32_t count = slots ? kr->nslots : kr->npreds;
+	uint32_t size = *table_size ? *table_size * 2 : 64, *index;
+
+	if (*table_size && count * 2 < *table_size)
 		return 0;
 	index = calloc(size, sizeof(*index));
 	if (!index)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < kr->npreds; i++) {
-		const struct pred *p = &kr->preds[i];
-		uint32_t at = hash_pred(kr->slots[p->slot], p->operand) & (size - 1);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = hash_of(kr, slots, i) & (size - 1);
 
 		while (index[at])
 			at = (at + 1) & (size - 1);
 		index[at] = i + 1;
 	}
-	free(kr->index);
-	kr->index = index;
-	kr->index_size = size;
+	free(*table);
+	*table = index;
+	*table_size = size;
 	return 0;
 }
 
-static int slot_of(struct kind_rules *kr, const struct field *f, uint32_t *slot)
+static int make_slot(struct slot_term *s, const struct term *t, uint32_t kind)
 {
-	for (*slot = 0; *slot < kr->nslots; ++*slot)
-		if (kr->slots[*slot] == f)
-			return 0;
-	if (!grow(&kr->slots, kr->nslots, sizeof(struct field *)))
-		return -ENOMEM;
-	kr->slots[kr->nslots++] = f;
-	return 0;
+	*s = (struct slot_term){ .key = t->key, .of_path = term_reads(t, "file.path") };
+	if (t->type == TERM_FIELD) {
+		s->field = cond_field(1u << kind, t->text);
+		return 0;
+	}
+	s->field = t->shape;
+	return term_compile(&s->code, t, kind);
 }
 
-/* The number of the predicate, which is new when no rule had it. */
-static uint32_t intern(struct making *m, const struct field *f, const struct operand *o)
+/* The slot of a term that the kind has. */
+static uint32_t slot_of(struct making *m, const struct term *t)
 {
 	struct kind_rules *kr = m->kr;
-	uint32_t at, slot;
+	uint32_t at;
 
-	if (index_grow(kr) || slot_of(kr, f, &slot) ||
-	    !grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
+	if (index_grow(kr, true) || !grow(&kr->slots, kr->nslots, sizeof(*kr->slots))) {
 		m->err = -ENOMEM;
 		return 0;
 	}
-	at = hash_pred(f, o) & (kr->index_size - 1);
+	at = hash_key(t->key, 0) & (kr->slot_index_size - 1);
+	for (; kr->slot_index[at]; at = (at + 1) & (kr->slot_index_size - 1))
+		if (str_eq(kr->slots[kr->slot_index[at] - 1].key, t->key))
+			return kr->slot_index[at] - 1;
+	if (make_slot(&kr->slots[kr->nslots], t, m->kind->kind)) {
+		m->err = -ENOMEM;
+		return 0;
+	}
+	kr->slot_index[at] = ++kr->nslots;
+	return kr->nslots - 1;
+}
+
+static bool is_pred(const struct pred *a, const struct pred *b)
+{
+	return a->slot == b->slot && a->right == b->right &&
+	       str_eq(a->operand->key, b->operand->key);
+}
+
+/* The number of the predicate, which is new when no rule had it. */
+static uint32_t intern(struct making *m, const struct cond *test)
+{
+	struct pred p = { .operand = test->operand,
+			  .slot = slot_of(m, test->left),
+			  .right = test->right ? slot_of(m, test->right) : SLOT_NONE };
+	struct kind_rules *kr = m->kr;
+	uint32_t at;
+
+	if (m->err || index_grow(kr, false) || !grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
+		m->err = -ENOMEM;
+		return 0;
+	}
+	at = hash_pred(&p) & (kr->index_size - 1);
 	for (; kr->index[at]; at = (at + 1) & (kr->index_size - 1))
-		if (is_pred(kr, kr->index[at] - 1, f, o))
+		if (is_pred(&kr->preds[kr->index[at] - 1], &p))
 			return kr->index[at] - 1;
-	kr->preds[kr->npreds] = (struct pred){ o, slot };
+	kr->preds[kr->npreds] = p;
 	kr->index[at] = ++kr->npreds;
 	return kr->npreds - 1;
 }
 
-static const struct field *test_field(const struct making *m, const struct cond *test)
+/* A term with a field that this kind has not is absent. */
+static bool has_terms(const struct making *m, const struct cond *test)
 {
-	return cond_field(1u << m->kind->kind, test->path);
+	uint32_t kind = m->kind->kind;
+
+	return term_on(test->left, kind) && (!test->right || term_on(test->right, kind));
 }
 
 static uint16_t emit_test(struct making *m, const struct cond *c, uint16_t yes, uint16_t no)
 {
-	const struct field *f = test_field(m, c);
 	struct kind_rules *kr = m->kr;
 	uint32_t pred;
 
-	if (!f || yes == no) /* a field that this kind has not is absent */
+	if (!has_terms(m, c) || yes == no)
 		return no;
 	if (kr->nsteps - m->first >= STEPS_MAX) {
 		m->err = -E2BIG;
 		return no;
 	}
-	pred = intern(m, f, c->operand);
+	pred = intern(m, c);
 	if (m->err || !grow(&kr->steps, kr->nsteps, sizeof(*kr->steps))) {
 		m->err = m->err ? m->err : -ENOMEM;
 		return no;
@@ -150,7 +187,6 @@ static uint16_t emit(struct making *m, const struct cond *c, uint16_t yes, uint1
 static void collect_leaves(struct making *m, const struct cond *c, bool negated)
 {
 	struct kind_rules *kr = m->kr;
-	const struct field *f;
 	uint32_t pred;
 
 	if (c->type != COND_TEST) {
@@ -158,10 +194,9 @@ static void collect_leaves(struct making *m, const struct cond *c, bool negated)
 			collect_leaves(m, c->kids[i], negated != (c->type == COND_NOT));
 		return;
 	}
-	f = negated || m->err ? NULL : test_field(m, c);
-	if (!f)
+	if (negated || m->err || !has_terms(m, c))
 		return;
-	pred = intern(m, f, c->operand);
+	pred = intern(m, c);
 	if (m->err || !grow(&kr->leaves, kr->nleaves, sizeof(*kr->leaves)))
 		m->err = m->err ? m->err : -ENOMEM;
 	else
@@ -178,7 +213,7 @@ static int by_place(const void *x, const void *y)
 static bool mentions(const struct cond *c, const char *path)
 {
 	if (c->type == COND_TEST)
-		return str_eq(c->path, str_of(path));
+		return term_reads(c->left, path) || (c->right && term_reads(c->right, path));
 	for (uint32_t i = 0; i < c->nkids; i++)
 		if (mentions(c->kids[i], path))
 			return true;
@@ -194,20 +229,26 @@ static const struct field *implied_outcome(const struct event_kind *kind, const 
 	return schema_field(kind, STR("event.outcome"));
 }
 
-static const struct operand *not_failed(struct rules *r, const struct field *outcome)
+/* event.outcome != "failure" */
+static struct cond not_failed(struct rules *r, const struct field *outcome)
 {
 	if (!r->not_failed.eval) {
 		r->failure = (uint64_t)schema_enum_value(outcome, STR("failure"));
 		r->not_failed = (struct operand){
 			.eval = ops[OP_NE].eval,
 			.op = OP_NE,
+			.base = OP_NE,
 			.class = outcome->class,
 			.count = 1,
 			.numbers = &r->failure,
 			.key = STR("not failed"),
 		};
+		r->outcome = (struct term){ .type = TERM_FIELD,
+					    .text = str_of(outcome->path),
+					    .key = str_of(outcome->path),
+					    .shape = outcome };
 	}
-	return &r->not_failed;
+	return (struct cond){ .type = COND_TEST, .left = &r->outcome, .operand = &r->not_failed };
 }
 
 /* Takes back what an unfinished or useless rule added, save for predicates, which may be shared. */
@@ -227,9 +268,7 @@ static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *
 		entry = emit(m, exceptions[i], STEP_FALSE, entry);
 	/* After the rest: it nearly always holds, and what is asked first should be what does not. */
 	if (outcome && entry != STEP_FALSE && !m->err) {
-		struct cond test = { .type = COND_TEST,
-				     .path = STR("event.outcome"),
-				     .operand = not_failed(r, outcome) };
+		struct cond test = not_failed(r, outcome);
 
 		entry = emit_test(m, &test, entry, STEP_FALSE);
 	}
@@ -309,12 +348,12 @@ void rules_seal(struct rules *r)
 /* What a predicate says of a failed open: 1, 0, or -1 for either. */
 static int on_failed_open(const struct kind_rules *kr, const struct pred *p, uint64_t failure)
 {
-	const struct field *f = kr->slots[p->slot];
+	const struct slot_term *slot = &kr->slots[p->slot];
 	struct value v = { .class = EV_CLASS_ENUM, .u = failure };
 
-	if (!strcmp(f->path, "file.path")) /* absent where nothing was opened */
-		return 0;
-	if (strcmp(f->path, "event.outcome"))
+	if (slot->of_path || (p->right != SLOT_NONE && kr->slots[p->right].of_path))
+		return 0; /* nothing was opened */
+	if (slot->code || p->right != SLOT_NONE || strcmp(slot->field->path, "event.outcome"))
 		return -1;
 	return p->operand->eval(p->operand, &v, NULL);
 }
@@ -358,8 +397,11 @@ void rules_free(struct rules *r)
 	for (uint32_t k = 0; k < EV_MAX; k++) {
 		struct kind_rules *kr = &r->kinds[k];
 
+		for (uint32_t i = 0; i < kr->nslots; i++)
+			term_code_free(kr->slots[i].code);
 		free(kr->preds);
 		free(kr->slots);
+		free(kr->slot_index);
 		free(kr->steps);
 		free(kr->leaves);
 		free(kr->rules);

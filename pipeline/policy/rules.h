@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The representation that the matcher runs. For each event kind: the fields its policies look at
- * (slots), the different tests of them (predicates, shared by all rules), and rules. A rule is a
+ * The representation that the matcher runs. For each event kind: the terms its policies look at
+ * (slots: fields and what is made of them), the different tests of them (predicates, shared by all rules), and rules. A rule is a
  * branching program: each step asks one predicate and goes on to another step or to the answer,
  * so that `and` and `or` stop early and `not` costs nothing.
  * Built at load by rules_add from checked conditions and sealed; constant afterwards.
@@ -13,9 +13,20 @@
 
 enum { STEP_FALSE = 0xfffe, STEP_TRUE = 0xffff, STEPS_MAX = 0xfff0 };
 
+enum { SLOT_NONE = UINT32_MAX };
+
+/* What is fetched at most once an event. */
+struct slot_term {
+	const struct field *field;	/* class, names of its values; path is the key for people */
+	struct term_code *code;		/* NULL: the field itself */
+	struct str key;
+	bool of_path;			/* absent where file.path is */
+};
+
 struct pred {
 	const struct operand *operand;
-	uint32_t slot;		/* of the field, in kind_rules.slots */
+	uint32_t slot;		/* of the left term, in kind_rules.slots */
+	uint32_t right;		/* slot of the right term, for op_pair; SLOT_NONE: literals */
 };
 
 struct step {
@@ -44,26 +55,30 @@ struct rule {
 
 struct kind_rules {
 	struct pred *preds;
-	const struct field **slots;
+	struct slot_term *slots;
 	struct step *steps;
 	struct leaf *leaves;
 	struct rule *rules;
 	uint32_t npreds, nslots, nsteps, nleaves, nrules;
 	uint32_t *index;	/* hash table of 1 + predicate while building */
 	uint32_t index_size;
+	uint32_t *slot_index;	/* of 1 + slot, likewise */
+	uint32_t slot_index_size;
 };
 
 /* Zeroed before its first use; predicates point into it, so it stays where it is. */
 struct rules {
 	struct kind_rules kinds[EV_MAX];
 	struct operand not_failed;	/* of the test that file.open rules get, see rules_add */
+	struct term outcome;		/* its term */
 	uint64_t failure;
 };
 
 /* One more rule for each kind: `where` and none of the exceptions. Conditions must have passed
  * cond_check for these kinds; their pool must outlive the rules. Kinds on which it can never
  * hold get none. On file.open a rule whose `where` says nothing of event.outcome, error.code or
- * file.requested_path is for opens that succeeded: it also asks event.outcome != "failure". 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */
+ * file.requested_path is for opens that succeeded: it also asks event.outcome != "failure".
+ * 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy);
 /* Once all are in: puts rules with one gate side by side, so that one look passes over them all. */
@@ -71,5 +86,11 @@ void rules_seal(struct rules *r);
 /* Can a rule hold for a file.open whose event.outcome is failure? */
 bool rules_want_failed_opens(const struct rules *r);
 void rules_free(struct rules *r);
+
+/* The value of a slot's term in an event of its kind. False: it has none. */
+static inline bool slot_get(const struct slot_term *s, struct event *e, struct value *v)
+{
+	return s->code ? term_eval(s->code, e, v) : event_get(e, s->field, v);
+}
 
 #endif

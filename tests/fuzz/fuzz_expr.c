@@ -38,12 +38,15 @@ static bool holds(const struct rules *r, uint32_t kind, struct event *e, struct 
 	while (at < STEP_FALSE) {
 		const struct step *s = &kr->steps[kr->rules[0].steps + at];
 		const struct pred *p = &kr->preds[s->pred];
-		struct value v;
+		struct value v, right;
+		bool yes = slot_get(&kr->slots[p->slot], e, &v);
 
-		at = event_get(e, kr->slots[p->slot], &v) &&
-				     p->operand->eval(p->operand, &v, scratch)
-			     ? s->yes
-			     : s->no;
+		if (p->right == SLOT_NONE)
+			yes = yes && p->operand->eval(p->operand, &v, scratch);
+		else
+			yes = yes && slot_get(&kr->slots[p->right], e, &right) &&
+			      op_pair(p->operand, &v, &right);
+		at = yes ? s->yes : s->no;
 	}
 	return at == STEP_TRUE;
 }

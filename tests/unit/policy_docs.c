@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * docs/policies.md says what is so: each operator with its words, and an example that loads.
+ * docs/policies.md says what is so: each operator and function with its words, and an example that loads.
  */
+#include "pipeline/policy/functions.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/policy.h"
 #include "tests/harness/test.h"
@@ -35,6 +36,21 @@ static void operators(void)
 		if (!strstr(at, row))
 			test_fail(__FILE__, __LINE__, "docs/policies.md does not say of %s: %s",
 				  ops[i].word, ops[i].help);
+	}
+}
+
+static void functions(void)
+{
+	static const char *const takes[] = { "text", "text, lists", "a list",
+					     "a field of the process" };
+	char row[400];
+
+	read_page();
+	for (uint32_t i = 0; i < FUNC_MAX; i++) {
+		snprintf(row, sizeof(row), "\n| `%s` | %s | %s |\n", funcs[i].word,
+			 takes[funcs[i].takes], funcs[i].help);
+		if (!strstr(page, row))
+			test_fail(__FILE__, __LINE__, "docs/policies.md has no row %s", row + 1);
 	}
 }
 
@@ -88,7 +104,8 @@ static void tests_in_text(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { TEST(operators), TEST(example), TEST(tests_in_text) };
+	static const struct test tests[] = { TEST(operators), TEST(functions), TEST(example),
+					     TEST(tests_in_text) };
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }
