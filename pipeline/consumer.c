@@ -22,7 +22,12 @@ struct consumer {
 	struct consumer_cfg cfg;
 	struct event e;
 	struct arena arena;
-	struct policy_engine *engine;
+	struct generation {
+		struct policy_engine *engine;
+		uint32_t number;
+	} generations[CONSUMER_GENERATIONS]; /* the newest first */
+	uint32_t ngenerations;
+	struct policy_stats retired; /* of engines that are gone */
 	struct encoder *encoder;
 	void *enricher[ENRICHERS_MAX]; /* state of enrichers[i] */
 	uint32_t opened;
@@ -95,10 +100,18 @@ static void add_document(struct consumer *c, const struct match *m)
 		c->stats.records++;
 }
 
+static struct policy_engine *engine_of(const struct consumer *c, uint32_t generation)
+{
+	for (uint32_t i = 0; i < c->ngenerations; i++)
+		if (c->generations[i].number == generation)
+			return c->generations[i].engine;
+	return c->generations[0].engine;
+}
+
 static void judge(struct consumer *c)
 {
 	const struct match *m;
-	uint32_t n = policy_match(c->engine, &c->e, &m);
+	uint32_t n = policy_match(engine_of(c, c->e.raw->generation), &c->e, &m);
 	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -152,6 +165,27 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 			enrichers[i]->after(c->enricher[i], &c->e);
 }
 
+int consumer_install(struct consumer *c, struct policy_engine *engine, uint32_t generation)
+{
+	if (c->ngenerations == CONSUMER_GENERATIONS)
+		return -EBUSY;
+	memmove(c->generations + 1, c->generations, sizeof(*c->generations) * c->ngenerations);
+	c->generations[0] = (struct generation){ engine, generation };
+	c->ngenerations++;
+	return 0;
+}
+
+struct policy_engine *consumer_retire(struct consumer *c)
+{
+	struct policy_engine *oldest;
+
+	if (c->ngenerations < 2)
+		return NULL;
+	oldest = c->generations[--c->ngenerations].engine;
+	policy_stats_add(&c->retired, policy_engine_stats(oldest));
+	return oldest;
+}
+
 static int open_enrichers(struct consumer *c, char *err, size_t err_len)
 {
 	for (uint32_t i = 0; enrichers[i]; i++) {
@@ -182,7 +216,8 @@ int consumer_new(struct consumer **out, const struct consumer_cfg *cfg, char *er
 	c->e.clock_offset_ns = cfg->encoder.clock_offset_ns;
 	rc = arena_init(&c->arena, ARENA_BYTES);
 	if (!rc)
-		rc = policy_engine_new(&c->engine, cfg->policies);
+		rc = policy_engine_new(&c->generations[0].engine, cfg->policies);
+	c->ngenerations = c->generations[0].engine ? 1 : 0;
 	if (!rc)
 		rc = encoder_new(&c->encoder, &cfg->encoder);
 	if (!rc)
@@ -203,7 +238,8 @@ void consumer_free(struct consumer *c)
 		enrichers[i]->close(c->enricher[i]);
 	batch_unref(c->batch);
 	encoder_free(c->encoder);
-	policy_engine_free(c->engine);
+	for (uint32_t i = 0; i < c->ngenerations; i++)
+		policy_engine_free(c->generations[i].engine);
 	arena_free(&c->arena);
 	free(c);
 }
@@ -215,7 +251,11 @@ const struct consumer_stats *consumer_stats(const struct consumer *c)
 
 struct policy_stats consumer_policy_stats(const struct consumer *c)
 {
-	return policy_engine_stats(c->engine);
+	struct policy_stats sum = c->retired;
+
+	for (uint32_t i = 0; i < c->ngenerations; i++)
+		policy_stats_add(&sum, policy_engine_stats(c->generations[i].engine));
+	return sum;
 }
 
 bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,

@@ -14,7 +14,7 @@
 #include "pipeline/save.h"
 
 struct consumer_cfg {
-	const struct policy_set *policies; /* must outlive the consumer, as all pointers here */
+	const struct policy_set *policies; /* generation 0; must outlive the consumer, as all here */
 	uint64_t record_kinds; /* bit per enum ev_kind: recorded without a policy */
 	struct egress *egress;
 	struct encoder_cfg encoder;
@@ -38,6 +38,15 @@ struct consumer;
 /* Opens the enrichers in the calling thread. 0, or -errno with err filled. */
 int consumer_new(struct consumer **out, const struct consumer_cfg *cfg, char *err, size_t err_len);
 void consumer_free(struct consumer *c);
+
+/* From now on the engine judges the records that carry this generation, which is higher than any
+ * before, and what carries one that nobody here knows. The engines before it go on judging the
+ * records of theirs. Takes the engine. 0; -EBUSY when CONSUMER_GENERATIONS are in force. */
+enum { CONSUMER_GENERATIONS = 4 };
+int consumer_install(struct consumer *c, struct policy_engine *engine, uint32_t generation);
+/* Gives back the oldest engine when no record of its generation can come any more; NULL when only
+ * one is in force. Its statistics stay in consumer_policy_stats. */
+struct policy_engine *consumer_retire(struct consumer *c);
 
 /* A probe_record_fn: ctx is the consumer. */
 void consumer_record(void *ctx, const void *rec, uint32_t len);

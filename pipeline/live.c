@@ -20,6 +20,11 @@
 
 enum { RECORDS_A_TURN = 4096, HELD_MS = 250, FAST_NAPS = 4 };
 
+struct call {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct live {
 	struct probe_set *probes;
 	struct consumer *consumer;
@@ -28,6 +33,8 @@ struct live {
 	atomic_bool stopping;
 	atomic_uint asked; /* to catch up, so many times */
 	sem_t caught_up;
+	struct call *_Atomic calling; /* NULL: none waits */
+	sem_t called;
 	uint64_t gather_ns;
 	uint64_t drained_ns; /* CLOCK_MONOTONIC: last time there was something to read */
 };
@@ -101,6 +108,17 @@ static void rest(struct live *l, int n)
 	sleep_for_event(l, losses);
 }
 
+static void answer_call(struct live *l)
+{
+	struct call *call = atomic_load_explicit(&l->calling, memory_order_acquire);
+
+	if (!call)
+		return;
+	call->fn(call->arg);
+	atomic_store_explicit(&l->calling, NULL, memory_order_relaxed);
+	sem_post(&l->called);
+}
+
 static void *run(void *arg)
 {
 	struct live *l = arg;
@@ -111,6 +129,7 @@ static void *run(void *arg)
 		unsigned int asked = atomic_load_explicit(&l->asked, memory_order_acquire);
 		int n = probe_set_read(l->probes, record, l, RECORDS_A_TURN);
 
+		answer_call(l);
 		if (n >= RECORDS_A_TURN) {
 			consumer_due(l->consumer);
 			continue;
@@ -138,6 +157,7 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	l->consumer = consumer;
 	l->gather_ns = gather_ns;
 	sem_init(&l->caught_up, 0, 0);
+	sem_init(&l->called, 0, 0);
 	rc = loss_new(&l->loss, probe_set_ncpu(set), cpu_of, set);
 	if (rc)
 		return rc;
@@ -155,6 +175,16 @@ void live_catch_up(struct live *l)
 	atomic_fetch_add_explicit(&l->asked, 1, memory_order_release);
 	probe_set_wake(l->probes);
 	while (sem_wait(&l->caught_up))
+		;
+}
+
+void live_call(struct live *l, void (*fn)(void *arg), void *arg)
+{
+	struct call call = { fn, arg };
+
+	atomic_store_explicit(&l->calling, &call, memory_order_release);
+	probe_set_wake(l->probes);
+	while (sem_wait(&l->called))
 		;
 }
 

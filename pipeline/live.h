@@ -18,6 +18,9 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	       uint64_t gather_ns);
 /* Returns when the thread has handled all that was in the ring at the call. Main thread. */
 void live_catch_up(struct live *l);
+/* Runs fn in the consumer's thread, between two records, and returns when it is done: what may
+ * touch the consumer. Main thread. */
+void live_call(struct live *l, void (*fn)(void *arg), void *arg);
 /* Detaches the probes, drains the ring, reports the last losses, publishes the last batch, ends
  * the thread and frees. NULL is legal. */
 void live_stop(struct live *l);

@@ -253,6 +253,15 @@ struct policy_stats policy_engine_stats(const struct policy_engine *p)
 	};
 }
 
+void policy_stats_add(struct policy_stats *to, struct policy_stats more)
+{
+	const uint64_t *from = (const uint64_t *)&more;
+	uint64_t *sum = (uint64_t *)to;
+
+	for (size_t i = 0; i < sizeof(more) / sizeof(*sum); i++)
+		sum[i] += from[i];
+}
+
 int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 {
 	struct policy_engine *p = calloc(1, sizeof(*p));

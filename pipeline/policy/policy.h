@@ -63,5 +63,7 @@ struct policy_stats {
 	uint64_t regex_limits;		/* regular expressions given up at their limit: not found */
 };
 struct policy_stats policy_engine_stats(const struct policy_engine *p);
+/* All members are counts. */
+void policy_stats_add(struct policy_stats *to, struct policy_stats more);
 
 #endif
