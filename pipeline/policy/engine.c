@@ -2,13 +2,15 @@
  *
  * The matcher: judges events by a policy set. Consumer thread; allocates only in
  * policy_engine_new. Fields are fetched and predicates evaluated at most once an event: each
- * remembers the event it was last looked at for (its epoch). Rules are branching programs, see
- * rules.h. Statistics may be read by any thread.
+ * remembers the event it was last looked at for (its epoch). The index marks the rules that may
+ * hold (index.h); only these are asked. Rules are branching programs, see rules.h. Statistics may
+ * be read by any thread.
  */
 #include <errno.h>
 #include <stdatomic.h>
 
 #include "pipeline/encode.h"
+#include "pipeline/policy/index.h"
 #include "pipeline/policy/set.h"
 #include "pipeline/util.h"
 
@@ -31,9 +33,9 @@ struct policy_engine {
 	struct slot *slots;
 	uint32_t npreds, nslots;
 	struct op_scratch scratch;
+	struct marks marks;
 	struct suppress *suppress;
 	struct match *matches;
-	uint32_t *order; /* policy of each match */
 	counter events, evaluated, matched, suppressed, suppression_full;
 };
 
@@ -45,7 +47,7 @@ static void count(counter *c, uint64_t n)
 }
 
 /* The slot's term in this event; NULL: it has no value. */
-static const struct value *fetch(struct policy_engine *p, uint32_t i)
+static inline const struct value *fetch(struct policy_engine *p, uint32_t i)
 {
 	struct slot *slot = &p->slots[i];
 
@@ -190,17 +192,9 @@ static void next_epoch(struct policy_engine *p)
 	p->epoch = 1;
 }
 
-/* In the order of the policies, whatever that of the rules; there are few. */
 static void add_match(struct policy_engine *p, uint32_t found, const struct rule *r, uint64_t held)
 {
-	uint32_t at = found;
-
-	for (; at && p->order[at - 1] > r->policy; at--) {
-		p->matches[at] = p->matches[at - 1];
-		p->order[at] = p->order[at - 1];
-	}
-	p->order[at] = r->policy;
-	p->matches[at] = (struct match){
+	p->matches[found] = (struct match){
 		.policy = &p->set->policies[r->policy]->pub,
 		.message = message(p, p->set->policies[r->policy]),
 		.matched = explain(p, r),
@@ -208,10 +202,28 @@ static void add_match(struct policy_engine *p, uint32_t found, const struct rule
 	};
 }
 
+/* Marks the rules that this event may make hold. */
+static void look_up(struct policy_engine *p)
+{
+	const struct index *x = p->kr->lookup;
+	const uint32_t *always;
+	uint32_t n, slot;
+
+	for (uint32_t i = 0; (slot = index_slot(x, i)) != UINT32_MAX; i++) {
+		const struct value *v = fetch(p, slot);
+
+		if (v)
+			index_look(x, i, v, &p->marks);
+	}
+	always = index_always(x, &n);
+	for (uint32_t i = 0; i < n; i++)
+		marks_set(&p->marks, always[i]);
+}
+
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m)
 {
 	const struct kind_rules *kr = &p->set->rules.kinds[e->kind->kind];
-	uint32_t found = 0, asked = 0;
+	uint32_t found = 0, asked = 0, top = 0, i;
 	uint64_t held;
 
 	count(&p->events, 1);
@@ -221,14 +233,10 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 	p->kr = kr;
 	p->e = e;
 	next_epoch(p);
-	for (uint32_t i = 0; i < kr->nrules;) {
+	look_up(p);
+	while ((i = marks_next(&p->marks, &top)) != UINT32_MAX) {
 		const struct rule *r = &kr->rules[i];
 
-		if (r->gate != GATE_NONE && !holds(p, r->gate)) {
-			i = r->next;
-			continue;
-		}
-		i++;
 		asked++;
 		if (!rule_holds(p, r))
 			continue;
@@ -278,10 +286,9 @@ int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 	p->memo = calloc(p->npreds + 1, sizeof(*p->memo));
 	p->slots = calloc(p->nslots + 1, sizeof(*p->slots));
 	p->matches = calloc(nrules + 1, sizeof(*p->matches));
-	p->order = calloc(nrules + 1, sizeof(*p->order));
 	if (s->patterns.count)
 		p->scratch.regex = regex_scratch_new();
-	if (!p->memo || !p->slots || !p->matches || !p->order ||
+	if (!p->memo || !p->slots || !p->matches || marks_init(&p->marks, nrules) ||
 	    (s->patterns.count && !p->scratch.regex) ||
 	    (s->suppresses && suppress_new(&p->suppress))) {
 		policy_engine_free(p);
@@ -300,6 +307,6 @@ void policy_engine_free(struct policy_engine *p)
 	free(p->memo);
 	free(p->slots);
 	free(p->matches);
-	free(p->order);
+	marks_free(&p->marks);
 	free(p);
 }

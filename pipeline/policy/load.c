@@ -239,7 +239,7 @@ static struct policy_set *set_new(void)
 	return s;
 }
 
-static void set_end(struct policy_set *s)
+static int set_end(struct policy_set *s)
 {
 	static const char hex[] = "0123456789abcdef";
 	uint8_t sum[SHA256_BYTES];
@@ -249,8 +249,8 @@ static void set_end(struct policy_set *s)
 		s->digest[2 * i] = hex[sum[i] >> 4];
 		s->digest[2 * i + 1] = hex[sum[i] & 15];
 	}
-	rules_seal(&s->rules);
 	s->failed_opens = rules_want_failed_opens(&s->rules);
+	return rules_seal(&s->rules);
 }
 
 static int load_files(struct policy_set *s, const struct file_list *l, struct diags *d)
@@ -289,11 +289,12 @@ int policy_load(struct policy_set **out, const char *const *paths, uint32_t npat
 	if (!err)
 		err = load_files(s, &l, d);
 	files_free(&l);
+	if (!err && !missing)
+		err = set_end(s);
 	if (err || missing) {
 		policy_free(s);
 		return err ? err : missing;
 	}
-	set_end(s);
 	*out = s;
 	return 0;
 }
@@ -309,11 +310,12 @@ int policy_load_text(struct policy_set **out, const char *file, struct str text,
 	else if (err != -ENOMEM)
 		err = 0; /* the reason is in d; the set is empty */
 	yaml_doc_free(doc);
+	if (!err)
+		err = set_end(s);
 	if (err) {
 		policy_free(s);
 		return err;
 	}
-	set_end(s);
 	*out = s;
 	return 0;
 }

@@ -45,8 +45,7 @@ uint32_t op_text_hash(struct str s)
 	return (uint32_t)(head >> 32);
 }
 
-/* s in lower case. */
-static struct str folded(struct str s, char *room)
+struct str op_folded(struct str s, char *room)
 {
 	for (uint32_t i = 0; i < s.len; i++)
 		room[i] = op_fold(s.p[i]);
@@ -83,7 +82,7 @@ static bool text_in(const struct operand *o, struct str s, struct op_scratch *sc
 	(void)scratch;
 	if (s.len < o->min_len || s.len > o->max_len)
 		return false;
-	return one_of(o, o->fold ? folded(s, room) : s);
+	return one_of(o, o->fold ? op_folded(s, room) : s);
 }
 
 /* Is t, which is lower case, anywhere in s? Piece by piece, so that a long s needs no memory. */
@@ -94,7 +93,7 @@ static bool contains_folded(struct str s, struct str t)
 	for (uint32_t at = 0; s.len - at >= t.len;) {
 		uint32_t n = MIN(s.len - at, (uint32_t)sizeof(room));
 
-		folded((struct str){ s.p + at, n }, room);
+		op_folded((struct str){ s.p + at, n }, room);
 		if (memmem(room, n, t.p, t.len))
 			return true;
 		if (n == s.len - at)
@@ -104,17 +103,19 @@ static bool contains_folded(struct str s, struct str t)
 	return false;
 }
 
+bool op_text_has(struct str s, struct str t, bool fold)
+{
+	if (t.len > s.len)
+		return false;
+	return fold ? contains_folded(s, t) : memmem(s.p, s.len, t.p, t.len) != NULL;
+}
+
 static bool text_contains(const struct operand *o, struct str s, struct op_scratch *scratch)
 {
 	(void)scratch;
-	for (uint32_t i = 0; i < o->count; i++) {
-		struct str t = o->texts[i];
-
-		if (t.len > s.len)
-			continue;
-		if (o->fold ? contains_folded(s, t) : memmem(s.p, s.len, t.p, t.len) != NULL)
+	for (uint32_t i = 0; i < o->count; i++)
+		if (op_text_has(s, o->texts[i], o->fold))
 			return true;
-	}
 	return false;
 }
 
@@ -258,29 +259,28 @@ static bool in_net(const struct ip_net *net, const uint8_t addr[16])
 	       (!rest || !((net->addr[whole] ^ addr[whole]) >> (8 - rest)));
 }
 
-/* An IPv4 address inside IPv6 is that IPv4 address: a socket of family 6 may hold either. */
-static bool address_in(const struct operand *o, const struct ev_ip *ip)
+bool op_address(const struct ev_ip *ip, uint8_t addr[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	uint8_t addr[16];
-	bool v4 = ip->family == 4;
 
-	if (v4) {
+	if (ip->family == 4) {
 		memcpy(addr, mapped, 12);
 		memcpy(addr + 12, ip->addr, 4);
-	} else {
-		memcpy(addr, ip->addr, 16);
-		v4 = !memcmp(addr, mapped, 12);
+		return true;
 	}
+	memcpy(addr, ip->addr, 16);
+	return !memcmp(addr, mapped, 12);
+}
+
+static bool address_in(const struct operand *o, const struct ev_ip *ip)
+{
+	uint8_t addr[16];
+	bool v4 = op_address(ip, addr);
+
 	for (uint32_t i = 0; i < o->count; i++)
 		if (o->nets[i].v4 == v4 && in_net(&o->nets[i], addr))
 			return true;
 	return false;
-}
-
-static uint64_t number_of(const struct value *v)
-{
-	return v->class == EV_CLASS_INT ? op_ordered(v->i) : v->u;
 }
 
 static bool op_equal(const struct operand *o, const struct value *v, struct op_scratch *s)
@@ -292,7 +292,7 @@ static bool op_equal(const struct operand *o, const struct value *v, struct op_s
 	case EV_CLASS_LIST: return any_text(o, v, s, text_in);
 	case EV_CLASS_BITS: return v->u & o->bits;
 	case EV_CLASS_IP: return address_in(o, &v->ip);
-	default: return number_in(o, number_of(v));
+	default: return number_in(o, op_number(v));
 	}
 }
 
@@ -304,25 +304,25 @@ static bool op_unequal(const struct operand *o, const struct value *v, struct op
 static bool op_less(const struct operand *o, const struct value *v, struct op_scratch *s)
 {
 	(void)s;
-	return number_of(v) < o->numbers[0];
+	return op_number(v) < o->numbers[0];
 }
 
 static bool op_at_most(const struct operand *o, const struct value *v, struct op_scratch *s)
 {
 	(void)s;
-	return number_of(v) <= o->numbers[0];
+	return op_number(v) <= o->numbers[0];
 }
 
 static bool op_more(const struct operand *o, const struct value *v, struct op_scratch *s)
 {
 	(void)s;
-	return number_of(v) > o->numbers[0];
+	return op_number(v) > o->numbers[0];
 }
 
 static bool op_at_least(const struct operand *o, const struct value *v, struct op_scratch *s)
 {
 	(void)s;
-	return number_of(v) >= o->numbers[0];
+	return op_number(v) >= o->numbers[0];
 }
 
 static bool op_contains(const struct operand *o, const struct value *v, struct op_scratch *s)

@@ -82,7 +82,20 @@ static inline uint64_t op_ordered(int64_t i) { return (uint64_t)i ^ 1ULL << 63; 
 bool op_glob_match(struct str glob, struct str s, bool fold);
 static inline char op_fold(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
 
+/* s in lower case, in room. */
+struct str op_folded(struct str s, char *room);
+/* Is t anywhere in s? fold: case does not matter; t is lower case, of at most OP_TEXT_MAX bytes. */
+bool op_text_has(struct str s, struct str t, bool fold);
+
 /* Does `left op right` hold for two values? The classes passed operand_pair (cond.h). */
 bool op_pair(const struct operand *o, const struct value *left, const struct value *right);
+/* A number as operand.numbers have it. */
+static inline uint64_t op_number(const struct value *v)
+{
+	return v->class == EV_CLASS_INT ? op_ordered(v->i) : v->u;
+}
+/* An address as in struct ip_net; is it IPv4? One inside IPv6 is that IPv4 address: a socket of
+ * family 6 may hold either. */
+bool op_address(const struct ev_ip *ip, uint8_t addr[16]);
 
 #endif

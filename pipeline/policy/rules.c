@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "pipeline/policy/index.h"
 #include "pipeline/util.h"
 
 /* One rule of one kind under construction. */
@@ -275,11 +276,25 @@ static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *
 	return emit(m, where, entry, STEP_FALSE);
 }
 
-static uint32_t gate_of(const struct kind_rules *kr, const struct rule *rule)
+/* access_slot: of the predicate that the test became. */
+static int test_slot(void *arg, const struct cond *test, uint32_t *slot)
 {
-	const struct step *first = &kr->steps[rule->steps + rule->entry];
+	struct making *m = arg;
 
-	return rule->entry < STEP_FALSE && first->no == STEP_FALSE ? first->pred : GATE_NONE;
+	if (!has_terms(m, test))
+		return 0;
+	*slot = m->kr->preds[intern(m, test)].slot;
+	return m->err ? m->err : 1;
+}
+
+/* Only by its `where`: exceptions stand under a not, and the rest nearly always holds. */
+static uint32_t find_by(struct making *m, const struct cond *where)
+{
+	int64_t place = access_add(&m->kr->access, where, test_slot, m);
+
+	if (place < 0)
+		m->err = (int)place;
+	return (uint32_t)place;
 }
 
 static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
@@ -290,8 +305,10 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 	struct making m = { .kr = kr, .kind = schema_kind(kind), .first = kr->nsteps };
 
 	rule.entry = emit_rule(&m, r, where, exceptions, nexceptions);
-	if (rule.entry != STEP_FALSE)
+	if (rule.entry != STEP_FALSE) {
 		collect_leaves(&m, where, false);
+		rule.access = find_by(&m, where);
+	}
 	if (!m.err && rule.entry != STEP_FALSE && !grow(&kr->rules, kr->nrules, sizeof(*kr->rules)))
 		m.err = -ENOMEM;
 	if (m.err || rule.entry == STEP_FALSE) {
@@ -300,7 +317,6 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 	}
 	rule.nsteps = (uint16_t)(kr->nsteps - rule.steps);
 	rule.nleaves = kr->nleaves - rule.leaves;
-	rule.gate = gate_of(kr, &rule);
 	if (rule.nleaves)
 		qsort(kr->leaves + rule.leaves, rule.nleaves, sizeof(*kr->leaves), by_place);
 	kr->rules[kr->nrules++] = rule;
@@ -320,29 +336,28 @@ int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	return 0;
 }
 
-static int by_gate(const void *x, const void *y)
+static int seal_kind(struct kind_rules *kr)
 {
-	const struct rule *a = x, *b = y;
+	CLEANUP_FREE uint32_t *places = calloc((size_t)kr->nrules + 1, sizeof(*places));
+	int err = places ? 0 : -ENOMEM;
 
-	if (a->gate != b->gate)
-		return a->gate < b->gate ? -1 : 1;
-	return (a->policy > b->policy) - (a->policy < b->policy);
+	for (uint32_t i = 0; i < kr->nrules && !err; i++)
+		places[i] = kr->rules[i].access;
+	if (!err)
+		err = index_new(&kr->lookup, &kr->access, places, kr->nrules);
+	access_free(&kr->access);
+	return err;
 }
 
-void rules_seal(struct rules *r)
+int rules_seal(struct rules *r)
 {
 	for (uint32_t k = 0; k < EV_MAX; k++) {
-		struct kind_rules *kr = &r->kinds[k];
+		int err = r->kinds[k].nrules ? seal_kind(&r->kinds[k]) : 0;
 
-		if (kr->nrules)
-			qsort(kr->rules, kr->nrules, sizeof(*kr->rules), by_gate);
-		for (uint32_t i = kr->nrules; i--;) {
-			struct rule *rule = &kr->rules[i];
-			bool same = i + 1 < kr->nrules && rule[1].gate == rule->gate;
-
-			rule->next = same && rule->gate != GATE_NONE ? rule[1].next : i + 1;
-		}
+		if (err)
+			return err;
 	}
+	return 0;
 }
 
 /* What a predicate says of a failed open: 1, 0, or -1 for either. */
@@ -406,6 +421,8 @@ void rules_free(struct rules *r)
 		free(kr->leaves);
 		free(kr->rules);
 		free(kr->index);
+		access_free(&kr->access);
+		index_free(kr->lookup);
 	}
 	memset(r, 0, sizeof(*r));
 }

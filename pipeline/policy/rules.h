@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * The representation that the matcher runs. For each event kind: the terms its policies look at
- * (slots: fields and what is made of them), the different tests of them (predicates, shared by all rules), and rules. A rule is a
- * branching program: each step asks one predicate and goes on to another step or to the answer,
- * so that `and` and `or` stop early and `not` costs nothing.
+ * (slots: fields and what is made of them), the different tests of them (predicates, shared by all
+ * rules), and rules. A rule is a branching program: each step asks one predicate and goes on to
+ * another step or to the answer, so that `and` and `or` stop early and `not` costs nothing. An
+ * index finds the rules that an event may make hold (index.h).
  * Built at load by rules_add from checked conditions and sealed; constant afterwards.
  */
 #ifndef TOCSIN_POLICY_RULES_H
 #define TOCSIN_POLICY_RULES_H
 
-#include "pipeline/policy/cond.h"
+#include "pipeline/policy/access.h"
 
 enum { STEP_FALSE = 0xfffe, STEP_TRUE = 0xffff, STEPS_MAX = 0xfff0 };
 
@@ -41,12 +42,11 @@ struct leaf {
 	struct str source;
 };
 
-enum { GATE_NONE = UINT32_MAX };
+struct index;
 
 struct rule {
 	uint32_t policy;	/* the caller's number */
-	uint32_t gate;		/* predicate without which it cannot hold: its first; or GATE_NONE */
-	uint32_t next;		/* first rule after it with another gate; set by rules_seal */
+	uint32_t access;	/* its condition in kind_rules.access, until rules_seal */
 	uint32_t steps;		/* first of its steps in kind_rules.steps */
 	uint16_t entry;		/* STEP_TRUE where it always holds */
 	uint16_t nsteps;
@@ -64,6 +64,8 @@ struct kind_rules {
 	uint32_t index_size;
 	uint32_t *slot_index;	/* of 1 + slot, likewise */
 	uint32_t slot_index_size;
+	struct access access;	/* while building */
+	struct index *lookup;	/* set by rules_seal; NULL: no rules */
 };
 
 /* Zeroed before its first use; predicates point into it, so it stays where it is. */
@@ -81,8 +83,8 @@ struct rules {
  * 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy);
-/* Once all are in: puts rules with one gate side by side, so that one look passes over them all. */
-void rules_seal(struct rules *r);
+/* Once all are in: makes the index. 0 or -ENOMEM. */
+int rules_seal(struct rules *r);
 /* Can a rule hold for a file.open whose event.outcome is failure? */
 bool rules_want_failed_opens(const struct rules *r);
 void rules_free(struct rules *r);
