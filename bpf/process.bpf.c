@@ -111,11 +111,10 @@ static __always_inline __u32 task_pid_ns(struct task_struct *t)
 	return task_ns_inum(ns, bpf_core_field_offset(struct pid_namespace, ns));
 }
 
-/* A NUL-separated block of the memory of the current task, or of `other`, which may sleep.
- * Returns flag bits. */
+/* A NUL-separated block of the memory of the current task. Returns flag bits. */
 static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev_ref *ref,
-					struct task_struct *other, unsigned long start,
-					unsigned long end, __u32 max, __u32 truncated, __u32 unread)
+					unsigned long start, unsigned long end, __u32 max,
+					__u32 truncated, __u32 unread)
 {
 	__u32 at = *pos, flags = 0;
 	unsigned long n = end - start;
@@ -137,8 +136,7 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 	barrier_var_(n);
 	if (!n || n > EV_ARGS_MAX - 1)
 		return flags;
-	if (other ? bpf_copy_from_user_task(e->rec + at, n, (void *)start, other, 0)
-		  : bpf_probe_read_user(e->rec + at, n, (void *)start))
+	if (bpf_probe_read_user(e->rec + at, n, (void *)start))
 		return 1u << unread;
 	e->rec[at + n] = 0; /* ends the item that was cut, or whose end somebody wrote over */
 	ref->off = at;
@@ -231,10 +229,10 @@ static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *
 {
 	struct mm_struct *mm = LOAD(t, struct task_struct, mm);
 
-	r->exec_flags |= read_block(e, pos, &r->args, NULL, LOAD(mm, struct mm_struct, arg_start),
+	r->exec_flags |= read_block(e, pos, &r->args, LOAD(mm, struct mm_struct, arg_start),
 				    LOAD(mm, struct mm_struct, arg_end), cfg.args_max,
 				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
-	r->exec_flags |= read_block(e, pos, &r->env, NULL, LOAD(mm, struct mm_struct, env_start),
+	r->exec_flags |= read_block(e, pos, &r->env, LOAD(mm, struct mm_struct, env_start),
 				    LOAD(mm, struct mm_struct, env_end), cfg.env_max,
 				    EV_EXECF_ENV_TRUNCATED, EV_EXECF_ENV_UNREAD);
 	if (r->exec_flags & (1u << EV_EXECF_ARGS_TRUNCATED | 1u << EV_EXECF_ENV_TRUNCATED))
@@ -349,9 +347,9 @@ static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
 	r->cwd_flags = path_write(e->rec, pos, &r->cwd, LOAD(fs, struct fs_struct, pwd.mnt),
 				  LOAD(fs, struct fs_struct, pwd.dentry), t);
-	r->exec_flags |= read_block(e, pos, &r->args, t, LOAD(mm, struct mm_struct, arg_start),
-				    LOAD(mm, struct mm_struct, arg_end), cfg.args_max,
-				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
+	if (cfg.args_max &&
+	    LOAD(mm, struct mm_struct, arg_end) > LOAD(mm, struct mm_struct, arg_start))
+		r->exec_flags |= 1u << EV_EXECF_ARGS_UNREAD;
 	if (bpf_core_field_exists(t->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(t, in_execve))
 		return false;
 	return LOAD(t, struct task_struct, mm) == mm && LOAD(mm, struct mm_struct, exe_file) == f &&
@@ -368,8 +366,10 @@ static __always_inline void clear_task_image(struct ev_task *r, __u32 exec_flags
 	r->exec_flags = exec_flags;
 }
 
-/* One record for each process that is running. It sleeps where arguments have to be paged in. */
-SEC("iter.s/task")
+/* One record for each process that is running. Arguments are left to user space: a read of another
+ * task's memory waits for its pages, and a page can lie on a file system in user space that never
+ * answers; the scan, and with it the start, would wait as long. */
+SEC("iter/task")
 int scan_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task, *parent;

@@ -17,7 +17,7 @@ enum outside_question {
 	/* Of a process. key: pid, key2: start_boottime ns, which is checked, so that another process
 	 * under a reused pid gives no answer. What they say is true at the moment they are asked. */
 	ASK_PROC_EXE,		/* LIST: path from its root, then "deleted" where it is not linked any more */
-	ASK_PROC_ARGS,		/* LIST of argv, at most EV_ARGS_MAX bytes */
+	ASK_PROC_ARGS,		/* LIST of argv, at most EV_ARGS_MAX bytes; no NUL at its end: cut */
 	ASK_PROC_CWD,		/* LIST as of ASK_PROC_EXE */
 	ASK_TTY_NAME,		/* key: major, key2: minor: "pts/0", "ttyS0" */
 	ASK_PROC_ALIVE,		/* key, key2 as of ASK_PROC_EXE: an empty answer: it exists; none: it does not */

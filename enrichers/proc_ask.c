@@ -121,11 +121,8 @@ bool proc_args(struct buf *out, uint32_t pid, uint64_t start_ns)
 	}
 	if (n < 0 || !out->len)
 		return false;
-	if (out->p[out->len - 1]) {
-		/* Cut, or a title the process wrote over its arguments. */
-		if (out->len == EV_ARGS_MAX)
-			out->len--;
-		out->p[out->len++] = 0;
-	}
+	/* Room for the NUL that ends what was cut. */
+	if (out->p[out->len - 1] && out->len == EV_ARGS_MAX)
+		out->len--;
 	return true;
 }

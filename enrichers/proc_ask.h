@@ -16,7 +16,8 @@ bool proc_start_ticks(struct str stat, uint64_t *ticks);
 /* "exe" or "cwd": path, NUL, and "deleted" NUL where it is not linked any more. False: it cannot
  * be told, also when " (deleted)" at its end may be the name's own. */
 bool proc_link(struct buf *out, uint32_t pid, uint64_t start_ns, const char *name);
-/* argv as a LIST, cut after EV_ARGS_MAX bytes. */
+/* argv as a LIST; without a NUL at its end it was cut: after EV_ARGS_MAX bytes, or where a page
+ * cannot be read. */
 bool proc_args(struct buf *out, uint32_t pid, uint64_t start_ns);
 bool proc_exists(uint32_t pid, uint64_t start_ns);
 

@@ -281,6 +281,7 @@ static void on_task(struct process *s, struct event *e)
 	const struct ev_task *r = (const struct ev_task *)e->raw;
 	struct proc *p = proctable_find(&s->table, r->h.exec_id);
 	struct ctx_process c;
+	bool known;
 
 	prove(s, p, r->h.time_ns);
 	if (p && p->image)
@@ -297,13 +298,12 @@ static void on_task(struct process *s, struct event *e)
 	image_absent(&c);
 	image_from_record(&c, e, &s->task_plan);
 	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
-	if (c.executable.len || r->exec_flags & 1u << EV_EXECF_KTHREAD) {
+	known = c.executable.len || r->exec_flags & 1u << EV_EXECF_KTHREAD;
+	if (known)
 		texts_finish(&s->texts, &c);
-		set_image(s, p, &c);
-	} else {
-		set_image(s, p, &c);
+	set_image(s, p, &c);
+	if (!known || r->exec_flags & 1u << EV_EXECF_ARGS_UNREAD)
 		ask_pending(s, p, &c);
-	}
 	lineage_changed(&s->table, p);
 }
 

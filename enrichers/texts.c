@@ -99,8 +99,12 @@ uint64_t texts_ask(struct texts *t, struct ctx_process *c, uint32_t pid, uint64_
 
 	if (!c->executable.len)
 		ask_executable(t, c, pid, start_ns);
-	if (!c->args.len && ask(t, ASK_PROC_ARGS, pid, start_ns, &answer))
+	if (!c->args.len && ask(t, ASK_PROC_ARGS, pid, start_ns, &answer)) {
+		c->exec_flags &= ~(1u << EV_EXECF_ARGS_UNREAD);
+		if (answer.p[answer.len - 1])
+			c->exec_flags |= 1u << EV_EXECF_ARGS_TRUNCATED;
 		c->args = keep_list(&t->answer, answer);
+	}
 	if (!c->cwd.len && ask(t, ASK_PROC_CWD, pid, start_ns, &answer))
 		c->cwd = keep(&t->cwd, split_path(answer, &deleted));
 	if (!c->executable.len && !c->args.len && !c->cwd.len)

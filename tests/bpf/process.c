@@ -278,6 +278,7 @@ static void scan_of_running_tasks(void)
 	CHECK_INT(t->h.hook, EV_HOOK_ITER);
 	CHECK(exec_id_matches(&t->h));
 	CHECK(!(t->exec_flags & 1u << EV_EXECF_KTHREAD));
+	CHECK(t->exec_flags & 1u << EV_EXECF_ARGS_UNREAD); /* never waits for pages of others */
 	ns_inode("mnt", t->ns_mnt);
 	file = fopen("/proc/self/comm", "re");
 	CHECK(file && fgets(comm, sizeof(comm), file));

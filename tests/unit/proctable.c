@@ -472,6 +472,61 @@ static void tasks_in_any_order(void)
 	}
 }
 
+static void task_without_args(struct fix *f, uint32_t pid)
+{
+	rec_begin(&f->r, EV_TASK);
+	f->r.h.tgid = f->r.h.tid = pid;
+	f->r.h.exec_id = id(pid, 7);
+	f->r.h.start_ns = start_of(pid);
+	REC(&f->r, task)->exec_flags = 1u << EV_EXECF_ARGS_UNREAD;
+	rec_path(&f->r, &REC(&f->r, task)->executable, "/usr/bin/vi");
+	rec_end(&f->r);
+	send(f);
+}
+
+/* The kernel does not read arguments of who runs already: /proc does, and the next scan proves. */
+static void arguments_of_running_processes(void)
+{
+	static const struct {
+		const char *answer;
+		uint32_t len, flags;
+		uint64_t argc;
+		const char *line;
+	} cases[] = {
+		{ "vi\0a b", 7, 0, 2, "vi a b" },
+		{ "vi\0a b", 6, 1u << EV_EXECF_ARGS_TRUNCATED, 0, "vi a b" },
+		{ NULL, 0, 1u << EV_EXECF_ARGS_UNREAD, 0, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint64_t now = 11 * SEC;
+		struct event *e;
+		struct fix f;
+
+		start(&f, NULL);
+		fake_answer(&f.out, ASK_NOW, 0, 0, &now, sizeof(now));
+		if (cases[i].answer)
+			fake_answer(&f.out, ASK_PROC_ARGS, 30, start_of(30), cases[i].answer,
+				    cases[i].len);
+		task_without_args(&f, 30);
+		e = opens(&f, 30, 7, 0);
+		CHECK_STREQ(process(e)->name, "vi");
+		CHECK_INT(process(e)->args.len, 0);
+		CHECK_INT(process(e)->exec_flags, 1u << EV_EXECF_ARGS_UNREAD);
+		f.now = now;
+		task_without_args(&f, 30);
+		e = opens(&f, 30, 7, 0);
+		CHECK_STREQ(process(e)->name, "vi");
+		CHECK_INT(process(e)->exec_flags, cases[i].flags);
+		CHECK_INT(process(e)->argc, cases[i].argc);
+		if (*cases[i].line)
+			CHECK_STREQ(process(e)->command_line, cases[i].line);
+		else
+			CHECK(!process(e)->command_line.len);
+		end(&f);
+	}
+}
+
 /* Under the parent's pid is a process that started after the child: the parent's is used again. */
 static void younger_parent_is_another_process(void)
 {
@@ -859,6 +914,7 @@ static const struct test tests[] = {
 	TEST(idle_process_is_proven_by_silence),
 	TEST(lost_exec_forbids_proof_by_silence),
 	TEST(tasks_in_any_order),
+	TEST(arguments_of_running_processes),
 	TEST(younger_parent_is_another_process),
 	TEST(tasks_among_events),
 	TEST(lost_exec_keeps_the_parent),

@@ -20,7 +20,7 @@ struct action {
 };
 
 extern const struct action process_actions[], exec_actions[], open_actions[], path_actions[],
-	uring_actions[], tcp_actions[], net_actions[], ia32_actions[];
+	uring_actions[], tcp_actions[], net_actions[], ia32_actions[], held_actions[];
 
 /* facts.c */
 void facts_begin(void);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const struct action *const tables[] = {
-	process_actions, exec_actions, open_actions, path_actions,
-	uring_actions,   tcp_actions,  net_actions,  ia32_actions,
+	process_actions, exec_actions, open_actions, path_actions, uring_actions,
+	tcp_actions,     net_actions,  ia32_actions, held_actions,
 };
 
 static const struct {
