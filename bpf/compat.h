@@ -12,7 +12,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/* bpf_rdonly_cast (kfunc, 6.2): a pointer of known type whose members load as plain memory.
+/* A pointer whose type the verifier knows (a tracepoint's argument, the current task, and what is
+ * reached from them member by member) needs neither: t->group_leader->start_boottime is as cheap as
+ * in the kernel, on every kernel. The macros below are for what comes from arithmetic, arrays and
+ * container_of.
+ *
+ * bpf_rdonly_cast (kfunc, 6.2): a pointer of known type whose members load as plain memory.
  * Where it is missing, or cfg.no_typed_loads asks for it, the same read is a probe read. */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 

@@ -4,16 +4,17 @@
  *
  * A path is walked from the leaf to the root of the mount namespace, over every mount on the way,
  * and written in that order (struct ev_ref in event.h says how): appending needs no second pass.
- * It does not stop at the task's chroot. One probe read copies a component; the pointers between
- * are typed loads where the kernel has them. The walk runs in bpf_loop: the verifier would count
- * an unrolled one. It takes no lock, so a rename on the way can mix old and new names.
+ * It does not stop at the task's chroot. Pointers are typed loads where the kernel has them, and so
+ * are the bytes of a short component; one probe read copies another. The walk runs in bpf_loop: the
+ * verifier would count an unrolled one. It takes no lock, so a rename on the way can mix old and
+ * new names.
  */
 #ifndef TOCSIN_PATH_H
 #define TOCSIN_PATH_H
 
 #include "emit.h"
 
-enum { PATH_STEPS = 1024, NAME_LEN = 256, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
+enum { PATH_STEPS = 1024, NAME_LEN = 256, NAME_WORDS = 3, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
 
 struct path_walk {
 	struct dentry *d;
@@ -30,17 +31,41 @@ static __always_inline void path_mount(struct path_walk *w, struct mount *m)
 	w->root = LOAD(m, struct mount, mnt.mnt_root);
 }
 
+/* Copies a name of up to NAME_WORDS * 8 - 1 bytes and its NUL a word at a time, as strscpy does:
+ * what follows the NUL in its word goes too, and is written over or cut. Names begin at a multiple
+ * of 8 in the kernel, so that no word goes over the end of a page. The type is any whose first
+ * member is a 64-bit number. Returns the bytes up to and with the NUL, 0 where none was found. */
+static __always_inline long copy_short(__u8 *to, const unsigned char *name)
+{
+	const __u64 ones = 0x0101010101010101ULL;
+	__u64 word, nul;
+
+#pragma unroll
+	for (int i = 0; i < NAME_WORDS; i++) {
+		word = (__u64)LOAD(name + i * 8, struct timespec64, tv_sec);
+		*(__u64 *)(to + i * 8) = word;
+		nul = (word - ones) & ~word &
+		      ones << 7; /* the lowest bit set is that of the first NUL */
+		if (nul)
+			return i * 8 + (((((nul - 1) ^ nul) & ones) * ones) >> 56);
+	}
+	return 0;
+}
+
 static __always_inline bool path_name(struct path_walk *w)
 {
+	const unsigned char *name = LOAD(w->d, struct dentry, d_name.name);
 	__u32 pos = w->s->pos;
-	long n;
+	long n = 0;
 
 	if (pos >= w->end || pos > EV_REC_MAX - NAME_LEN) {
 		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
 		return false;
 	}
-	n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN,
-				      LOAD(w->d, struct dentry, d_name.name));
+	if (typed_loads())
+		n = copy_short(w->s->b + pos, name);
+	if (!n)
+		n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN, name);
 	if (n <= 1) {
 		w->s->flags |= 1u << EV_PATHF_UNREAD;
 		return false;

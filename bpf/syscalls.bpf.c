@@ -9,28 +9,30 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { SYSCALLS = 512, X32_BIT = 0x40000000 };
 
-/* arch/x86/entry/syscalls/syscall_64.tbl; x32 uses the same numbers for these. */
-static const volatile __u8 slots_64[SYSCALLS] = {
-	[2] = SLOT_OPEN, /* open */
-	[85] = SLOT_OPEN, /* creat */
-	[257] = SLOT_OPEN, /* openat */
-	[304] = SLOT_OPEN, /* open_by_handle_at */
-	[437] = SLOT_OPEN, /* openat2 */
-	[42] = SLOT_CONNECT, /* connect */
-	[43] = SLOT_ACCEPT, /* accept */
-	[288] = SLOT_ACCEPT, /* accept4 */
-};
+/* One table for both ways into the kernel, so that a call that neither cares for is done with
+ * after one look: the slot of the 64-bit call in the low half of a byte, that of the 32-bit call of
+ * the same number in the high one. */
+#define CALL_64(slot) (slot)
+#define CALL_32(slot) ((slot) << 4)
 
-/* syscall_32.tbl */
-static const volatile __u8 slots_32[SYSCALLS] = {
-	[5] = SLOT_OPEN, /* open */
-	[8] = SLOT_OPEN, /* creat */
-	[102] = SLOT_CONNECT, /* socketcall: connect, accept and others */
-	[295] = SLOT_OPEN, /* openat */
-	[342] = SLOT_OPEN, /* open_by_handle_at */
-	[437] = SLOT_OPEN, /* openat2 */
-	[362] = SLOT_CONNECT, /* connect */
-	[364] = SLOT_ACCEPT, /* accept4 */
+static const volatile __u8 slots[SYSCALLS] = {
+	/* arch/x86/entry/syscalls/syscall_64.tbl; x32 uses the same numbers for these */
+	[2] = CALL_64(SLOT_OPEN), /* open */
+	[42] = CALL_64(SLOT_CONNECT), /* connect */
+	[43] = CALL_64(SLOT_ACCEPT), /* accept */
+	[85] = CALL_64(SLOT_OPEN), /* creat */
+	[257] = CALL_64(SLOT_OPEN), /* openat */
+	[288] = CALL_64(SLOT_ACCEPT), /* accept4 */
+	[304] = CALL_64(SLOT_OPEN), /* open_by_handle_at */
+	[437] = CALL_64(SLOT_OPEN) | CALL_32(SLOT_OPEN), /* openat2 in both */
+	/* syscall_32.tbl */
+	[5] = CALL_32(SLOT_OPEN), /* open */
+	[8] = CALL_32(SLOT_OPEN), /* creat */
+	[102] = CALL_32(SLOT_CONNECT), /* socketcall: connect, accept and others */
+	[295] = CALL_32(SLOT_OPEN), /* openat */
+	[342] = CALL_32(SLOT_OPEN), /* open_by_handle_at */
+	[362] = CALL_32(SLOT_CONNECT), /* connect */
+	[364] = CALL_32(SLOT_ACCEPT), /* accept4 */
 };
 
 SEC("tp_btf/sys_exit")
@@ -41,9 +43,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 
 	if (nr >= SYSCALLS)
 		return 0;
-	slot = slots_64[nr];
-	if (is_compat(bpf_get_current_task_btf()))
-		slot = slots_32[nr];
+	slot = slots[nr];
+	if (!slot)
+		return 0;
+	slot = is_compat(bpf_get_current_task_btf()) ? slot >> 4 : slot & 15;
 	if (!slot)
 		return 0;
 	bpf_tail_call(ctx, &dispatch, slot);

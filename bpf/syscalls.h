@@ -20,7 +20,7 @@ enum { TS_COMPAT_ = 2 }; /* thread_info.status: the call came through a 32-bit e
 
 static __always_inline bool is_compat(struct task_struct *t)
 {
-	return LOAD(t, struct task_struct, thread_info.status) & TS_COMPAT_;
+	return t->thread_info.status & TS_COMPAT_;
 }
 
 #endif

@@ -28,52 +28,47 @@ static __always_inline __u64 exec_id_of(__u32 tgid, __u64 start_ns, __u64 self_e
 
 static __always_inline __u64 task_exec_id(struct task_struct *t)
 {
-	struct task_struct *leader = LOAD(t, struct task_struct, group_leader);
+	struct task_struct *leader = t->group_leader;
 
-	return exec_id_of(LOAD(t, struct task_struct, tgid),
-			  LOAD(leader, struct task_struct, start_boottime),
-			  LOAD(leader, struct task_struct, self_exec_id));
+	return exec_id_of(t->tgid, leader->start_boottime, leader->self_exec_id);
 }
 
 /* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
  * hierarchy that the loader chose. */
 static __always_inline void fill_cgroup(struct ev_hdr *h, struct task_struct *t)
 {
-	struct css_set *set = LOAD(t, struct task_struct, cgroups);
-	struct cgroup *cg = LOAD(set, struct css_set, dfl_cgrp);
+	struct css_set *set = t->cgroups;
+	struct cgroup *cg = set->dfl_cgrp;
+	__u32 i = cfg.v1_subsys;
 
-	if (LOAD(cg, struct cgroup, level) == 0 && cfg.v1_hierarchy) {
-		__u32 i = cfg.v1_subsys;
-		struct cgroup_subsys_state *css;
+	h->cgroup_hierarchy = 0;
+	if (cg->level == 0 && cfg.v1_hierarchy && i < CGROUP_SUBSYS_COUNT) {
+		void *slot = (char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
+		struct cgroup_subsys_state *css = LOAD_SLOT(slot);
 
-		if (i < CGROUP_SUBSYS_COUNT) {
-			void *slot =
-				(char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
-
-			css = LOAD_SLOT(slot);
-			cg = LOAD(css, struct cgroup_subsys_state, cgroup);
-			h->cgroup_hierarchy = cfg.v1_hierarchy;
-		}
+		h->cgroup_hierarchy = cfg.v1_hierarchy;
+		h->cgroup_id =
+			LOAD(LOAD(LOAD(css, struct cgroup_subsys_state, cgroup), struct cgroup, kn),
+			     struct kernfs_node, id);
+		return;
 	}
-	h->cgroup_id = LOAD(LOAD(cg, struct cgroup, kn), struct kernfs_node, id);
+	h->cgroup_id = cg->kn->id;
 }
 
+/* t: a pointer whose type the verifier knows. */
 static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
 {
-	struct task_struct *leader = LOAD(t, struct task_struct, group_leader);
-	struct task_struct *parent = LOAD(leader, struct task_struct, real_parent);
-	const struct cred *cred = LOAD(t, struct task_struct, cred);
+	struct task_struct *leader = t->group_leader;
+	const struct cred *cred = t->cred;
 
-	h->tgid = LOAD(t, struct task_struct, tgid);
-	h->tid = LOAD(t, struct task_struct, pid);
-	h->start_ns = LOAD(leader, struct task_struct, start_boottime);
-	h->exec_id =
-		exec_id_of(h->tgid, h->start_ns, LOAD(leader, struct task_struct, self_exec_id));
-	h->parent_exec_id = task_exec_id(parent);
-	h->uid = LOAD(cred, struct cred, uid).val;
-	h->euid = LOAD(cred, struct cred, euid).val;
-	h->gid = LOAD(cred, struct cred, gid).val;
-	h->cgroup_hierarchy = 0;
+	h->tgid = t->tgid;
+	h->tid = t->pid;
+	h->start_ns = leader->start_boottime;
+	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
+	h->parent_exec_id = task_exec_id(leader->real_parent);
+	h->uid = cred->uid.val;
+	h->euid = cred->euid.val;
+	h->gid = cred->gid.val;
 	fill_cgroup(h, t);
 }
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,11 +188,66 @@ static void accepts_alone(void)
 	munmap(m, 4096);
 }
 
+/* A name of len bytes, some of which the search for a NUL in a word might take for one. */
+static void make_name(char *name, size_t len)
+{
+	static const char bytes[] = "\x01\x7f\x80\x81\xff\xfe"
+				    "a.";
+
+	for (size_t i = 0; i < len; i++)
+		name[i] = bytes[(i + len) % (sizeof(bytes) - 1)];
+	if (name[0] == '.')
+		name[0] = 'x';
+	name[len] = 0;
+}
+
+/* Names are copied a word at a time where they are short: every length, any byte. */
+static void names_of_every_length(bool probe_reads)
+{
+	char dir[] = "/tmp/tocsin-names-XXXXXX", path[300], text[4096];
+	struct probe_cfg cfg = live_defaults;
+	const struct ev_hdr *h = NULL;
+	size_t base = sizeof(dir);
+	struct live l;
+	int fd;
+
+	cfg.no_typed_loads = probe_reads;
+	CHECK(mkdtemp(dir));
+	memcpy(path, dir, base - 1);
+	path[base - 1] = '/';
+	live_open(&l, &cfg);
+	for (size_t len = 1; len < 256; len++) {
+		make_name(path + base, len);
+		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		CHECK(fd >= 0);
+		close(fd);
+	}
+	live_read(&l);
+	for (size_t len = 1; len < 256; len++) {
+		make_name(path + base, len);
+		CHECK_INT(unlink(path), 0);
+		h = live_find(&l, h, EV_OPEN, (uint32_t)getpid());
+		CHECK(h);
+		CHECK_STR(live_path(h, &((const struct ev_open *)h)->path, text, sizeof(text)),
+			  path);
+	}
+	CHECK_INT(rmdir(dir), 0);
+	live_close(&l);
+}
+
+static void names_by_words(void)
+{
+	names_of_every_length(false);
+}
+
+static void names_by_probe_reads(void)
+{
+	names_of_every_length(true);
+}
+
 static const struct test tests[] = {
-	TEST(opens_32bit),
-	TEST(connections_64bit),
-	TEST(connections_32bit),
-	TEST(accepts_alone),
+	TEST(names_by_words),    TEST(names_by_probe_reads), TEST(opens_32bit),
+	TEST(connections_64bit), TEST(connections_32bit),    TEST(accepts_alone),
 };
 
 int main(int argc, char **argv)
