@@ -3,7 +3,7 @@
  * From a program to the ring: claim scratch memory, build the record, submit exactly its bytes.
  *
  * A BPF program can be preempted by another task's and interrupted by a softirq's, so scratch
- * memory belongs to a slot that is claimed by compare-and-swap and not to the CPU. Programs do not
+ * memory belongs to a slot that is claimed by an exchange and not to the CPU. Programs do not
  * migrate. Every way to lose a record is counted in cpu_state.lost by kind and cause.
  *
  * The sequence number is taken just before the submit: a gap means that a record was lost.
@@ -47,15 +47,21 @@ static __always_inline bool wants_failed_opens(void)
 	return ctl && ctl->failed_opens;
 }
 
-/* Is the current task the agent? Then its event is counted and left out. */
-static __always_inline bool is_self(__u32 tgid)
+/* Is task t, a pointer whose type the verifier knows, of the agent's process and image? Then its
+ * event is counted and left out. Until the scan of running tasks has met the agent, its process id
+ * alone says so; other processes' events are told from it by that number at no more cost. */
+static __always_inline bool is_self(struct task_struct *t)
 {
-	__u32 id;
+	__u32 key = 0;
+	struct ring_control *ctl;
 	struct cpu_state *cpu;
 
-	if (!cfg.self_tgid || tgid != cfg.self_tgid)
+	if (!cfg.self_tgid || (__u32)t->tgid != cfg.self_tgid)
 		return false;
-	cpu = this_cpu(&id);
+	ctl = bpf_map_lookup_elem(&control, &key);
+	if (ctl && ctl->self_exec_id && ctl->self_exec_id != task_exec_id(t))
+		return false;
+	cpu = this_cpu(&key);
 	if (cpu)
 		__sync_fetch_and_add(&cpu->self, 1);
 	return true;
@@ -65,15 +71,13 @@ static __always_inline bool is_self(__u32 tgid)
 static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 {
 	__u32 key;
-	__u64 bit;
 
 	e->cpu = this_cpu(&e->cpu_id);
 	if (!e->cpu)
 		return false;
 #pragma unroll
 	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
-		bit = 1ULL << i;
-		if (__sync_fetch_and_or(&e->cpu->claims, bit) & bit)
+		if (__sync_lock_test_and_set(&e->cpu->claims[i], 1))
 			continue;
 		key = e->cpu_id * SCRATCH_SLOTS + i;
 		e->slot = i;
@@ -86,9 +90,10 @@ static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 	return false;
 }
 
+/* Gives the slot back. Only this CPU's programs look at it: a plain store is enough. */
 static __always_inline void emit_abort(struct emitter *e)
 {
-	__sync_fetch_and_and(&e->cpu->claims, ~(1ULL << e->slot));
+	*(volatile __u32 *)&e->cpu->claims[e->slot & (SCRATCH_SLOTS - 1)] = 0;
 }
 
 /* Header fields that do not depend on the task. */

@@ -192,7 +192,7 @@ enum ev_kind {
 /* Set by the loader before load, constant afterwards: section .rodata.cfg of every object. */
 struct bpf_cfg {
 	__u64 boot_salt; /* mixed into every exec_id, from the boot id */
-	__u32 self_tgid; /* the agent: its events are counted, not sent; 0 sends them */
+	__u32 self_tgid; /* the agent's process id; 0: also send its events */
 	__u32 args_max; /* bytes of argv to read, at most EV_ARGS_MAX */
 	__u32 env_max; /* bytes of environment to read; 0: none */
 	__u32 v1_subsys; /* enum cgroup_subsys_id whose v1 hierarchy stands in, ~0 none */
@@ -209,8 +209,8 @@ struct cpu_state {
 	__u64 self; /* events of the agent itself, left out */
 	__u64 lost[EV_MAX][EV_LOSS_MAX_]; /* [kind][cause] */
 	__u64 sent[EV_MAX];
-	__u64 claims; /* bit per scratch slot in use */
-	__u64 pad[4];
+	__u32 claims[4]; /* 1: that scratch slot is in use */
+	__u64 pad[3];
 };
 
 /* One entry, mapped: what user space may change while programs run. */
@@ -220,6 +220,7 @@ struct ring_control {
 	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
 	__u32 failed_opens; /* 1: a policy or record wants opens that failed */
 	__u32 pad;
+	__u64 self_exec_id; /* the agent, once the scan of running tasks has met it; 0: not yet */
 };
 #pragma GCC diagnostic pop
 

@@ -112,7 +112,7 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 
 	if (ret < 0 && (ret <= -ERESTARTSYS_ || !wants_failed_opens()))
 		return 0;
-	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(t))
 		return 0;
 	if (ret >= 0)
 		f = file_of_fd(t, ret);
@@ -160,7 +160,7 @@ static __always_inline int uring_open(struct io_ring_ctx *ring, void *req, int r
 
 	if (!req || !is_uring_open(req) || (res < 0 && !wants_failed_opens()))
 		return 0;
-	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(t))
 		return 0;
 	if (res >= 0)
 		f = uring_file(ring, req, t, res);
@@ -209,7 +209,7 @@ int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
 
 	if (!(LOAD(req, struct io_kiocb, flags) & REQ_CQE_SKIP) || !is_uring_open(req))
 		return 0;
-	if (!wanted(EV_OPEN) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_OPEN) || is_self(t))
 		return 0;
 	name = LOAD(req, struct io_open, filename);
 	if (!emit_begin(&e, EV_OPEN))

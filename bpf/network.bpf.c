@@ -121,7 +121,7 @@ static __always_inline void tcp_begin(const struct sock *s, __u64 key)
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct pending p = {};
 
-	if (!wanted(EV_CONNECT) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_CONNECT) || is_self(t))
 		return;
 	p.h.kind = EV_CONNECT;
 	p.h.hook = EV_HOOK_TP_SOCK_STATE;
@@ -255,7 +255,7 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 	family = sock_family(sk);
 	if (family != AF_UNIX_ && family != AF_INET_ && family != AF_INET6_)
 		return 0;
-	if (!connect_is_news(sk, family, ret) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!connect_is_news(sk, family, ret) || is_self(t))
 		return 0;
 	if (!emit_begin(&e, EV_CONNECT))
 		return 0;
@@ -295,7 +295,7 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	is_unix = sock_family(sk) == AF_UNIX_;
 	if (!is_unix && (!is_tcp(sk) || !sock_addresses(sk, &a)))
 		return 0;
-	if (is_self(LOAD(t, struct task_struct, tgid)) || !emit_begin(&e, EV_ACCEPT))
+	if (is_self(t) || !emit_begin(&e, EV_ACCEPT))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
@@ -399,7 +399,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	key->port = bpf_ntohs(ctx->user_port);
 	if (is_own_peer(sk, to, key->port) || bpf_map_lookup_elem(&udp_peers, key))
 		return 1;
-	if (!wanted(EV_CONNECT) || is_self(LOAD(t, struct task_struct, tgid)))
+	if (!wanted(EV_CONNECT) || is_self(t))
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
 	if (!emit_begin(&e, EV_CONNECT))

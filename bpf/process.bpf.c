@@ -16,91 +16,42 @@ enum {
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct task_struct *t = child;
 	struct emitter e;
 	struct ev_fork *r;
 
-	if (t->pid != t->tgid)
+	if (child->pid != child->tgid)
 		return 0; /* a thread */
-	if (!emit_begin(&e, EV_FORK))
+	if (is_self(bpf_get_current_task_btf()) || !emit_begin(&e, EV_FORK))
 		return 0;
 	r = (struct ev_fork *)e.rec;
 	emit_current(&e, EV_FORK, EV_HOOK_TP_FORK);
-	r->child_tgid = LOAD(t, struct task_struct, tgid);
+	r->child_tgid = child->tgid;
 	*(__u32 *)r->pad0 = 0;
-	r->child_start_ns = LOAD(t, struct task_struct, start_boottime);
-	r->child_exec_id = task_exec_id(t);
+	r->child_start_ns = child->start_boottime;
+	r->child_exec_id = task_exec_id(child);
 	emit_end(&e, EV_FORK, sizeof(*r));
 	return 0;
 }
 
-static __always_inline __u32 task_ns_inum(void *ns, __u32 offset)
-{
-	return ns ? LOAD((char *)ns + offset, struct ns_common, inum) : 0;
-}
-
-/* Members that EXEC and TASK records share. */
-#define FILL_IDS(r, t)                                                                             \
-	do {                                                                                       \
-		const struct cred *c_ = LOAD(t, struct task_struct, cred);                         \
-		struct signal_struct *s_ = LOAD(t, struct task_struct, signal);                    \
-		struct nsproxy *n_ = LOAD(t, struct task_struct, nsproxy);                         \
-		struct tty_struct *tty_ = LOAD(s_, struct signal_struct, tty);                     \
-		struct tty_driver *drv_ = tty_ ? LOAD(tty_, struct tty_struct, driver) : NULL;     \
-		(r)->suid = LOAD(c_, struct cred, suid).val;                                       \
-		(r)->egid = LOAD(c_, struct cred, egid).val;                                       \
-		(r)->sgid = LOAD(c_, struct cred, sgid).val;                                       \
-		(r)->loginuid = LOAD(t, struct task_struct, loginuid).val;                         \
-		(r)->sessionid = LOAD(t, struct task_struct, sessionid);                           \
-		(r)->cap_effective =                                                               \
-			cred_cap(c_, bpf_core_field_offset(struct cred, cap_effective));           \
-		(r)->cap_permitted =                                                               \
-			cred_cap(c_, bpf_core_field_offset(struct cred, cap_permitted));           \
-		(r)->cap_inheritable =                                                             \
-			cred_cap(c_, bpf_core_field_offset(struct cred, cap_inheritable));         \
-		(r)->sid = signal_pid(s_, PIDTYPE_SID);                                            \
-		(r)->pgid = signal_pid(s_, PIDTYPE_PGID);                                          \
-		(r)->tty_major = drv_ ? LOAD(drv_, struct tty_driver, major) : 0;                  \
-		(r)->tty_minor = drv_ ? LOAD(drv_, struct tty_driver, minor_start) +               \
-						 LOAD(tty_, struct tty_struct, index)              \
-				      : 0;                                                         \
-		(r)->ns_mnt = task_ns_inum(LOAD(n_, struct nsproxy, mnt_ns),                       \
-					   bpf_core_field_offset(struct mnt_namespace, ns));       \
-		(r)->ns_uts = task_ns_inum(LOAD(n_, struct nsproxy, uts_ns),                       \
-					   bpf_core_field_offset(struct uts_namespace, ns));       \
-		(r)->ns_ipc = task_ns_inum(LOAD(n_, struct nsproxy, ipc_ns),                       \
-					   bpf_core_field_offset(struct ipc_namespace, ns));       \
-		(r)->ns_net = task_ns_inum(LOAD(n_, struct nsproxy, net_ns),                       \
-					   bpf_core_field_offset(struct net, ns));                 \
-		(r)->ns_cgroup = task_ns_inum(LOAD(n_, struct nsproxy, cgroup_ns),                 \
-					      bpf_core_field_offset(struct cgroup_namespace, ns)); \
-		(r)->ns_user = task_ns_inum(LOAD(c_, struct cred, user_ns),                        \
-					    bpf_core_field_offset(struct user_namespace, ns));     \
-		(r)->ns_pid = task_pid_ns(t);                                                      \
-	} while (0)
-
 /* kernel_cap_t: two u32 until 6.2, one u64 since; the same 64 bits on little-endian. */
-static __always_inline __u64 cred_cap(const struct cred *c, __u32 offset)
+#define CRED_CAP(c, member)                                                                        \
+	(bpf_core_field_exists((c)->member.val)                                                    \
+		 ? (c)->member.val                                                                 \
+		 : probed_cap((char *)(c) + bpf_core_field_offset(struct cred, member)))
+
+static __always_inline __u64 probed_cap(const void *at)
 {
 	__u64 caps = 0;
 
-	bpf_probe_read_kernel(&caps, sizeof(caps), (char *)c + offset);
+	bpf_probe_read_kernel(&caps, sizeof(caps), at);
 	return caps;
-}
-
-static __always_inline __u32 signal_pid(struct signal_struct *s, __u32 type)
-{
-	void *slot = (char *)s + bpf_core_field_offset(struct signal_struct, pids) + type * 8;
-	struct pid *pid = LOAD_SLOT(slot);
-
-	return pid ? LOAD(pid, struct pid, numbers[0].nr) : 0;
 }
 
 /* The namespace the task's own pid is numbered in: the last of pid->numbers. */
 static __always_inline __u32 task_pid_ns(struct task_struct *t)
 {
-	struct pid *pid = LOAD(t, struct task_struct, thread_pid);
-	__u32 level = LOAD(pid, struct pid, level);
+	struct pid *pid = t->thread_pid;
+	__u32 level = pid->level;
 	char *numbers = (char *)pid + bpf_core_field_offset(struct pid, numbers);
 	struct pid_namespace *ns;
 
@@ -108,8 +59,36 @@ static __always_inline __u32 task_pid_ns(struct task_struct *t)
 		return 0;
 	ns = LOAD((struct upid *)(numbers + level * bpf_core_type_size(struct upid)), struct upid,
 		  ns);
-	return task_ns_inum(ns, bpf_core_field_offset(struct pid_namespace, ns));
+	return LOAD(ns, struct pid_namespace, ns.inum);
 }
+
+/* Members that EXEC and TASK records share. t: a pointer whose type the verifier knows. */
+#define FILL_IDS(r, t)                                                                             \
+	do {                                                                                       \
+		const struct cred *c_ = (t)->cred;                                                 \
+		struct signal_struct *s_ = (t)->signal;                                            \
+		struct nsproxy *n_ = (t)->nsproxy;                                                 \
+		struct tty_struct *tty_ = s_->tty;                                                 \
+		(r)->suid = c_->suid.val;                                                          \
+		(r)->egid = c_->egid.val;                                                          \
+		(r)->sgid = c_->sgid.val;                                                          \
+		(r)->loginuid = (t)->loginuid.val;                                                 \
+		(r)->sessionid = (t)->sessionid;                                                   \
+		(r)->cap_effective = CRED_CAP(c_, cap_effective);                                  \
+		(r)->cap_permitted = CRED_CAP(c_, cap_permitted);                                  \
+		(r)->cap_inheritable = CRED_CAP(c_, cap_inheritable);                              \
+		(r)->sid = s_->pids[PIDTYPE_SID]->numbers[0].nr;                                   \
+		(r)->pgid = s_->pids[PIDTYPE_PGID]->numbers[0].nr;                                 \
+		(r)->tty_major = tty_ ? tty_->driver->major : 0;                                   \
+		(r)->tty_minor = tty_ ? tty_->driver->minor_start + tty_->index : 0;               \
+		(r)->ns_mnt = n_->mnt_ns->ns.inum;                                                 \
+		(r)->ns_uts = n_->uts_ns->ns.inum;                                                 \
+		(r)->ns_ipc = n_->ipc_ns->ns.inum;                                                 \
+		(r)->ns_net = n_->net_ns->ns.inum;                                                 \
+		(r)->ns_cgroup = n_->cgroup_ns->ns.inum;                                           \
+		(r)->ns_user = c_->user_ns->ns.inum;                                               \
+		(r)->ns_pid = task_pid_ns(t);                                                      \
+	} while (0)
 
 /* A NUL-separated block of the memory of the current task. Returns flag bits. */
 static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev_ref *ref,
@@ -176,12 +155,12 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 /* What the program file's inode says, for EXEC and TASK records. */
 #define FILL_FILE(r, f)                                                                            \
 	do {                                                                                       \
-		struct inode *i_ = LOAD(f, struct file, f_inode);                                  \
-		__u32 dev_ = LOAD(LOAD(i_, struct inode, i_sb), struct super_block, s_dev);        \
-		(r)->inode = LOAD(i_, struct inode, i_ino);                                        \
-		(r)->mode = LOAD(i_, struct inode, i_mode) & 07777;                                \
-		(r)->file_uid = LOAD(i_, struct inode, i_uid).val;                                 \
-		(r)->file_gid = LOAD(i_, struct inode, i_gid).val;                                 \
+		struct inode *i_ = (f)->f_inode;                                                   \
+		__u32 dev_ = i_->i_sb->s_dev;                                                      \
+		(r)->inode = i_->i_ino;                                                            \
+		(r)->mode = i_->i_mode & 07777;                                                    \
+		(r)->file_uid = i_->i_uid.val;                                                     \
+		(r)->file_gid = i_->i_gid.val;                                                     \
 		(r)->dev_major = dev_major(dev_);                                                  \
 		(r)->dev_minor = dev_minor(dev_);                                                  \
 	} while (0)
@@ -189,18 +168,16 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 /* enum ev_exec_flag bits of the program file. */
 static __always_inline __u32 file_flags(struct file *f)
 {
-	struct inode *inode = LOAD(f, struct file, f_inode);
-	struct super_block *sb = LOAD(inode, struct inode, i_sb);
-	unsigned long magic = LOAD(sb, struct super_block, s_magic);
-	__u32 mode = LOAD(inode, struct inode, i_mode), flags = 0;
+	struct inode *inode = f->f_inode;
+	__u32 mode = inode->i_mode, flags = 0;
 
 	if (mode & S_ISUID_)
 		flags |= 1u << EV_EXECF_SETUID;
 	if (mode & S_ISGID_)
 		flags |= 1u << EV_EXECF_SETGID;
-	if (!LOAD(inode, struct inode, i_nlink))
+	if (!inode->i_nlink)
 		flags |= 1u << EV_EXECF_DELETED;
-	if (magic == OVERLAYFS_MAGIC && in_upper_layer(inode))
+	if (inode->i_sb->s_magic == OVERLAYFS_MAGIC && in_upper_layer(inode))
 		flags |= 1u << EV_EXECF_UPPER_LAYER;
 	return flags;
 }
@@ -214,26 +191,23 @@ static __always_inline bool starts_memfd(const __u8 *s)
 static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r, __u32 *pos,
 					    struct task_struct *t, struct file *f)
 {
-	struct fs_struct *fs = LOAD(t, struct task_struct, fs);
+	struct fs_struct *fs = t->fs;
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 
 	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
-	r->cwd_flags = path_write(e->rec, pos, &r->cwd, LOAD(fs, struct fs_struct, pwd.mnt),
-				  LOAD(fs, struct fs_struct, pwd.dentry), t);
+	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
 }
 
 static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *r, __u32 *pos,
 					     struct task_struct *t)
 {
-	struct mm_struct *mm = LOAD(t, struct task_struct, mm);
+	struct mm_struct *mm = t->mm;
 
-	r->exec_flags |= read_block(e, pos, &r->args, LOAD(mm, struct mm_struct, arg_start),
-				    LOAD(mm, struct mm_struct, arg_end), cfg.args_max,
+	r->exec_flags |= read_block(e, pos, &r->args, mm->arg_start, mm->arg_end, cfg.args_max,
 				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
-	r->exec_flags |= read_block(e, pos, &r->env, LOAD(mm, struct mm_struct, env_start),
-				    LOAD(mm, struct mm_struct, env_end), cfg.env_max,
+	r->exec_flags |= read_block(e, pos, &r->env, mm->env_start, mm->env_end, cfg.env_max,
 				    EV_EXECF_ENV_TRUNCATED, EV_EXECF_ENV_UNREAD);
 	if (r->exec_flags & (1u << EV_EXECF_ARGS_TRUNCATED | 1u << EV_EXECF_ENV_TRUNCATED))
 		r->h.flags |= 1u << EV_HDR_TRUNCATED;
@@ -244,10 +218,8 @@ static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct task_struct *t = task;
-	struct file *f = LOAD(bprm, struct linux_binprm, file);
-	const char *filename = LOAD(bprm, struct linux_binprm, filename);
-	const char *interp = LOAD(bprm, struct linux_binprm, interp);
+	struct file *f = bprm->file;
+	const char *filename = bprm->filename, *interp = bprm->interp;
 	__u32 pos = sizeof(struct ev_exec);
 	struct emitter e;
 	struct ev_exec *r;
@@ -256,23 +228,22 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 		return 0;
 	r = (struct ev_exec *)e.rec;
 	emit_current(&e, EV_EXEC, EV_HOOK_TP_EXEC);
-	r->old_exec_id =
-		exec_id_of(r->h.tgid, r->h.start_ns, LOAD(t, struct task_struct, self_exec_id) - 1);
+	r->old_exec_id = exec_id_of(r->h.tgid, r->h.start_ns, task->self_exec_id - 1);
 	r->exec_pad = 0;
-	r->argc = LOAD(bprm, struct linux_binprm, argc);
-	FILL_IDS(r, t);
+	r->argc = bprm->argc;
+	FILL_IDS(r, task);
 	FILL_FILE(r, f);
 	r->exec_flags = file_flags(f);
-	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+	if (BPF_CORE_READ_BITFIELD(bprm, secureexec))
 		r->exec_flags |= 1u << EV_EXECF_SECUREEXEC;
-	if (LOAD(bprm, struct linux_binprm, fdpath))
+	if (bprm->fdpath)
 		r->exec_flags |= 1u << EV_EXECF_EXECFD;
-	fill_exec_paths(&e, r, &pos, t, f);
+	fill_exec_paths(&e, r, &pos, task, f);
 	read_text(&e, &pos, &r->requested, filename);
 	r->interpreter.off = r->interpreter.len = 0;
 	if (interp != filename)
 		read_text(&e, &pos, &r->interpreter, interp);
-	fill_exec_memory(&e, r, &pos, t);
+	fill_exec_memory(&e, r, &pos, task);
 	emit_end(&e, EV_EXEC, pos);
 	return 0;
 }
@@ -288,13 +259,12 @@ struct {
 
 static __always_inline bool last_thread(struct task_struct *t, __u64 *ctx)
 {
-	struct signal_struct *s = LOAD(t, struct task_struct, signal);
 	__u64 id;
 	__u8 one = 1;
 
 	if (cfg.exit_has_group_dead)
 		return ctx[1] & 1;
-	if (LOAD(s, struct signal_struct, live.counter) > 0)
+	if (t->signal->live.counter > 0)
 		return false;
 	id = task_exec_id(t);
 	return bpf_map_update_elem(&exited, &id, &one, BPF_NOEXIST) == 0;
@@ -306,19 +276,17 @@ int process_exit(__u64 *ctx)
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct emitter e;
 	struct ev_exit *r;
-	struct signal_struct *s;
 	__u32 code;
 
-	if (!last_thread(t, ctx))
+	if (!last_thread(t, ctx) || is_self(t))
 		return 0;
 	if (!emit_begin(&e, EV_EXIT))
 		return 0;
 	r = (struct ev_exit *)e.rec;
 	emit_current(&e, EV_EXIT, EV_HOOK_TP_EXIT);
-	s = LOAD(t, struct task_struct, signal);
-	code = LOAD(s, struct signal_struct, group_exit_code);
+	code = t->signal->group_exit_code;
 	if (!code)
-		code = LOAD(t, struct task_struct, exit_code);
+		code = t->exit_code;
 	r->exit_code = (code >> 8) & 0xff;
 	r->signal = code & 0x7f;
 	r->core_dumped = (code & 0x80) != 0;
@@ -334,9 +302,9 @@ int process_exit(__u64 *ctx)
 static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r, __u32 *pos,
 					    struct task_struct *t)
 {
-	struct mm_struct *mm = LOAD(t, struct task_struct, mm);
-	struct file *f = mm ? LOAD(mm, struct mm_struct, exe_file) : NULL;
-	struct fs_struct *fs = LOAD(t, struct task_struct, fs);
+	struct mm_struct *mm = t->mm;
+	struct file *f = mm ? mm->exe_file : NULL;
+	struct fs_struct *fs = t->fs;
 
 	if (!f)
 		return false;
@@ -345,15 +313,12 @@ static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r
 	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
 	if ((r->path_flags & 1u << EV_PATHF_PSEUDO) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
-	r->cwd_flags = path_write(e->rec, pos, &r->cwd, LOAD(fs, struct fs_struct, pwd.mnt),
-				  LOAD(fs, struct fs_struct, pwd.dentry), t);
-	if (cfg.args_max &&
-	    LOAD(mm, struct mm_struct, arg_end) > LOAD(mm, struct mm_struct, arg_start))
+	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
+	if (cfg.args_max && mm->arg_end > mm->arg_start)
 		r->exec_flags |= 1u << EV_EXECF_ARGS_UNREAD;
 	if (bpf_core_field_exists(t->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(t, in_execve))
 		return false;
-	return LOAD(t, struct task_struct, mm) == mm && LOAD(mm, struct mm_struct, exe_file) == f &&
-	       task_exec_id(t) == r->h.exec_id;
+	return t->mm == mm && mm->exe_file == f && task_exec_id(t) == r->h.exec_id;
 }
 
 static __always_inline void clear_task_image(struct ev_task *r, __u32 exec_flags)
@@ -366,13 +331,23 @@ static __always_inline void clear_task_image(struct ev_task *r, __u32 exec_flags
 	r->exec_flags = exec_flags;
 }
 
+/* Later events of this image are the agent's own (is_self). */
+static __always_inline void meet_self(const struct ev_hdr *h)
+{
+	__u32 zero = 0;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+
+	if (ctl && cfg.self_tgid && h->tgid == cfg.self_tgid && !ctl->self_exec_id)
+		ctl->self_exec_id = h->exec_id;
+}
+
 /* One record for each process that is running. Arguments are left to user space: a read of another
  * task's memory waits for its pages, and a page can lie on a file system in user space that never
  * answers; the scan, and with it the start, would wait as long. */
 SEC("iter/task")
 int scan_task(struct bpf_iter__task *ctx)
 {
-	struct task_struct *t = ctx->task, *parent;
+	struct task_struct *t = ctx->task;
 	__u32 kthread, pos = sizeof(struct ev_task);
 	struct emitter e;
 	struct ev_task *r;
@@ -384,13 +359,11 @@ int scan_task(struct bpf_iter__task *ctx)
 	r = (struct ev_task *)e.rec;
 	emit_header(&e, EV_TASK, EV_HOOK_ITER);
 	fill_task(&r->h, t);
+	meet_self(&r->h);
 	bpf_probe_read_kernel(&r->h.comm, sizeof(r->h.comm), t->comm);
-	parent = LOAD(t, struct task_struct, real_parent);
-	r->ppid = LOAD(parent, struct task_struct, tgid);
+	r->ppid = t->real_parent->tgid;
 	FILL_IDS(r, t);
-	kthread = LOAD(t, struct task_struct, flags) & 0x00200000 /* PF_KTHREAD */
-			  ? 1u << EV_EXECF_KTHREAD
-			  : 0;
+	kthread = t->flags & 0x00200000 /* PF_KTHREAD */ ? 1u << EV_EXECF_KTHREAD : 0;
 	clear_task_image(r, kthread);
 	*(__u32 *)r->pad0 = 0;
 	if (!fill_task_image(&e, r, &pos, t)) {
