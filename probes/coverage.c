@@ -82,14 +82,21 @@ int coverage_make(struct probe_set *s)
 
 int coverage_check(const struct probe_set *s, char *err, size_t err_len)
 {
+	bool sees = false;
+
 	for (uint32_t i = 0; i < s->ncoverage; i++) {
 		const struct coverage *c = &s->coverage[i];
 
+		sees |= c->hook && schema_kind_is_public(schema_kind(c->kind));
 		if (c->hook || !(s->named & (1ULL << c->kind)))
 			continue;
 		snprintf(err, err_len, "%s has no hook on this kernel (%s)",
 			 schema_kind(c->kind)->name, c->reason);
 		return -ENOTSUP;
 	}
-	return 0;
+	if (sees || !s->ncoverage)
+		return 0;
+	snprintf(err, err_len, "no event kind has a hook on this kernel (%s)",
+		 s->coverage[0].reason);
+	return -ENOTSUP;
 }
