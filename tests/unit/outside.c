@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -329,6 +331,38 @@ static void try_hierarchy(const char *base, uint32_t hierarchy, bool walk)
 	cgroup_mounts_free(&m);
 }
 
+/* A path that leads to another cgroup than the one asked for is none: here one that is mounted over
+ * it, in a mount namespace of our own. */
+static void try_other_inode(const char *base, bool walk)
+{
+	char asked[256], other[256];
+	bool found[3], mounted;
+	struct cgroup_mounts m = { .walk = walk };
+	struct buf out = { 0 };
+	struct stat st;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		test_skip("a mount namespace: %s", strerror(errno));
+	snprintf(asked, sizeof(asked), "%s/tocsin-test-a-%d", base, getpid());
+	snprintf(other, sizeof(other), "%s/tocsin-test-b-%d", base, getpid());
+	if (mkdir(asked, 0755))
+		test_skip("cannot make a cgroup in %s: %s", base, strerror(errno));
+	CHECK_INT(mkdir(other, 0755), 0);
+	CHECK_INT(stat(asked, &st), 0);
+	cgroup_mounts_read(&m);
+	found[0] = cgroup_path(&m, st.st_ino, 0, &out);
+	mounted = !mount(other, asked, NULL, MS_BIND, NULL);
+	found[1] = cgroup_path(&m, st.st_ino, 0, &out);
+	if (mounted)
+		umount(asked);
+	found[2] = cgroup_path(&m, st.st_ino, 0, &out);
+	rmdir(asked);
+	rmdir(other);
+	CHECK(mounted && found[0] && !found[1] && found[2]);
+	buf_free(&out);
+	cgroup_mounts_free(&m);
+}
+
 static const char *v2_base(void)
 {
 	return access("/sys/fs/cgroup/cgroup.controllers", F_OK) ? "/sys/fs/cgroup/unified"
@@ -343,6 +377,16 @@ static void cgroup_v2(void)
 static void cgroup_v2_by_walking(void)
 {
 	try_hierarchy(v2_base(), 0, true);
+}
+
+static void path_to_another_cgroup(void)
+{
+	try_other_inode(v2_base(), false);
+}
+
+static void path_to_another_cgroup_by_walking(void)
+{
+	try_other_inode(v2_base(), true);
 }
 
 /* A v1 hierarchy of this machine that lets us: its id and mount point. */
@@ -453,6 +497,8 @@ static const struct test tests[] = {
 	TEST(clock_of_events),
 	TEST(cgroup_v2),
 	TEST(cgroup_v2_by_walking),
+	TEST(path_to_another_cgroup),
+	TEST(path_to_another_cgroup_by_walking),
 	TEST(cgroup_v1),
 	TEST(cgroup_v1_by_walking),
 	TEST(cgroup_of_a_child),
