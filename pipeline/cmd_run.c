@@ -4,7 +4,7 @@
  * end in order: probes detached, ring drained, last batch published, outputs flushed.
  *
  * Main thread. It owns everything; the consumer's thread and the outputs' threads run in between.
- * All signals are blocked in every thread and waited for here.
+ * All signals are blocked in every thread and waited for in duty.h.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,9 +12,8 @@
 #include "enrichers/host.h"
 #include "pipeline/clock.h"
 #include "pipeline/cmd.h"
-#include "pipeline/live.h"
+#include "pipeline/duty.h"
 #include "pipeline/log.h"
-#include "pipeline/session.h"
 #include "pipeline/util.h"
 
 enum { ERR_MAX = 512 };
@@ -64,16 +63,6 @@ static int start_saving(struct run *r)
 	return EXIT_OK;
 }
 
-static bool wants_failed_opens(const struct run *r)
-{
-	switch ((enum failed_opens)r->cfg.failed_opens) {
-	case FAILED_OPENS_ALWAYS: return true;
-	case FAILED_OPENS_NEVER: return false;
-	case FAILED_OPENS_POLICY: break;
-	}
-	return policy_wants_failed_opens(r->session.policies);
-}
-
 /* The kernel reads environments only where the process enricher was given names to keep. */
 static uint32_t env_bytes(const struct config *c)
 {
@@ -114,7 +103,7 @@ static int start_probes(struct run *r)
 		.ring_bytes = c->ring_bytes,
 		.args_max = (uint32_t)c->args_max,
 		.env_max = env_bytes(c),
-		.failed_opens = wants_failed_opens(r),
+		.failed_opens = session_wants_failed_opens(&r->session, r->session.policies),
 		.boot_salt = probe_boot_salt(r->session.id.boot_id),
 		.self_tgid = (uint32_t)getpid(),
 		.no_typed_loads = !c->typed_loads,
@@ -184,19 +173,11 @@ static void tell_ready(struct run *r)
 	session_tell(&r->session);
 }
 
-/* Until a signal, or --duration is over. */
-static void wait_for_end(struct run *r)
+static void work(struct run *r)
 {
-	struct timespec left = clock_timespec(r->cfg.duration_ns);
-	uint64_t until = clock_mono_ns() + r->cfg.duration_ns, now;
-	int got;
+	struct reload reload = { &r->session, r->probes, r->consumer, 0 };
 
-	do {
-		got = r->cfg.duration_ns ? sigtimedwait(&r->signals, NULL, &left)
-					 : sigwaitinfo(&r->signals, NULL);
-		now = clock_mono_ns();
-		left = clock_timespec(until > now ? until - now : 0);
-	} while (got < 0 && errno == EINTR);
+	duty(&reload, &r->signals);
 }
 
 static int finish(struct run *r)
@@ -251,7 +232,7 @@ int cmd_run(int argc, char **argv)
 	rc = start(&r);
 	if (!rc) {
 		tell_ready(&r);
-		wait_for_end(&r);
+		work(&r);
 		rc = finish(&r);
 	}
 	run_free(&r);

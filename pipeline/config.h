@@ -17,6 +17,8 @@ enum failed_opens { FAILED_OPENS_POLICY, FAILED_OPENS_ALWAYS, FAILED_OPENS_NEVER
 
 enum { CONFIG_OUTPUTS_MAX = 16 };
 
+#define CONFIG_CONTROL "/run/tocsin/control.sock"
+
 struct config_output {
 	const struct sink *sink;
 	void *cfg;			/* sink->cfg_size bytes */
@@ -41,6 +43,7 @@ struct config {
 	uint32_t typed_loads;
 	uint64_t duration_ns;		/* 0: until a signal */
 	const char *save;		/* NULL: do not */
+	const char *control;		/* socket that takes commands; "": none */
 
 	/* Made from the above and from what the tables do not hold. */
 	uint64_t record_kinds;		/* bit per enum ev_kind */

@@ -105,19 +105,29 @@ void diags_sort(struct diags *d, uint32_t first)
 	}
 }
 
+void diag_text(const struct diag *x, const char *mark, struct buf *b)
+{
+	size_t before = b->len;
+
+	text_escape(b, str_of(x->file));
+	if (x->line)
+		buf_addf(b, ":%u", x->line);
+	if (x->line && x->column)
+		buf_addf(b, ":%u", x->column);
+	if (b->len > before)
+		buf_lit(b, ": ");
+	buf_lit(b, mark);
+	buf_lit(b, x->reason);
+}
+
 void diags_print(const struct diags *d, FILE *f)
 {
 	for (uint32_t i = 0; i < d->count; i++) {
 		const struct diag *x = &d->items[i];
 		struct buf b = { 0 };
 
-		text_escape(&b, str_of(x->file));
-		if (x->line)
-			buf_addf(&b, ":%u", x->line);
-		if (x->line && x->column)
-			buf_addf(&b, ":%u", x->column);
-		fprintf(f, "%.*s%s%s%s\n", (int)b.len, b.p ? b.p : "", b.len ? ": " : "",
-			x->warning ? "warning: " : "", x->reason);
+		diag_text(x, x->warning ? "warning: " : "", &b);
+		fprintf(f, "%.*s\n", (int)b.len, b.p ? b.p : "");
 		buf_free(&b);
 	}
 	if (d->dropped)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "pipeline/str.h"
+
 struct diag {
 	char *file;		/* as the user named it */
 	uint32_t line, column;	/* from 1; 0 unknown */
@@ -31,6 +33,8 @@ void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column
 /* Orders the problems from index `first` on, all of one file, by line and column; those of one
  * place stay as they were. */
 void diags_sort(struct diags *d, uint32_t first);
+/* Appends `file:line:column: reason`, with mark before the reason. */
+void diag_text(const struct diag *x, const char *mark, struct buf *b);
 void diags_print(const struct diags *d, FILE *f);
 void diags_free(struct diags *d);	/* leaves it empty and reusable */
 

@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 
 const struct command commands[] = {
 	{ "run", "Watch the kernel and deliver alerts and records", cmd_run },
+	{ "reload", "Have the running agent read its policies again", cmd_reload },
 	{ "check", "Check policies and tell all problems", cmd_check },
 	{ "doctor", "Tell what can be seen on this machine and what it lacks", cmd_doctor },
 	{ "schema", "Print the fields of every event kind", cmd_schema },

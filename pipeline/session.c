@@ -83,6 +83,16 @@ int session_consumer(struct session *s, struct outside *outside, struct save *sa
 	return rc ? session_fail(EXIT_RUNTIME, "%s", err) : EXIT_OK;
 }
 
+bool session_wants_failed_opens(const struct session *s, const struct policy_set *set)
+{
+	switch ((enum failed_opens)s->cfg->failed_opens) {
+	case FAILED_OPENS_ALWAYS: return true;
+	case FAILED_OPENS_NEVER: return false;
+	case FAILED_OPENS_POLICY: break;
+	}
+	return policy_wants_failed_opens(set);
+}
+
 void session_tell(struct session *s)
 {
 	diags_print(&s->problems, stderr);

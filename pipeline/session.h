@@ -23,6 +23,8 @@ struct session {
 int session_policies(struct session *s);
 int session_outputs(struct session *s);
 int session_consumer(struct session *s, struct outside *outside, struct save *save);
+/* Can a policy of the set, or does the configuration, want opens that failed? */
+bool session_wants_failed_opens(const struct session *s, const struct policy_set *set);
 /* Prints the problems of the policies. */
 void session_tell(struct session *s);
 /* Stops the outputs, prints the statistics and writes their file. set: NULL in a replay. */

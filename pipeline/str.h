@@ -28,6 +28,15 @@ static inline bool str_eq(struct str a, struct str b)
 	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
 }
 
+/* Order by bytes. */
+static inline int str_cmp(struct str a, struct str b)
+{
+	uint32_t n = a.len < b.len ? a.len : b.len;
+	int order = n ? memcmp(a.p, b.p, n) : 0;
+
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool str_starts(struct str s, struct str prefix)
 {
 	return s.len >= prefix.len && (!prefix.len || !memcmp(s.p, prefix.p, prefix.len));

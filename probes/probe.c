@@ -6,9 +6,11 @@
 #include "probes/probe.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "pipeline/util.h"
 #include "probes/set.h"
@@ -16,7 +18,7 @@
 
 #define ALWAYS_WANTED (KIND(FORK) | KIND(EXEC) | KIND(EXIT) | KIND(TASK) | KIND(CGROUP))
 
-enum { RING_MAX = 1 << 30 };
+enum { RING_MAX = 1 << 30, GRACE_US = 100000 };
 
 static int set_alloc(struct probe_set **out, const struct probe *const *list,
 		     const struct probe *dispatcher, const struct probe_cfg *cfg)
@@ -319,7 +321,11 @@ const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cp
 
 void probe_set_generation(struct probe_set *p, uint32_t generation)
 {
-	__atomic_store_n(&p->control->generation, generation, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->control->generation, generation, __ATOMIC_RELEASE);
+	/* Waits for an RCU grace period, so for the end of every program that runs now; refused
+	 * with nohz_full=, where a pause stands in: no program runs that long. */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(GRACE_US);
 }
 
 static uint64_t mix64(uint64_t x)

@@ -91,7 +91,8 @@ const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cp
  * others that stay attached send nothing. probe_coverage then says what is seen. Main thread.
  * 0; -ENOSYS, -ENOMEM, with err filled. */
 int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *err, size_t err_len);
-/* Policy generation that the programs write into headers from now on. */
+/* Policy generation that the programs write into headers from now on. When it returns, every record
+ * of the generation before is in the ring. */
 void probe_set_generation(struct probe_set *p, uint32_t generation);
 
 /* From /proc/sys/kernel/random/boot_id; only the hex digits count. */

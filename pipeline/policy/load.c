@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "pipeline/policy/definition.h"
 #include "pipeline/policy/native.h"
 #include "pipeline/util.h"
 
@@ -213,7 +214,7 @@ static int add_doc(struct policy_set *s, const struct yaml_doc *doc, const char 
 {
 	struct policy_def *defs = NULL;
 	struct pool pool = { 0 };
-	uint32_t before = d->errors, first = d->count;
+	uint32_t before = d->errors, first = d->count, n = s->nnames;
 	int err = native_file(doc, file, &pool, &s->patterns, d, &defs);
 
 	if (!err)
@@ -224,10 +225,12 @@ static int add_doc(struct policy_set *s, const struct yaml_doc *doc, const char 
 		return err;
 	}
 	pool_take(&s->pool, &pool);
-	for (const struct policy_def *p = defs; p && !err; p = p->next)
+	for (struct policy_def *p = defs; p && !err; p = p->next) {
+		policy_define(p);
 		err = add_policy(s, p, d);
+	}
 	digest_file(s, file, yaml_source(doc));
-	return err;
+	return err ? err : sources_add(&s->sources, file, yaml_source(doc), s->nnames - n);
 }
 
 static struct policy_set *set_new(void)
@@ -253,14 +256,23 @@ static int set_end(struct policy_set *s)
 	return rules_seal(&s->rules);
 }
 
-static int load_files(struct policy_set *s, const struct file_list *l, struct diags *d)
+static int read_file(struct yaml_doc **doc, const char *path, const struct kept *k, struct diags *d)
+{
+	const struct source *kept = kept_text(k, path);
+
+	return kept ? yaml_parse(doc, path, (struct str){ kept->text, kept->len }, d)
+		    : yaml_load(doc, path, d);
+}
+
+static int load_files(struct policy_set *s, const struct file_list *l, const struct kept *k,
+		      struct diags *d)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < l->count && !err; i++) {
 		struct yaml_doc *doc = NULL;
 
-		err = yaml_load(&doc, l->paths[i], d);
+		err = read_file(&doc, l->paths[i], k, d);
 		if (err) {
 			err = err == -ENOMEM ? err : 0;
 			continue;
@@ -271,7 +283,8 @@ static int load_files(struct policy_set *s, const struct file_list *l, struct di
 	return err;
 }
 
-int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d)
+int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths,
+	     const struct kept *k, struct diags *d)
 {
 	struct policy_set *s = set_new();
 	struct file_list l = { 0 };
@@ -282,12 +295,12 @@ int policy_load(struct policy_set **out, const char *const *paths, uint32_t npat
 		if (err == -E2BIG)
 			diag_add(d, paths[i], 0, 0, "more than %d files", FILES_MAX);
 		if (err == -ENOENT || err == -E2BIG) {
-			missing = missing ? missing : err;
+			missing = missing || (k && err == -ENOENT) ? missing : err;
 			err = 0;
 		}
 	}
 	if (!err)
-		err = load_files(s, &l, d);
+		err = load_files(s, &l, k, d);
 	files_free(&l);
 	if (!err && !missing)
 		err = set_end(s);
@@ -297,6 +310,11 @@ int policy_load(struct policy_set **out, const char *const *paths, uint32_t npat
 	}
 	*out = s;
 	return 0;
+}
+
+int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d)
+{
+	return set_load(out, paths, npaths, NULL, d);
 }
 
 int policy_load_text(struct policy_set **out, const char *file, struct str text, struct diags *d)
@@ -326,6 +344,7 @@ void policy_free(struct policy_set *s)
 		return;
 	rules_free(&s->rules);
 	patterns_free(&s->patterns);
+	sources_free(&s->sources);
 	pool_free(&s->pool);
 	free(s->policies);
 	free(s->names);

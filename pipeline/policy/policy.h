@@ -12,6 +12,7 @@
 
 struct policy_set;
 
+enum { POLICY_DEFINITION_BYTES = 16 };
 enum policy_action { POLICY_ALERT, POLICY_RECORD };
 
 /* What the rest of the pipeline may know of a policy. */
@@ -24,6 +25,7 @@ struct policy {
 	uint32_t kinds;			/* bit per enum ev_kind */
 	uint8_t severity;		/* enum severity */
 	uint8_t action;			/* enum policy_action */
+	uint8_t definition[POLICY_DEFINITION_BYTES]; /* equal: the same policy in every respect */
 };
 
 /* Loads files and directories (*.yaml and *.yml, sorted by name, not recursive beyond one level).
@@ -31,7 +33,12 @@ struct policy {
  * a file with any error gives none. 0 even with errors in d; -ENOMEM; -ENOENT when a path that
  * was named is missing (also in d). */
 int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d);
-/* The same from one text: tests and fuzzing. */
+/* The same while `old` is in force: a file with an error, or without a policy where it had some,
+ * keeps its version in `old`, with the reason in d; a path that is gone takes its policies away.
+ * 0 or -ENOMEM, -E2BIG. */
+int policy_reload(struct policy_set **out, const char *const *paths, uint32_t npaths,
+		  const struct policy_set *old, struct diags *d);
+/* The same as policy_load from one text: tests and fuzzing. */
 int policy_load_text(struct policy_set **out, const char *file, struct str text, struct diags *d);
 void policy_free(struct policy_set *s);
 

@@ -9,6 +9,7 @@
 #include "pipeline/policy/policy.h"
 #include "pipeline/policy/rules.h"
 #include "pipeline/policy/sha256.h"
+#include "pipeline/policy/sources.h"
 #include "pipeline/policy/suppress.h"
 #include "pipeline/policy/template.h"
 
@@ -37,10 +38,16 @@ struct policy_set {
 	uint32_t count;
 	const struct policy_def **names;	/* also disabled ones; for doubles */
 	uint32_t nnames;
+	struct sources sources;		/* files without an error */
 	struct sha256 sha;
 	char digest[2 * SHA256_BYTES];
 	uint32_t kinds;
 	bool suppresses, failed_opens;
 };
+
+/* policy_load and policy_reload. k says which files are read from an earlier set and that paths may
+ * be missing; NULL: none. */
+int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths, const struct kept *k,
+	     struct diags *d);
 
 #endif

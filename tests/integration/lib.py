@@ -141,7 +141,8 @@ class Agent:
         if output != '':
             args += ['--output', f'file:path={self.dir}{file_options}']
         self.stats_file = os.path.join(scratch(), 'stats.json')
-        self.args = args + ['--stats-json', self.stats_file] + list(options)
+        self.control = os.path.join(scratch(), 'control.sock')
+        self.args = args + ['--stats-json', self.stats_file, '--control', self.control] + list(options)
         self.args += os.environ.get('TEST_AGENT_OPTIONS', '').split()
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=stdout,
                                       stderr=subprocess.PIPE, env=env)
@@ -193,6 +194,12 @@ class Agent:
 
     def documents(self):
         return documents(self.dir)
+
+    def reload(self):
+        """`tocsin reload`: exit code, standard output, standard error."""
+        p = subprocess.run([TOCSIN, 'reload', '--control', self.control], capture_output=True,
+                           text=True, timeout=PATIENCE)
+        return p.returncode, p.stdout, p.stderr
 
     def stats(self):
         """The statistics of a run that ended."""

@@ -228,7 +228,7 @@ static void files(void)
 	diags_free(&d);
 }
 
-static void diag_text(void)
+static void diags_as_text(void)
 {
 	char shown[512];
 	struct diags d = { 0 };
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(tree),   TEST(empty),     TEST(refused), TEST(many_duplicates),
-		TEST(limits), TEST(positions), TEST(files),   TEST(diag_text),
+		TEST(limits), TEST(positions), TEST(files),   TEST(diags_as_text),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

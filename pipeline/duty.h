@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * What the main thread does from `ready:` to the end: it waits for signals, for changed policy
+ * files and for commands, and reloads the policies.
+ */
+#ifndef TOCSIN_DUTY_H
+#define TOCSIN_DUTY_H
+
+#include <signal.h>
+
+#include "pipeline/reload.h"
+
+/* Until SIGINT, SIGTERM, the loss of the terminal, or duration_ns have passed (0: no limit).
+ * SIGHUP reloads. signals: those to wait for, blocked in every thread. */
+void duty(struct reload *r, const sigset_t *signals);
+
+#endif

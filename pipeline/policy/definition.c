@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Definitions of definition.h: a digest of everything but the places in files. Macros and lists
+ * are in it as what they stand for.
+ */
+#include "pipeline/policy/definition.h"
+
+#include <string.h>
+
+static void add_str(struct sha256 *s, struct str text)
+{
+	sha256_add(s, &text.len, sizeof(text.len));
+	sha256_add(s, text.p, text.len);
+}
+
+static void add_number(struct sha256 *s, uint64_t n)
+{
+	sha256_add(s, &n, sizeof(n));
+}
+
+void definition_of_cond(struct sha256 *s, const struct cond *c)
+{
+	add_number(s, c->type);
+	add_number(s, c->type == COND_TEST ? c->op : c->nkids);
+	for (uint32_t i = 0; i < c->nkids; i++)
+		definition_of_cond(s, c->kids[i]);
+	if (c->type != COND_TEST)
+		return;
+	add_str(s, c->left->key);
+	add_str(s, c->operand->key);
+	if (c->right)
+		add_str(s, c->right->key);
+}
+
+static void add_message(struct sha256 *s, const struct template *t)
+{
+	for (uint32_t i = 0; i < t->nparts; i++) {
+		add_str(s, t->parts[i].text);
+		for (uint32_t k = 0; k < EV_MAX; k++)
+			if (t->parts[i].fields[k])
+				add_str(s, str_of(t->parts[i].fields[k]->path));
+	}
+}
+
+static void add_suppression(struct sha256 *s, const struct policy_def *p)
+{
+	add_number(s, p->suppress_ns);
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		for (uint32_t i = 0; i < p->nby; i++)
+			if (p->by[k][i])
+				add_str(s, str_of(p->by[k][i]->path));
+}
+
+void policy_define(struct policy_def *p)
+{
+	uint8_t sum[SHA256_BYTES];
+	struct sha256 s;
+
+	sha256_init(&s);
+	add_str(&s, p->pub.name);
+	add_str(&s, p->pub.description);
+	add_str(&s, p->pub.tags);
+	add_number(&s, p->pub.kinds);
+	add_number(&s, (uint64_t)p->pub.severity << 8 | p->pub.action);
+	add_message(&s, &p->message);
+	add_suppression(&s, p);
+	if (p->where)
+		definition_of_cond(&s, p->where);
+	for (uint32_t i = 0; i < p->nexceptions; i++)
+		definition_of_cond(&s, p->exceptions[i]);
+	sha256_end(&s, sum);
+	memcpy(p->pub.definition, sum, sizeof(p->pub.definition));
+}

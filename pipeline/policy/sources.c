@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Sources of sources.h, and the reload: files are read anew until what is bad was replaced by its
+ * last good version, which can make another file bad (a name that both define).
+ */
+#include "pipeline/policy/sources.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pipeline/policy/set.h"
+#include "pipeline/util.h"
+
+int sources_add(struct sources *s, const char *path, struct str text, uint32_t policies)
+{
+	struct source *grown, new = { .len = text.len, .policies = policies };
+
+	if (!(s->count & (s->count - 1))) {
+		grown = reallocarray(s->items, s->count ? (size_t)s->count * 2 : 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->items = grown;
+	}
+	new.path = strdup(path);
+	new.text = malloc(text.len + 1u);
+	if (!new.path || !new.text) {
+		free(new.path);
+		free(new.text);
+		return -ENOMEM;
+	}
+	memcpy(new.text, text.p, text.len);
+	s->items[s->count++] = new;
+	return 0;
+}
+
+const struct source *sources_find(const struct sources *s, const char *path)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		if (!strcmp(s->items[i].path, path))
+			return &s->items[i];
+	return NULL;
+}
+
+void sources_free(struct sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		free(s->items[i].path);
+		free(s->items[i].text);
+	}
+	free(s->items);
+	*s = (struct sources){ 0 };
+}
+
+const struct source *kept_text(const struct kept *k, const char *path)
+{
+	const struct source *s = k ? sources_find(k->from, path) : NULL;
+
+	return s && k->use[s - k->from->items] ? s : NULL;
+}
+
+static bool has_error(const struct diags *d, const char *path)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		if (!d->items[i].warning && !strcmp(d->items[i].file, path))
+			return true;
+	return false;
+}
+
+static void copy(struct diags *to, const struct diags *from, const char *path)
+{
+	for (uint32_t i = 0; i < from->count; i++) {
+		const struct diag *p = &from->items[i];
+
+		if (path && strcmp(p->file, path))
+			continue;
+		if (p->warning)
+			diag_warn(to, p->file, p->line, p->column, "%s", p->reason);
+		else
+			diag_add(to, p->file, p->line, p->column, "%s", p->reason);
+	}
+}
+
+/* Marks the files of k that went bad in s and tells why. Returns how many. */
+static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struct diags *found,
+			 struct diags *d)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < k->from->count; i++) {
+		const struct source *old = &k->from->items[i];
+		const struct source *new = sources_find(&s->sources, old->path);
+		bool bad = has_error(found, old->path);
+		bool emptied = !bad && new && old->policies && !new->policies;
+
+		if (k->use[i] || (!bad && !emptied))
+			continue;
+		k->use[i] = true;
+		n++;
+		copy(d, found, old->path);
+		if (bad)
+			diag_warn(d, old->path, 0, 0,
+				  "until it is mended, its last good version stays in force");
+		else
+			diag_add(d, old->path, 0, 0,
+				 "no policy is left in it, so its last good version stays in force; "
+				 "delete the file to take its policies away");
+	}
+	return n;
+}
+
+int policy_reload(struct policy_set **out, const char *const *paths, uint32_t npaths,
+		  const struct policy_set *old, struct diags *d)
+{
+	struct kept k = { &old->sources, calloc(old->sources.count + 1u, sizeof(bool)) };
+	struct policy_set *s = NULL;
+	struct diags found = { 0 };
+	int rc = k.use ? 0 : -ENOMEM;
+
+	while (!rc) {
+		rc = set_load(&s, paths, npaths, &k, &found);
+		if (rc || !keep_bad(&k, s, &found, d))
+			break;
+		policy_free(TAKE_PTR(s));
+		diags_free(&found);
+	}
+	copy(d, &found, NULL);
+	diags_free(&found);
+	free(k.use);
+	if (!rc)
+		*out = s;
+	return rc;
+}

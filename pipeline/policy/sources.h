@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The files that a policy set was made of, with their texts: a file that goes bad is read from
+ * here. Load time.
+ */
+#ifndef TOCSIN_POLICY_SOURCES_H
+#define TOCSIN_POLICY_SOURCES_H
+
+#include "pipeline/str.h"
+
+struct source {
+	char *path;
+	char *text;		/* owned, len bytes */
+	uint32_t len;
+	uint32_t policies;	/* also disabled ones */
+};
+
+struct sources {
+	struct source *items;
+	uint32_t count;
+};
+
+/* Copies both. 0 or -ENOMEM. */
+int sources_add(struct sources *s, const char *path, struct str text, uint32_t policies);
+const struct source *sources_find(const struct sources *s, const char *path);
+void sources_free(struct sources *s);
+
+/* Which files of an earlier set are read from there and not from disk: use[i] for items[i]. */
+struct kept {
+	const struct sources *from;
+	bool *use;
+};
+
+/* The text to read in place of the file, or NULL; kept may be NULL. */
+const struct source *kept_text(const struct kept *k, const char *path);
+
+#endif

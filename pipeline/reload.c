@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The steps of reload.h.
+ */
+#include "pipeline/reload.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pipeline/log.h"
+#include "pipeline/policy/policy.h"
+#include "pipeline/util.h"
+
+static json_t *failed(const char *what, int rc)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(-rc));
+	log_error("the policies in force stay: %s", text);
+	return json_pack("{ss}", "error", text);
+}
+
+/* ---- the switch ---- */
+
+struct change {
+	struct consumer *consumer;
+	struct policy_engine *engine;
+	uint32_t generation;
+	int rc;
+};
+
+static void install(void *arg)
+{
+	struct change *c = arg;
+
+	c->rc = consumer_install(c->consumer, c->engine, c->generation);
+}
+
+static void retire(void *arg)
+{
+	struct change *c = arg;
+
+	c->engine = consumer_retire(c->consumer);
+}
+
+/* From the old set to the new. On failure the old one is in force, and new still the caller's. */
+static int switch_to(struct reload *r, struct policy_set *new)
+{
+	struct session *s = r->session;
+	struct change c = { .consumer = s->consumer, .generation = r->generation + 1 };
+	uint64_t want = policy_kinds(new) | s->cfg->record_kinds;
+	uint64_t before = policy_kinds(s->policies) | s->cfg->record_kinds;
+	bool failed_opens = session_wants_failed_opens(s, new);
+	char err[256] = "";
+	int rc = policy_engine_new(&c.engine, new);
+
+	if (rc)
+		return rc;
+	rc = probe_set_want(r->probes, want | before,
+			    failed_opens || session_wants_failed_opens(s, s->policies), err,
+			    sizeof(err));
+	if (!rc)
+		live_call(r->live, install, &c);
+	rc = rc ? rc : c.rc;
+	if (rc) {
+		policy_engine_free(c.engine);
+		return rc;
+	}
+	probe_set_generation(r->probes, c.generation);
+	r->generation = c.generation;
+	probe_set_want(r->probes, want, failed_opens, err, sizeof(err));
+	live_catch_up(r->live);
+	live_call(r->live, retire, &c);
+	policy_engine_free(c.engine);
+	policy_free(s->policies);
+	s->policies = new;
+	return 0;
+}
+
+/* ---- the report ---- */
+
+static void add(json_t *list, const struct policy *p)
+{
+	json_array_append_new(list, json_pack("{ss%ss%si}", "name", p->name.p, (size_t)p->name.len,
+					      "file", p->file.p, (size_t)p->file.len, "line",
+					      (int)p->line));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct policy *const *x = a, *const *y = b;
+
+	return str_cmp((*x)->name, (*y)->name);
+}
+
+static const struct policy **sorted(const struct policy_set *s)
+{
+	uint32_t n = policy_count(s);
+	const struct policy **all = calloc(n + 1, sizeof(*all));
+
+	for (uint32_t i = 0; all && i < n; i++)
+		all[i] = policy_at(s, i);
+	if (all)
+		qsort(all, n, sizeof(*all), by_name);
+	return all;
+}
+
+/* Walks both lists, ordered by name, side by side. */
+static int compare(json_t *report, const struct policy_set *old, const struct policy_set *new)
+{
+	CLEANUP_FREE const struct policy **a = sorted(old);
+	CLEANUP_FREE const struct policy **b = sorted(new);
+	json_t *added = json_object_get(report, "added");
+	json_t *changed = json_object_get(report, "changed");
+	json_t *removed = json_object_get(report, "removed");
+	int order;
+
+	if (!a || !b)
+		return -ENOMEM;
+	for (uint32_t i = 0, j = 0; a[i] || b[j];) {
+		order = !a[i] ? 1 : !b[j] ? -1 : str_cmp(a[i]->name, b[j]->name);
+		if (order < 0)
+			add(removed, a[i++]);
+		else if (order > 0)
+			add(added, b[j++]);
+		else if (memcmp(a[i++]->definition, b[j++]->definition, POLICY_DEFINITION_BYTES))
+			add(changed, b[j - 1]);
+	}
+	return 0;
+}
+
+static void add_problems(json_t *report, const struct diags *d)
+{
+	json_t *list = json_object_get(report, "problems");
+
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct buf b = { 0 };
+
+		diag_text(&d->items[i], "", &b);
+		json_array_append_new(list, json_stringn(b.p ? b.p : "", b.len));
+		log_msg(d->items[i].warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "%.*s", (int)b.len,
+			b.p ? b.p : "");
+		buf_free(&b);
+	}
+}
+
+static void tell(const json_t *report)
+{
+	static const char *const what[] = { "added", "changed", "removed" };
+	char text[200];
+	size_t len = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(what); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, ", %zu %s",
+					json_array_size(json_object_get(report, what[i])), what[i]);
+	log_info("policies reloaded: generation %d, %d policies%s",
+		 (int)json_integer_value(json_object_get(report, "generation")),
+		 (int)json_integer_value(json_object_get(report, "policies")), text);
+}
+
+static json_t *reload_to(struct reload *r, struct policy_set *new, const struct diags *d)
+{
+	json_t *report = json_pack("{s[]s[]s[]s[]si}", "added", "changed", "removed", "problems",
+				   "errors", (int)d->errors);
+	bool same = str_eq(policy_digest(new), policy_digest(r->session->policies));
+	int rc = report ? 0 : -ENOMEM;
+
+	if (!rc && !same)
+		rc = compare(report, r->session->policies, new);
+	if (!rc && !same)
+		rc = switch_to(r, new);
+	if (rc || same)
+		policy_free(new);
+	if (rc) {
+		json_decref(report);
+		return failed("policies", rc);
+	}
+	add_problems(report, d);
+	json_object_set_new(report, "generation", json_integer(r->generation));
+	json_object_set_new(report, "policies", json_integer(policy_count(r->session->policies)));
+	if (!same)
+		tell(report);
+	return report;
+}
+
+json_t *reload_policies(struct reload *r)
+{
+	const struct opt_list *paths = &r->session->cfg->policies;
+	struct policy_set *new = NULL;
+	struct diags d = { 0 };
+	json_t *report;
+	int rc = policy_reload(&new, (const char *const *)paths->items, paths->count,
+			       r->session->policies, &d);
+
+	report = rc ? failed("policies", rc) : reload_to(r, new, &d);
+	diags_free(&d);
+	return report;
+}
