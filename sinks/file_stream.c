@@ -231,13 +231,19 @@ static int rotate_when_idle(struct file_stream *s)
 	return s->fd < 0 ? -EAGAIN : 0;
 }
 
-static bool is_due(const struct file_stream *s, size_t more)
+static bool may_rotate(const struct file_stream *s)
 {
-	if (!s->size || (s->no_rotate_ns && clock_mono_ns() < s->no_rotate_ns))
-		return false;
-	if (s->cfg->rotate_size && s->size + more > s->cfg->rotate_size)
-		return true;
-	return s->cfg->rotate_age && clock_mono_ns() - s->born_ns >= s->cfg->rotate_age;
+	return s->size && (!s->no_rotate_ns || clock_mono_ns() >= s->no_rotate_ns);
+}
+
+static bool is_too_large(const struct file_stream *s, size_t more)
+{
+	return s->cfg->rotate_size && s->size + more > s->cfg->rotate_size && may_rotate(s);
+}
+
+static bool is_too_old(const struct file_stream *s, uint64_t now)
+{
+	return s->cfg->rotate_age && now - s->born_ns >= s->cfg->rotate_age && may_rotate(s);
 }
 
 static int append(struct file_stream *s, struct str line)
@@ -259,7 +265,7 @@ int file_stream_add(struct file_stream *s, struct str line)
 
 	if (s->fd < 0)
 		return -EAGAIN;
-	if (s->rotating || is_due(s, line.len)) {
+	if (s->rotating || is_too_large(s, line.len)) {
 		s->rotating = true;
 		if (rotate_when_idle(s))
 			return -EAGAIN;
@@ -334,7 +340,7 @@ void file_stream_poll(struct file_stream *s, int timeout_ms)
 	}
 	file_stream_kick(s);
 	now = clock_mono_ns();
-	s->rotating |= is_due(s, 0);
+	s->rotating |= is_too_large(s, 0) || is_too_old(s, now);
 	if (s->rotating)
 		rotate_when_idle(s);
 	sync_by_time(s, now);
