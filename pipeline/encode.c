@@ -48,6 +48,8 @@ struct encoder {
 	bool keeps; /* key is filled */
 	bool encoded;
 	struct span spans[SPAN_MAX];
+	uint64_t second; /* since 1970, last written; its text */
+	char second_text[PUT_SECONDS];
 	struct bits_text bits[BITS_CACHED];
 };
 
@@ -94,6 +96,19 @@ static void put_bits(struct encoder *x, struct buf *b, const struct name_table *
 	memcpy(c->text, b->p + before, c->len);
 }
 
+/* put_time, with the second before it remembered. */
+static char *put_clock(struct encoder *x, char *p, uint64_t ns)
+{
+	uint64_t second = ns / 1000000000;
+
+	if (second != x->second) {
+		put_seconds(x->second_text, second);
+		x->second = second;
+	}
+	memcpy(p, x->second_text, PUT_SECONDS);
+	return put_fraction(p + PUT_SECONDS, (uint32_t)(ns - second * 1000000000));
+}
+
 /* Room for the key and the number is there: put_key asked for it. */
 static void put_number(struct encoder *x, struct buf *b, const struct op *op, uint64_t u)
 {
@@ -116,9 +131,16 @@ static void put_number(struct encoder *x, struct buf *b, const struct op *op, ui
 	case EV_CLASS_HEX: *p++ = '"', p = put_hex16(p, u), *p++ = '"'; break;
 	case EV_CLASS_OCTAL: *p++ = '"', p = put_octal(p, u), *p++ = '"'; break;
 	case EV_CLASS_TIME:
-		*p++ = '"', p = put_time(p, u + (uint64_t)x->clock_offset_ns), *p++ = '"';
+		*p++ = '"', p = put_clock(x, p, u + (uint64_t)x->clock_offset_ns), *p++ = '"';
 		break;
-	case EV_CLASS_ENUM: put_json_enum(b, op->f->names, u), p = b->p + b->len; break;
+	case EV_CLASS_ENUM:
+		if (op->texts && u < op->f->names->count && op->texts[u].len) {
+			memcpy(p, op->texts[u].text, sizeof(op->texts->text));
+			b->len += op->texts[u].len;
+			return;
+		}
+		put_json_enum(b, op->f->names, u), p = b->p + b->len;
+		break;
 	case EV_CLASS_BITS:
 		if (op->f->names == &type_names_OFLAGS)
 			u = oflags_bits(u);
@@ -266,6 +288,7 @@ static void run_ops(struct encoder *x, struct buf *b, struct event *e, const str
 			if (x->bases[op->base])
 				put_value(x, b, e, op, x->bases[op->base]);
 			break;
+		case OP_TEXT: put_key(b, op); break;
 		case OP_OPEN:
 			opened[depth++] = b->len;
 			put_key(b, op);
@@ -474,6 +497,7 @@ int encoder_new(struct encoder **out, const struct encoder_cfg *cfg)
 		return -ENOMEM;
 	x->clock_offset_ns = cfg->clock_offset_ns;
 	x->want_text = cfg->text;
+	put_seconds(x->second_text, x->second);
 	snprintf(x->id_prefix, sizeof(x->id_prefix), "%.*s-%.*s-",
 		 (int)MIN(cfg->boot_id.len, (uint32_t)BOOT_SHORT), cfg->boot_id.p,
 		 (int)MIN(cfg->run_id.len, (uint32_t)RUN_SHORT), cfg->run_id.p);

@@ -18,7 +18,12 @@
 
 #include "pipeline/util.h"
 
-enum { NODES_MAX = 512, ROOT = 0, FRAGMENT_MIN = 4 /* steps: fewer are not worth it */ };
+enum {
+	NODES_MAX = 512,
+	ROOT = 0,
+	FRAGMENT_MIN = 4,
+	/* steps: fewer are not worth it */ ENUM_TEXTS_MAX = 64
+};
 
 struct node {
 	struct str word;
@@ -132,10 +137,30 @@ static int add_path(struct tree *t, const struct field *f)
 	return n < 0 ? n : 0;
 }
 
+static bool is_doc_field(const struct field *f, size_t offset)
+{
+	return f->source == FIELD_CTX && f->group == CTX_DOC && f->offset == offset;
+}
+
 static bool is_encoded_flag(const struct field *f)
 {
-	return f->source == FIELD_CTX && f->group == CTX_DOC &&
-	       f->offset == offsetof(struct ctx_doc, non_utf8);
+	return is_doc_field(f, offsetof(struct ctx_doc, non_utf8));
+}
+
+/* Absent from all other documents. */
+static bool is_of_alerts(const struct field *f)
+{
+	static const size_t offsets[] = {
+		offsetof(struct ctx_doc, severity_num), offsetof(struct ctx_doc, rule_name),
+		offsetof(struct ctx_doc, severity),     offsetof(struct ctx_doc, rule_description),
+		offsetof(struct ctx_doc, tags),         offsetof(struct ctx_doc, matched),
+		offsetof(struct ctx_doc, suppressed),
+	};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(offsets); i++)
+		if (is_doc_field(f, offsets[i]))
+			return true;
+	return false;
 }
 
 enum turn { TURN_MOST, TURN_TOCSIN, TURN_ENCODED, TURN_MAX };
@@ -153,7 +178,8 @@ static int add_fields(struct tree *t, const struct event_kind *k, enum doc_kind 
 	int rc = 0;
 
 	for (uint32_t i = 0; i < n && !rc; i++)
-		if (plan_has(k, d, &f[i]) && turn_of(&f[i]) == turn)
+		if (plan_has(k, d, &f[i]) && turn_of(&f[i]) == turn &&
+		    (d == DOC_ALERT || !is_of_alerts(&f[i])))
 			rc = add_path(t, &f[i]);
 	return rc;
 }
@@ -193,6 +219,61 @@ static uint8_t span_of(const struct field *f)
 	}
 }
 
+static const char *name_of(const struct name_table *t, uint32_t v)
+{
+	return v < t->count ? t->names[v] : NULL;
+}
+
+/* The value of f in all documents of the plan, NULL where it differs. */
+static const char *constant_of(const struct plan *p, const struct field *f)
+{
+	if (is_doc_field(f, offsetof(struct ctx_doc, kind)))
+		return name_of(f->names, p->doc_kind);
+	if (is_doc_field(f, offsetof(struct ctx_doc, action)))
+		return name_of(f->names, p->event_kind->kind);
+	if (is_doc_field(f, offsetof(struct ctx_doc, category)))
+		return *p->event_kind->category ? p->event_kind->category : NULL;
+	return NULL;
+}
+
+/* Our own words have no byte that needs an escape. */
+static void make_constant(const struct plan *p, struct op *op)
+{
+	const char *value = constant_of(p, op->f);
+	size_t len = value ? strlen(value) : 0;
+
+	if (!value || op->key_len + len + 3 > PLAN_KEY)
+		return;
+	op->key[op->key_len] = '"';
+	memcpy(op->key + op->key_len + 1, value, len);
+	memcpy(op->key + op->key_len + 1 + len, "\",", 2);
+	op->key_len += (uint8_t)(len + 3);
+	op->kind = OP_TEXT;
+}
+
+static int make_enum_texts(struct op *op)
+{
+	const struct name_table *t = op->f->names;
+	struct enum_text *texts;
+
+	if (op->class != EV_CLASS_ENUM || op->kind != OP_VALUE || t->count > ENUM_TEXTS_MAX)
+		return 0;
+	op->texts = texts = calloc(t->count, sizeof(*texts));
+	if (!texts)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < t->count; i++) {
+		size_t len = t->names[i] ? strlen(t->names[i]) : 0;
+
+		if (!t->names[i] || len + 3 > sizeof(texts->text))
+			continue;
+		texts[i].text[0] = '"';
+		memcpy(texts[i].text + 1, t->names[i], len);
+		memcpy(texts[i].text + 1 + len, "\",", 2);
+		texts[i].len = (uint8_t)(len + 3);
+	}
+	return 0;
+}
+
 static int add_op(struct plan *p, const struct node *n, enum op_kind kind)
 {
 	const char *tail = kind == OP_OPEN ? "\":{" : "\":";
@@ -216,7 +297,9 @@ static int add_op(struct plan *p, const struct node *n, enum op_kind kind)
 	op->size = n->f->size;
 	op->base = n->f->source == FIELD_CTX ? BASE_CTX + n->f->group : BASE_RAW;
 	op->span = span_of(n->f);
-	return 0;
+	if (kind == OP_VALUE)
+		make_constant(p, op);
+	return make_enum_texts(op);
 }
 
 static bool is_stable(const struct tree *t, uint32_t node)
@@ -273,8 +356,7 @@ static int write_children(struct plan *p, const struct tree *t, uint32_t parent,
 int plan_new(struct plan *p, const struct event_kind *k, enum doc_kind d)
 {
 	CLEANUP_FREE struct tree *t = calloc(1, sizeof(*t));
-	CLEANUP_FREE struct op *ops = NULL;
-	struct plan made = { 0 };
+	struct plan made = { .event_kind = k, .doc_kind = d };
 	int rc = 0;
 
 	if (!t)
@@ -284,15 +366,15 @@ int plan_new(struct plan *p, const struct event_kind *k, enum doc_kind d)
 		rc = add_turn(t, k, d, turn);
 	if (rc)
 		return rc;
-	made.ops = ops = calloc(3 * (size_t)t->count, sizeof(*ops));
-	if (!ops)
+	made.ops = calloc(3 * (size_t)t->count, sizeof(*made.ops));
+	if (!made.ops)
 		return -ENOMEM;
 	rc = write_children(&made, t, ROOT, false);
 	if (rc)
-		return rc;
-	ops = NULL;
-	*p = made;
-	return 0;
+		plan_free(&made);
+	else
+		*p = made;
+	return rc;
 }
 
 bool plan_same_fragment(const struct op *a, const struct op *b)
@@ -308,6 +390,8 @@ bool plan_same_fragment(const struct op *a, const struct op *b)
 
 void plan_free(struct plan *p)
 {
+	for (uint32_t i = 0; i < p->count; i++)
+		free((void *)p->ops[i].texts);
 	free(p->ops);
 	*p = (struct plan){ 0 };
 }

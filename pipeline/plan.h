@@ -18,6 +18,7 @@ enum op_kind {
 	OP_OPEN, /* key":{ */
 	OP_CLOSE, /* } or, when nothing was in it, back to before its OP_OPEN */
 	OP_VALUE, /* "key":value, unless absent */
+	OP_TEXT, /* key alone: it holds a value that is the same in each document of this plan */
 	OP_ENCODED, /* tocsin.encoded: the last of all, when it is known */
 	OP_FRAGMENT, /* the `count` steps behind it depend on nothing but who acted: see plan_is_stable */
 };
@@ -27,9 +28,16 @@ enum op_span { SPAN_NONE, SPAN_MESSAGE, SPAN_RULE, SPAN_ID, SPAN_KEY, SPAN_PROCE
 
 enum { BASE_RAW, BASE_CTX, BASE_MAX = BASE_CTX + CTX_MAX }; /* op.base: BASE_CTX + enum ctx_group */
 
+/* The JSON of one value of an ENUM with its comma; copied whole like a key. len 0: it has none. */
+struct enum_text {
+	char text[PLAN_KEY - 1];
+	uint8_t len;
+};
+
 struct op {
 	char key[PLAN_KEY];
 	const struct field *f;
+	const struct enum_text *texts; /* of each value f->names has; NULL: not made */
 	uint16_t offset; /* of the member; OP_FRAGMENT: its number, the same for the same steps */
 	uint16_t count; /* OP_FRAGMENT */
 	uint8_t kind; /* enum op_kind */
@@ -40,6 +48,8 @@ struct op {
 struct plan {
 	struct op *ops;
 	uint32_t count;
+	const struct event_kind *event_kind;
+	enum doc_kind doc_kind;
 };
 
 /* 0, -ENOMEM, or -EINVAL: a path too long or too deep (the unit test of the tables finds it). */

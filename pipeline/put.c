@@ -78,10 +78,9 @@ static char *put_date(char *p, uint32_t days)
 	return put_two(p, of_month);
 }
 
-char *put_time(char *p, uint64_t ns)
+char *put_seconds(char *p, uint64_t seconds)
 {
-	uint64_t seconds = ns / 1000000000;
-	uint32_t fraction = (uint32_t)(ns % 1000000000), of_day = seconds % DAY_SECONDS;
+	uint32_t of_day = seconds % DAY_SECONDS;
 
 	p = put_date(p, (uint32_t)(seconds / DAY_SECONDS));
 	*p++ = 'T';
@@ -89,7 +88,11 @@ char *put_time(char *p, uint64_t ns)
 	*p++ = ':';
 	p = put_two(p, of_day / 60 % 60);
 	*p++ = ':';
-	p = put_two(p, of_day % 60);
+	return put_two(p, of_day % 60);
+}
+
+char *put_fraction(char *p, uint32_t fraction)
+{
 	*p++ = '.';
 	*p++ = (char)('0' + fraction / 100000000);
 	fraction %= 100000000;
@@ -99,4 +102,9 @@ char *put_time(char *p, uint64_t ns)
 	p = put_two(p, fraction % 100);
 	*p++ = 'Z';
 	return p;
+}
+
+char *put_time(char *p, uint64_t ns)
+{
+	return put_fraction(put_seconds(p, ns / 1000000000), (uint32_t)(ns % 1000000000));
 }

@@ -52,8 +52,11 @@ char *put_two(char *p, uint32_t v); /* 00 to 99 */
 char *put_hex16(char *p, uint64_t v); /* 16 digits */
 char *put_octal(char *p, uint64_t v); /* at least 4 digits, the first 0 */
 
-enum { PUT_TIME = 32 };
+enum { PUT_TIME = 32, PUT_SECONDS = 19 };
 /* "2026-11-24T18:04:53.123456789Z" of ns since 1970; PUT_TIME bytes of room. */
 char *put_time(char *p, uint64_t ns);
+/* Its two parts: "2026-11-24T18:04:53", PUT_SECONDS bytes, and ".123456789Z" of ns below 1 s. */
+char *put_seconds(char *p, uint64_t seconds);
+char *put_fraction(char *p, uint32_t ns);
 
 #endif

@@ -7,6 +7,25 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+
+/* How many of the n bytes at p, from the first on, are ASCII that can be shown: 0x20 to 0x7e. */
+static inline uint32_t utf8_plain(const char *p, uint32_t n)
+{
+	const uint64_t every = 0x0101010101010101ULL;
+	uint32_t at = 0;
+	uint64_t x;
+
+	for (; n - at >= 8; at += 8) {
+		memcpy(&x, p + at, 8);
+		/* The high bit of each byte: above 0x7e, or below 0x20 (or next to such a byte). */
+		if ((x | (x + every) | (x - 0x20 * every)) & 0x80 * every)
+			break;
+	}
+	while (at < n && p[at] >= 0x20 && p[at] < 0x7f)
+		at++;
+	return at;
+}
 
 /* Length of the character at p (p < end) with *c set, or 0: this byte begins none. */
 static inline uint32_t utf8_next(const char *p, const char *end, uint32_t *c)

@@ -24,10 +24,9 @@ void text_escape(struct buf *b, struct str s)
 	while (p < end) {
 		uint32_t c, n;
 
-		if (*p >= 0x20 && *p < 0x7f) {
-			p++;
-			continue;
-		}
+		p += utf8_plain(p, (uint32_t)(end - p));
+		if (p == end)
+			break;
 		n = utf8_next(p, end, &c);
 		if (n && !utf8_is_unsafe(c)) {
 			p += n;
