@@ -25,6 +25,7 @@ enum {
 	CHUNK_BYTES = 128 << 10,
 	RING_ENTRIES = 16,
 	SYNC_TAG = CHUNKS,
+	RETIRE_TAG,
 	FREE_WAIT_MS = 1000
 };
 
@@ -43,6 +44,8 @@ struct aio {
 	uint32_t in_flight; /* requests */
 	uint32_t chain; /* chunks of the chain in flight */
 	bool want_sync;
+	uint32_t retiring; /* requests for the file that retires, which are not in in_flight */
+	int retired_fd, retire_error;
 	uint64_t appended, written, synced, sync_upto;
 };
 
@@ -74,8 +77,12 @@ void aio_free(struct aio *a)
 
 	if (!a)
 		return;
-	while (a->in_flight && clock_mono_ns() < until)
+	while ((a->in_flight || a->retiring) && clock_mono_ns() < until)
 		aio_wait(a, 100);
+	if (a->retiring) { /* takes longer: wait for the same by another way */
+		fdatasync(a->retired_fd);
+		close(a->retired_fd);
+	}
 	/* A write that still hangs reads its chunk whenever it goes on: that memory stays. */
 	for (uint32_t i = 0; i < CHUNKS && !a->in_flight; i++)
 		free(a->chunks[i].p);
@@ -117,6 +124,19 @@ uint64_t aio_written(const struct aio *a)
 uint64_t aio_synced(const struct aio *a)
 {
 	return a->synced;
+}
+
+bool aio_retiring(const struct aio *a)
+{
+	return a->retiring;
+}
+
+int aio_take_retire_error(struct aio *a)
+{
+	int e = a->retire_error;
+
+	a->retire_error = 0;
+	return e;
 }
 
 void aio_attach(struct aio *a, int fd)
@@ -216,6 +236,21 @@ static void sync_result(struct aio *a, int res)
 		a->error = -res;
 }
 
+static void retire_result(struct aio *a, int res)
+{
+	if (res < 0 && !a->retire_error)
+		a->retire_error = -res;
+	if (!--a->retiring)
+		close(a->retired_fd);
+}
+
+static void retire_plain(struct aio *a, int fd, int dir_fd)
+{
+	if (fdatasync(fd) || fsync(dir_fd))
+		a->retire_error = errno;
+	close(fd);
+}
+
 static void kick_plain(struct aio *a)
 {
 	while (a->used && !a->error) {
@@ -263,11 +298,15 @@ static void reap(struct aio *a)
 {
 	struct io_uring_cqe *cqe;
 
-	while (a->in_flight && !io_uring_peek_cqe(&a->ring, &cqe)) {
+	while ((a->in_flight || a->retiring) && !io_uring_peek_cqe(&a->ring, &cqe)) {
 		uint64_t tag = io_uring_cqe_get_data64(cqe);
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&a->ring, cqe);
+		if (tag == RETIRE_TAG) {
+			retire_result(a, res);
+			continue;
+		}
 		a->in_flight--;
 		if (tag == SYNC_TAG)
 			sync_result(a, res);
@@ -287,9 +326,14 @@ static void leave_ring(struct aio *a, int error, bool had_sync)
 {
 	uint64_t until = clock_mono_ns() + FREE_WAIT_MS * NS_PER_MS;
 
-	while (a->in_flight && clock_mono_ns() < until)
+	while ((a->in_flight || a->retiring) && clock_mono_ns() < until)
 		reap(a);
 	io_uring_queue_exit(&a->ring);
+	if (a->retiring) {
+		a->retiring = 0;
+		a->retire_error = ETIMEDOUT;
+		close(a->retired_fd);
+	}
 	a->has_ring = false;
 	a->ring_error = error;
 	a->in_flight = a->chain = 0;
@@ -328,16 +372,51 @@ void aio_kick(struct aio *a)
 		kick_plain(a);
 }
 
+/* The sync of the file, then that of the directory, whatever became of the first. */
+void aio_retire(struct aio *a, int fd, int dir_fd)
+{
+	struct io_uring_sqe *sqe;
+	uint32_t n = 0;
+	int rc = 0;
+
+	if (!a->has_ring) {
+		retire_plain(a, fd, dir_fd);
+		return;
+	}
+	for (; n < 2; n++) {
+		sqe = io_uring_get_sqe(&a->ring); /* there is room: nothing waits for submission */
+		io_uring_prep_fsync(sqe, n ? dir_fd : fd, n ? 0 : IORING_FSYNC_DATASYNC);
+		io_uring_sqe_set_data64(sqe, RETIRE_TAG);
+		sqe->flags |= n ? 0 : IOSQE_IO_HARDLINK;
+	}
+	while (a->retiring < n) {
+		rc = io_uring_submit(&a->ring);
+		if (rc > 0)
+			a->retiring += (uint32_t)rc;
+		else if (rc != -EINTR)
+			break;
+	}
+	a->retired_fd = fd;
+	if (a->retiring == n)
+		return;
+	a->retired_fd = a->retiring ? dup(fd) : -1;
+	leave_ring(a, rc ? -rc : EIO, false);
+	retire_plain(a, fd, dir_fd);
+}
+
 void aio_wait(struct aio *a, int timeout_ms)
 {
 	uint64_t until = clock_mono_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 	struct io_uring_cqe *cqe;
+	bool for_appends;
 	int left;
 
-	if (!a->in_flight)
+	if (!a->in_flight && !a->retiring)
 		return;
+	for_appends = a->in_flight;
 	reap(a);
-	while (a->in_flight && (left = clock_left_ms(until, timeout_ms)) > 0) {
+	while ((for_appends ? a->in_flight : a->retiring) &&
+	       (left = clock_left_ms(until, timeout_ms)) > 0) {
 		struct __kernel_timespec t = { left / 1000, (left % 1000) * 1000000L };
 
 		io_uring_wait_cqe_timeout(&a->ring, &cqe, &t);

@@ -15,7 +15,8 @@
 struct aio;
 
 int aio_new(struct aio **out, bool io_uring);
-/* Waits a little for what is in flight; unwritten bytes are gone. Does not close the file. */
+/* Waits a little for what is in flight and finishes what retires; unwritten bytes are gone. Does
+ * not close the file. */
 void aio_free(struct aio *a);
 bool aio_uses_ring(const struct aio *a);
 int aio_ring_error(const struct aio *a); /* why not: a positive errno; 0: in use, or not asked */
@@ -28,8 +29,15 @@ int aio_append(struct aio *a, const void *p, size_t n);
 void aio_want_sync(struct aio *a);
 /* Starts writing what is buffered, unless something is in flight. Plain writes are made here. */
 void aio_kick(struct aio *a);
-/* Collects results; waits at most timeout_ms when something is in flight. */
+/* Collects results; waits at most timeout_ms when something is in flight or, else, retires. */
 void aio_wait(struct aio *a, int timeout_ms);
+/* fd, another file than the attached one, is complete: it is synced and closed, then the
+ * directory dir_fd is synced. Beside the appends where the ring is in use, else before the
+ * return. Only when not aio_retiring. */
+void aio_retire(struct aio *a, int fd, int dir_fd);
+bool aio_retiring(const struct aio *a);
+/* As aio_take_error, of the syncs of aio_retire. */
+int aio_take_retire_error(struct aio *a);
 /* A positive errno when a write or sync failed since the last call; 0: none. What was not
  * written stays in the buffer, and the next kick tries it again. */
 int aio_take_error(struct aio *a);

@@ -8,7 +8,7 @@
  * next start, before anything is appended: every line of a file is a whole document.
  *
  * Rotation waits until all is written, renames the file under a name that says when, and opens a
- * new one; a rename that fails leaves the stream on its old file, and is tried again.
+ * new one; the old one is synced meanwhile, for a disk may take long; a rename that fails leaves the stream on its old file, and is tried again.
  */
 #include "sinks/file_stream.h"
 
@@ -23,6 +23,7 @@
 #define BACKOFF_MIN_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (5 * NS_PER_SEC)
 #define LOOK_EVERY_NS NS_PER_SEC
+#define RETIRE_WAIT_MS 1000
 
 static void active_name(const struct file_stream *s, char name[FILE_NAME_MAX])
 {
@@ -127,7 +128,6 @@ static int reopen(struct file_stream *s)
 	s->size = (uint64_t)st.st_size;
 	s->born_ns = clock_mono_ns() - (s->size ? MIN(file_age_ns(s->fd), clock_mono_ns()) : 0);
 	aio_attach(s->aio, s->fd);
-	sync_dir(s);
 	return mend(s);
 }
 
@@ -143,10 +143,12 @@ int file_stream_open(struct file_stream *s, enum file_stream_id id, struct file_
 	rc = reopen(s);
 	if (rc == -ENOSPC || rc == -EDQUOT) { /* comes and goes: no reason not to start */
 		failed(s, -rc, "open");
-		rc = 0;
+		return 0;
 	}
 	if (rc)
 		file_stream_close(s);
+	else
+		sync_dir(s);
 	return rc;
 }
 
@@ -162,10 +164,19 @@ static void count_written(struct file_stream *s)
 		succeeded(s);
 }
 
+static void take_retired(struct file_stream *s)
+{
+	int error = aio_take_retire_error(s->aio);
+
+	if (error)
+		sink_error(s->st, "%s: sync of a rotated file: %s", s->dir->path, strerror(error));
+}
+
 static void take_results(struct file_stream *s)
 {
 	int error = aio_take_error(s->aio);
 
+	take_retired(s);
 	count_written(s);
 	if (error)
 		failed(s, error, "write");
@@ -195,7 +206,7 @@ static void close_file(struct file_stream *s)
 static void rotate(struct file_stream *s)
 {
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX];
-	int rc;
+	int rc, old;
 
 	active_name(s, from);
 	do {
@@ -209,11 +220,16 @@ static void rotate(struct file_stream *s)
 		return;
 	}
 	s->rotations += !rc;
-	close_file(s);
+	old = TAKE_FD(s->fd);
+	aio_attach(s->aio, -1);
 	file_dir_rescan(s->dir);
 	rc = reopen(s);
 	if (rc)
 		failed(s, -rc, "open");
+	if (s->cfg->fsync == FSYNC_NEVER)
+		close(old);
+	else
+		aio_retire(s->aio, old, s->dir->fd);
 }
 
 /* 0: rotated, or not now. -EAGAIN: some is still on its way. */
@@ -221,11 +237,11 @@ static int rotate_when_idle(struct file_stream *s)
 {
 	if (must_wait(s))
 		return -EAGAIN;
-	if (s->cfg->fsync != FSYNC_NEVER && aio_synced(s->aio) < aio_appended(s->aio))
+	if (s->cfg->fsync == FSYNC_ALWAYS && aio_synced(s->aio) < aio_appended(s->aio))
 		aio_want_sync(s->aio);
 	aio_kick(s->aio);
 	take_results(s);
-	if (!aio_idle(s->aio))
+	if (!aio_idle(s->aio) || aio_retiring(s->aio))
 		return -EAGAIN;
 	rotate(s);
 	return s->fd < 0 ? -EAGAIN : 0;
@@ -323,8 +339,8 @@ void file_stream_poll(struct file_stream *s, int timeout_ms)
 	uint64_t now;
 	int rc;
 
-	if (aio_in_flight(s->aio))
-		aio_wait(s->aio, timeout_ms);
+	if (aio_in_flight(s->aio) || aio_retiring(s->aio))
+		aio_wait(s->aio, s->rotating || aio_in_flight(s->aio) ? timeout_ms : 0);
 	else if (must_wait(s) && timeout_ms)
 		poll(NULL, 0, clock_left_ms(s->retry_ns, timeout_ms));
 	take_results(s);
@@ -336,6 +352,7 @@ void file_stream_poll(struct file_stream *s, int timeout_ms)
 			failed(s, -rc, "open");
 			return;
 		}
+		sync_dir(s);
 		sink_count(&s->st->reconnects, 1);
 	}
 	file_stream_kick(s);
@@ -349,7 +366,7 @@ void file_stream_poll(struct file_stream *s, int timeout_ms)
 
 bool file_stream_waits(const struct file_stream *s)
 {
-	return aio_in_flight(s->aio) || must_wait(s);
+	return aio_in_flight(s->aio) || must_wait(s) || (s->rotating && aio_retiring(s->aio));
 }
 
 bool file_stream_settled(const struct file_stream *s)
@@ -392,6 +409,9 @@ void file_stream_close(struct file_stream *s)
 		last_sync(s);
 		cut_torn_line(s);
 	}
+	if (aio_retiring(s->aio))
+		aio_wait(s->aio, RETIRE_WAIT_MS);
+	take_retired(s);
 	sink_count(&s->st->lost[io ? SINK_LOSS_IO : SINK_LOSS_TIMEOUT], s->marks.count);
 	aio_free(TAKE_PTR(s->aio));
 	marks_free(&s->marks);
