@@ -280,10 +280,12 @@ static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *
 static int test_slot(void *arg, const struct cond *test, uint32_t *slot)
 {
 	struct making *m = arg;
+	uint32_t pred;
 
 	if (!has_terms(m, test))
 		return 0;
-	*slot = m->kr->preds[intern(m, test)].slot;
+	pred = intern(m, test); /* which may move the predicates */
+	*slot = m->kr->preds[pred].slot;
 	return m->err ? m->err : 1;
 }
 
