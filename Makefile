@@ -153,7 +153,7 @@ fuzz: deps ## build and run each fuzz target for FUZZ_SECONDS (5)
 	$QFUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
 
 fuzz-build: $(FUZZ_BIN)
-san-unit-build: $(if $(filter tsan,$(SAN)),$(TSAN_BIN),$(UNIT_BIN))
+san-unit-build: $B/tocsin $(if $(filter tsan,$(SAN)),$(TSAN_BIN),$(UNIT_BIN))
 test-build: $B/tocsin $(UNIT_BIN) $(LIVE_BIN) $(MORE_BIN) $(ACT) $(DRIVE) fuzz-build
 
 test: ## install what is missing, run all tests, print `N passed, N failed, N skipped`
