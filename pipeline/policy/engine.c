@@ -36,6 +36,7 @@ struct policy_engine {
 	struct marks marks;
 	struct suppress *suppress;
 	struct match *matches;
+	char text[MATCHED_MAX];
 	counter events, evaluated, matched, suppressed, suppression_full;
 };
 
@@ -93,20 +94,22 @@ static bool rule_holds(struct policy_engine *p, const struct rule *r)
 	return at == STEP_TRUE;
 }
 
-/* Memory of the arena as a buffer that does not grow; arena_kept gives back what is left over. */
-static struct buf arena_buf(struct arena *a, size_t max)
+/* Texts are made here and then kept in the arena: what looks at fields meanwhile may keep texts of
+ * its own there. */
+static struct buf text_buf(struct policy_engine *p, size_t max)
 {
-	char *mem = arena_get(a, max);
-
-	return (struct buf){ .p = mem, .cap = mem ? max : 0, .max = mem ? max : 1 };
+	return (struct buf){ .p = p->text, .cap = max, .max = max };
 }
 
-static struct str arena_kept(struct arena *a, const struct buf *b)
+/* {NULL, 0}: the arena is full. */
+static struct str kept(struct policy_engine *p, const struct buf *b)
 {
-	if (!b->p)
+	char *copy = arena_get(p->e->arena, b->len);
+
+	if (!copy)
 		return (struct str){ NULL, 0 };
-	a->used = (size_t)(b->p - a->base) + b->len;
-	return (struct str){ b->p, (uint32_t)b->len };
+	memcpy(copy, b->p, b->len);
+	return (struct str){ copy, (uint32_t)b->len };
 }
 
 static void add_leaf(struct policy_engine *p, const struct leaf *leaf, struct buf *b)
@@ -142,26 +145,25 @@ static bool said_before(const struct leaf *leaves, uint32_t i)
 static struct str explain(struct policy_engine *p, const struct rule *r)
 {
 	const struct leaf *leaves = p->kr->leaves + r->leaves;
-	struct buf b = arena_buf(p->e->arena, MATCHED_MAX);
+	struct buf b = text_buf(p, MATCHED_MAX);
+	struct str s;
 
-	if (!b.p)
-		return STR("[]");
 	buf_char(&b, '[');
 	for (uint32_t i = 0; i < r->nleaves; i++)
 		if (holds(p, leaves[i].pred) && !said_before(leaves, i))
 			add_leaf(p, &leaves[i], &b);
 	buf_char(&b, ']');
-	return arena_kept(p->e->arena, &b);
+	s = kept(p, &b);
+	return s.p ? s : STR("[]");
 }
 
 static struct str message(struct policy_engine *p, const struct policy_def *def)
 {
-	struct buf b = arena_buf(p->e->arena, TEMPLATE_MESSAGE_MAX);
+	struct buf b = text_buf(p, TEMPLATE_MESSAGE_MAX);
 	struct str s;
 
-	if (b.p)
-		template_render(&def->message, p->e, &b);
-	s = arena_kept(p->e->arena, &b);
+	template_render(&def->message, p->e, &b);
+	s = kept(p, &b);
 	return s.len ? s : def->pub.name;
 }
 

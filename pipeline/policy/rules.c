@@ -285,7 +285,7 @@ static int test_slot(void *arg, const struct cond *test, uint32_t *slot)
 	if (!has_terms(m, test))
 		return 0;
 	pred = intern(m, test); /* which may move the predicates */
-	*slot = m->kr->preds[pred].slot;
+	*slot = m->err ? 0 : m->kr->preds[pred].slot;
 	return m->err ? m->err : 1;
 }
 

@@ -10,6 +10,8 @@ bool linear_holds(const struct rules *r, uint32_t i, struct event *e, struct op_
 	const struct rule *rule = &kr->rules[i];
 	uint32_t at = rule->entry;
 
+	arena_reset(e->arena);
+	memset(e->paths, 0, sizeof(e->paths));
 	while (at < STEP_FALSE) {
 		const struct step *s = &kr->steps[rule->steps + at];
 		const struct pred *p = &kr->preds[s->pred];

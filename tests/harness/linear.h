@@ -8,7 +8,7 @@
 
 #include "pipeline/policy/set.h"
 
-/* Does rule i of the event's kind hold? */
+/* Does rule i of the event's kind hold? Forgets what lies in the event's arena. */
 bool linear_holds(const struct rules *r, uint32_t i, struct event *e, struct op_scratch *scratch);
 
 #endif

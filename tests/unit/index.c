@@ -15,6 +15,7 @@
 enum { SETS = 400, EVENTS = 60, RULES_MAX = 80, DEPTH = 3 };
 
 static uint64_t state;
+static struct buf rules_text; /* of the set at hand */
 
 static uint32_t below(uint32_t n)
 {
@@ -34,6 +35,7 @@ static void seed(void)
 		      : (uint64_t)t.tv_sec * 1000000007 + (uint64_t)t.tv_nsec;
 	state |= 1;
 	printf("# SEED=%llu\n", (unsigned long long)state);
+	fflush(stdout);
 }
 
 /* Parts of texts as the expression writes them, and as the bytes that they are. */
@@ -258,7 +260,8 @@ static struct policy_set *random_set(void)
 		CHECK_INT(policy_load_text(&s, "all", (struct str){ all.p, (uint32_t)all.len }, &d),
 			  0);
 	CHECK_INT(d.errors, 0);
-	buf_free(&all);
+	buf_free(&rules_text);
+	rules_text = all;
 	buf_free(&one);
 	diags_free(&d);
 	return s;
@@ -315,6 +318,8 @@ static void compare(const struct policy_set *s, struct policy_engine *p, struct 
 		bool want = linear_holds(&s->rules, i, e, scratch);
 		bool got = at < n && found[at].policy == pol;
 
+		if (want != got)
+			printf("# %.*s\n", (int)rules_text.len, rules_text.p);
 		if (want != got)
 			test_fail(__FILE__, __LINE__, "%.*s %s", (int)pol->name.len, pol->name.p,
 				  want ? "holds and is not found" : "is found and does not hold");
