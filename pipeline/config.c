@@ -74,6 +74,13 @@ static const struct option run_opts[] = {
 	  .type = OPT_DURATION,
 	  OPT(struct config, duration_ns),
 	  .help = "End after this time, counted from `ready:`; 0 means run until a signal" },
+	{ .key = "stats_interval",
+	  .type = OPT_DURATION,
+	  OPT(struct config, stats_interval_ns),
+	  .min = 100 * NS_PER_MS,
+	  .max = 86400 * NS_PER_SEC,
+	  .help = "Print a line of statistics, of the run so far, to standard error that often; "
+		  "without it only at the end" },
 	{ .key = "save",
 	  .type = OPT_STR,
 	  OPT(struct config, save),

@@ -42,6 +42,7 @@ struct config {
 	uint32_t failed_opens;		/* enum failed_opens */
 	uint32_t typed_loads;
 	uint64_t duration_ns;		/* 0: until a signal */
+	uint64_t stats_interval_ns;	/* 0: only at the end */
 	const char *save;		/* NULL: do not */
 	const char *control;		/* socket that takes commands; "": none */
 

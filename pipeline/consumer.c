@@ -76,6 +76,12 @@ static bool need_batch(struct consumer *c)
 	return c->batch;
 }
 
+/* One writer; consumer_count reads it in other threads. */
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* Encodes one document, into a new batch where the open one is full. */
 static void add_document(struct consumer *c, const struct match *m)
 {
@@ -89,15 +95,15 @@ static void add_document(struct consumer *c, const struct match *m)
 		}
 	}
 	if (rc == -ENOMEM)
-		c->stats.no_memory++;
+		count(&c->stats.no_memory, 1);
 	else if (rc)
-		c->stats.too_large++;
+		count(&c->stats.too_large, 1);
 	else if (m)
-		c->stats.alerts++;
+		count(&c->stats.alerts, 1);
 	else if (c->e.kind->kind == EV_LOSS)
-		c->stats.metrics++;
+		count(&c->stats.metrics, 1);
 	else
-		c->stats.records++;
+		count(&c->stats.records, 1);
 }
 
 static struct policy_engine *engine_of(const struct consumer *c, uint32_t generation)
@@ -137,7 +143,7 @@ static void tick(struct consumer *c, uint64_t now_ns)
 static void count_loss(struct consumer *c, const struct ev_loss *l)
 {
 	if (l->lost_kind < EV_MAX && l->cause < EV_LOSS_MAX_)
-		c->stats.lost[l->lost_kind][l->cause] += l->count;
+		count(&c->stats.lost[l->lost_kind][l->cause], l->count);
 }
 
 void consumer_record(void *ctx, const void *rec, uint32_t len)
@@ -146,13 +152,13 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 	const char *why;
 
 	if (event_validate(&c->e, &c->arena, rec, len, &why)) {
-		c->stats.invalid++;
+		count(&c->stats.invalid, 1);
 		c->stats.invalid_why = why;
 		return;
 	}
 	if (c->cfg.save)
 		save_record(c->cfg.save, rec, len);
-	c->stats.events[c->e.kind->kind]++;
+	count(&c->stats.events[c->e.kind->kind], 1);
 	if (c->e.kind->kind == EV_LOSS)
 		count_loss(c, rec);
 	tick(c, c->e.raw->time_ns);

@@ -55,7 +55,12 @@ void consumer_record(void *ctx, const void *rec, uint32_t len);
 uint64_t consumer_due(struct consumer *c);
 void consumer_flush(struct consumer *c); /* publishes what is open */
 
+/* Of its own thread, or once that has ended; a counter in it at any time by consumer_count. */
 const struct consumer_stats *consumer_stats(const struct consumer *c);
+static inline uint64_t consumer_count(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 struct policy_stats consumer_policy_stats(const struct consumer *c);
 /* Counter j of enricher i; false past the last one. */
 bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,

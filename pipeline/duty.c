@@ -16,6 +16,7 @@
 #include "pipeline/clock.h"
 #include "pipeline/control.h"
 #include "pipeline/log.h"
+#include "pipeline/util.h"
 #include "pipeline/watch.h"
 
 enum {
@@ -31,6 +32,7 @@ struct duty {
 	int signals;
 	bool terminal, end;
 	uint64_t until; /* CLOCK_MONOTONIC; UINT64_MAX: no limit */
+	uint64_t stats_at; /* the next line of statistics; UINT64_MAX: none */
 	uint64_t first_change, quiet_at; /* of changes that were not read yet; UINT64_MAX: none */
 };
 
@@ -119,6 +121,20 @@ static void start(struct duty *d, const sigset_t *signals)
 		log_warn("commands cannot be taken at %s: %s", d->cfg->control, strerror(-rc));
 }
 
+/* Lines that are late are left out. */
+static void tell_stats(struct duty *d)
+{
+	const struct session *s = d->reload->session;
+	uint64_t now = clock_mono_ns();
+	const struct stats_source stats = { .consumer = s->consumer,
+					    .egress = s->egress,
+					    .run_ns = now - s->started_ns };
+
+	stats_line(&stats, stderr);
+	while (d->stats_at <= now)
+		d->stats_at += d->cfg->stats_interval_ns;
+}
+
 /* Waits for the next thing; a negative descriptor is left out by poll. */
 static void wait(struct duty *d)
 {
@@ -127,7 +143,7 @@ static void wait(struct duty *d)
 		{ .fd = d->watch ? watch_fd(d->watch) : -1, .events = POLLIN },
 		{ .fd = d->control ? control_fd(d->control) : -1, .events = POLLIN },
 	};
-	uint64_t next = d->until < d->quiet_at ? d->until : d->quiet_at;
+	uint64_t work = MIN(d->quiet_at, d->stats_at), next = MIN(d->until, work);
 	int n = poll(p, 3, next == UINT64_MAX ? -1 : clock_left_ms(next, INT_MAX));
 
 	if (n <= 0)
@@ -149,6 +165,7 @@ void duty(struct reload *r, const sigset_t *signals)
 		.cfg = cfg,
 		.terminal = has_terminal(),
 		.until = cfg->duration_ns ? now + cfg->duration_ns : UINT64_MAX,
+		.stats_at = cfg->stats_interval_ns ? now + cfg->stats_interval_ns : UINT64_MAX,
 		.first_change = UINT64_MAX,
 		.quiet_at = UINT64_MAX,
 	};
@@ -159,6 +176,8 @@ void duty(struct reload *r, const sigset_t *signals)
 		now = clock_mono_ns();
 		if (!d.end && now >= d.quiet_at)
 			json_decref(reload_now(&d));
+		if (!d.end && now >= d.stats_at && now < d.until)
+			tell_stats(&d);
 	}
 	control_close(d.control);
 	watch_free(d.watch);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * What the main thread does from `ready:` to the end: it waits for signals, for changed policy
- * files and for commands, and reloads the policies.
+ * files and for commands, reloads the policies, and prints statistics where that was asked for.
  */
 #ifndef TOCSIN_DUTY_H
 #define TOCSIN_DUTY_H

@@ -245,6 +245,49 @@ static const char *grouped(json_int_t v, char out[32])
 	return out;
 }
 
+static uint64_t lost_events(const struct consumer_stats *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
+			n += consumer_count(&c->lost[k][i]);
+	return n;
+}
+
+static uint64_t lost_documents(const struct sink_stats *st)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < SINK_LOSS_MAX; i++)
+		n += sink_counter(&st->lost[i]);
+	return n;
+}
+
+void stats_line(const struct stats_source *s, FILE *f)
+{
+	const struct consumer_stats *c = consumer_stats(s->consumer);
+	const struct sink_stats *st;
+	uint64_t events = 0, queued;
+	const char *name;
+	char n[4][32];
+
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		events += consumer_count(&c->events[k]);
+	fprintf(f, "statistics: %.1f s, %s events, %s lost, %s alerts, %s records, RSS %.1f MiB",
+		(double)s->run_ns / NS_PER_SEC, grouped((json_int_t)events, n[0]),
+		grouped((json_int_t)lost_events(c), n[1]),
+		grouped((json_int_t)consumer_count(&c->alerts), n[2]),
+		grouped((json_int_t)consumer_count(&c->records), n[3]),
+		(double)status_bytes("VmRSS") / (1 << 20));
+	for (uint32_t i = 0; (st = egress_stats(s->egress, i, &name, &queued)); i++)
+		fprintf(f, "; %s: %s delivered, %s lost, %s queued", name,
+			grouped((json_int_t)sink_counter(&st->delivered), n[0]),
+			grouped((json_int_t)lost_documents(st), n[1]),
+			grouped((json_int_t)queued, n[2]));
+	fputc('\n', f);
+}
+
 /* "a 1, b 2" of an object's numbers; those that are zero are left out. */
 static void print_numbers(FILE *f, json_t *o, const char *none)
 {

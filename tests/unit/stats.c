@@ -104,7 +104,27 @@ static void as_text(void)
 	capture_free(c);
 }
 
-static const struct test tests[] = { TEST(as_json), TEST(as_text) };
+static void as_line(void)
+{
+	struct capture *c = fed();
+	const struct stats_source s = { .consumer = c->consumer,
+					.egress = c->egress,
+					.run_ns = 3 * NS_PER_SEC / 2 };
+	static char text[8192], want[200];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+	char *rss;
+
+	stats_line(&s, f);
+	fclose(f);
+	CHECK(str_starts(str_of(text), STR("statistics: 1.5 s, 1,236 events, 5 lost, 2 alerts, "
+					   "1 records, RSS ")));
+	rss = strstr(text, " MiB");
+	snprintf(want, sizeof(want), " MiB; capture: 4 delivered, 0 lost, 0 queued\n");
+	CHECK_STR(rss, want);
+	capture_free(c);
+}
+
+static const struct test tests[] = { TEST(as_json), TEST(as_text), TEST(as_line) };
 
 int main(int argc, char **argv)
 {
