@@ -82,7 +82,7 @@ const struct option egress_opts[] = {
 	{ .key = "queue_bytes",
 	  .type = OPT_SIZE,
 	  OPT(struct egress_cfg, queue_bytes),
-	  .def = "16MiB",
+	  .def = "32MiB",
 	  .min = 0,
 	  .max = 16ull << 30,
 	  .help = "Bound of the queue, in bytes of documents; 0: none" },

@@ -445,7 +445,7 @@ static void options_have_their_defaults(void)
 	option_defaults(egress_opts, &q);
 	CHECK_INT(q.overflow, OVERFLOW_DROP);
 	CHECK_INT(q.queue_batches, 256);
-	CHECK_INT(q.queue_bytes, 16 << 20);
+	CHECK_INT(q.queue_bytes, 32 << 20);
 	CHECK_INT(option_parse_list(egress_opts, &q, NULL, NULL, STR("overflow=block,queue=4"), err,
 				    sizeof(err)),
 		  0);
