@@ -34,7 +34,16 @@ enum ctx_group {
 #define CTX_FIELD(type, name, path, help) ctx_t_##type name;
 #define CTX_OPT(type, name, path, help) ctx_t_##type name;
 #define CTX_ID(type, name, path, help) ctx_t_##type name;
+#define CTX_PART(type, name, help) ctx_t_##type name;
 #define CTX_END(id) };
 #include "enrichers/context.def"
+
+/* Names a process, whatever it executes, among those of one boot. */
+static inline uint64_t ctx_process_id(uint32_t pid, uint64_t start_ns)
+{
+	uint64_t x = (start_ns ^ (uint64_t)pid << 42) * 0x9e3779b97f4a7c15ULL;
+
+	return x ^ x >> 32;
+}
 
 #endif

@@ -113,7 +113,8 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 {
 	struct lineage tmp = { .refs = 1 }, *l = NULL;
 	struct buf b = { 0 };
-	size_t json;
+	uint64_t id = ctx_process_id(p->pid, p->start_ns);
+	size_t json, names;
 
 	buf_char(&b, '[');
 	add_self(&b, t, p);
@@ -125,6 +126,10 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 	buf_char(&b, ']');
 	json = b.len;
 	add_names(&b, p, p->lineage, tmp.depth);
+	names = b.len;
+	buf_add(&b, &id, sizeof(id));
+	if (tmp.depth > 1)
+		buf_add(&b, p->lineage->ids.p, (tmp.depth - 1) * sizeof(id));
 	if (!b.failed)
 		l = malloc(sizeof(*l) + b.len);
 	if (l) {
@@ -132,7 +137,8 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 		l->bytes = (uint32_t)(sizeof(*l) + b.len);
 		memcpy(l->data, b.p, b.len);
 		l->json = (struct str){ l->data, (uint32_t)json };
-		l->names = (struct str){ l->data + json, (uint32_t)(b.len - json) };
+		l->names = (struct str){ l->data + json, (uint32_t)(names - json) };
+		l->ids = (struct str){ l->data + names, (uint32_t)(b.len - names) };
 		t->bytes += l->bytes;
 	}
 	buf_free(&b);
@@ -183,6 +189,7 @@ static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
 		p->lineage->refs++;
 		p->ancestors.names = p->lineage->names;
 		p->ancestors.ancestors = p->lineage->json;
+		p->ancestors.ids = p->lineage->ids;
 	}
 	lineage_drop(t, TAKE_PTR(p->as_parent));
 }

@@ -23,6 +23,7 @@ struct lineage {
 	bool cut;		/* there are more ancestors than it holds */
 	struct str names;	/* LIST of those known */
 	struct str json;	/* array */
+	struct str ids;		/* ctx_process_id of each */
 	uint32_t ends[LINEAGE_DEPTH_MAX];	/* where each object ends in json */
 	char data[];
 };

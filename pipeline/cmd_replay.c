@@ -48,7 +48,7 @@ static int judge(struct session *s, struct replay *r)
 		if (++n % RECORDS_A_TURN == 0)
 			consumer_due(s->consumer);
 	}
-	consumer_flush(s->consumer);
+	consumer_end(s->consumer, replay_end_ns(r));
 	if (rc)
 		log_error("%s: %s", s->cfg->input, replay_error(r));
 	else if (replay_warning(r))

@@ -16,6 +16,7 @@ enum {
 	BATCH_BYTES = 1 << 20,
 	BATCH_DOCS = 1024,
 	ENRICHERS_MAX = 16,
+	IDLE_LATE_NS = 250000000, /* no record is on its way for so long */
 };
 
 struct consumer {
@@ -34,6 +35,7 @@ struct consumer {
 	struct batch *batch; /* NULL: none open */
 	uint64_t batch_since_ns; /* CLOCK_MONOTONIC */
 	uint64_t next_tick_ns; /* event time */
+	uint64_t last_ns; /* event time: the latest so far */
 	struct consumer_stats stats;
 };
 
@@ -130,6 +132,21 @@ static void judge(struct consumer *c)
 		add_document(c, NULL);
 }
 
+/* What did not happen by now_ns. The newest engine knows of it; memory of the arena is given back. */
+static void tell_due(struct consumer *c, uint64_t now_ns)
+{
+	struct policy_engine *p = c->generations[0].engine;
+	size_t used = c->arena.used;
+	const struct match *m;
+
+	if (policy_next_due(p) > now_ns)
+		return;
+	while (policy_due(p, now_ns, &c->arena, &m)) {
+		add_document(c, m);
+		c->arena.used = used;
+	}
+}
+
 static void tick(struct consumer *c, uint64_t now_ns)
 {
 	if (now_ns < c->next_tick_ns)
@@ -161,7 +178,9 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 	count(&c->stats.events[c->e.kind->kind], 1);
 	if (c->e.kind->kind == EV_LOSS)
 		count_loss(c, rec);
+	c->last_ns = MAX(c->last_ns, c->e.raw->time_ns);
 	tick(c, c->e.raw->time_ns);
+	tell_due(c, c->e.raw->time_ns);
 	for (uint32_t i = 0; i < c->opened; i++)
 		enrichers[i]->event(c->enricher[i], &c->e);
 	if (schema_kind_is_public(c->e.kind))
@@ -171,10 +190,40 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 			enrichers[i]->after(c->enricher[i], &c->e);
 }
 
+uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns)
+{
+	uint64_t due;
+
+	if (boot_ns > IDLE_LATE_NS) {
+		arena_reset(&c->arena);
+		tell_due(c, boot_ns - IDLE_LATE_NS);
+	}
+	due = policy_next_due(c->generations[0].engine);
+	if (due > UINT64_MAX - IDLE_LATE_NS)
+		return UINT64_MAX;
+	return due + IDLE_LATE_NS > boot_ns ? due + IDLE_LATE_NS - boot_ns : 0;
+}
+
+void consumer_end(struct consumer *c, uint64_t end_ns)
+{
+	const struct match *m;
+	uint64_t end = MAX(end_ns, c->last_ns);
+
+	if (c->cfg.save)
+		save_end(c->cfg.save, end);
+	arena_reset(&c->arena);
+	while (policy_end(c->generations[0].engine, end, &c->arena, &m)) {
+		add_document(c, m);
+		arena_reset(&c->arena);
+	}
+	consumer_flush(c);
+}
+
 int consumer_install(struct consumer *c, struct policy_engine *engine, uint32_t generation)
 {
 	if (c->ngenerations == CONSUMER_GENERATIONS)
 		return -EBUSY;
+	policy_engine_adopt(engine, c->generations[0].engine);
 	memmove(c->generations + 1, c->generations, sizeof(*c->generations) * c->ngenerations);
 	c->generations[0] = (struct generation){ engine, generation };
 	c->ngenerations++;
@@ -262,6 +311,11 @@ struct policy_stats consumer_policy_stats(const struct consumer *c)
 	for (uint32_t i = 0; i < c->ngenerations; i++)
 		policy_stats_add(&sum, policy_engine_stats(c->generations[i].engine));
 	return sum;
+}
+
+bool consumer_window_stats(const struct consumer *c, uint32_t i, struct policy_window_stats *out)
+{
+	return policy_window_stats(c->generations[0].engine, i, out);
 }
 
 bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,

@@ -54,6 +54,13 @@ void consumer_record(void *ctx, const void *rec, uint32_t len);
  * is due; returns the ns left until one of them is, or UINT64_MAX when nothing waits. */
 uint64_t consumer_due(struct consumer *c);
 void consumer_flush(struct consumer *c); /* publishes what is open */
+/* Time passes without records: makes the alerts about what did not happen in time. boot_ns:
+ * CLOCK_BOOTTIME, read when all records were handled. Returns the ns until the next one is due,
+ * or UINT64_MAX. */
+uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns);
+/* The stream ends: the same for what was due by end_ns (or the last record, if later), which goes
+ * into the saved stream; publishes all. 0: not known. */
+void consumer_end(struct consumer *c, uint64_t end_ns);
 
 /* Of its own thread, or once that has ended; a counter in it at any time by consumer_count. */
 const struct consumer_stats *consumer_stats(const struct consumer *c);
@@ -62,6 +69,8 @@ static inline uint64_t consumer_count(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 struct policy_stats consumer_policy_stats(const struct consumer *c);
+/* The i-th policy with a sequence or threshold; false past the last. */
+bool consumer_window_stats(const struct consumer *c, uint32_t i, struct policy_window_stats *out);
 /* Counter j of enricher i; false past the last one. */
 bool consumer_counter(const struct consumer *c, uint32_t i, uint32_t j, const char **name,
 		      uint64_t *value);

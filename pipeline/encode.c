@@ -18,6 +18,7 @@
 #include "pipeline/util.h"
 
 enum {
+	EVIDENCE_ROOM = EVIDENCE_MAX * (4096 + 256),
 	IDS_ROOM = 1024, /* event id and document id */
 	BOOT_SHORT = 16,
 	RUN_SHORT = 8,
@@ -40,7 +41,7 @@ struct encoder {
 	bool want_text;
 	char id_prefix[BOOT_SHORT + RUN_SHORT + 3];
 	struct plan plans[EV_MAX][DOC_KIND_MAX];
-	struct buf ids, message;
+	struct buf ids, message, evidence;
 	struct fragment *fragments; /* FRAGMENT_SLOTS */
 	/* Of the document at work. */
 	const char *bases[BASE_MAX];
@@ -323,21 +324,28 @@ static void run_plan(struct encoder *x, struct buf *b, struct event *e, const st
 }
 
 /* boot-run-cpu-seq; "loss" for the CPU where the sequence is the consumer's own. */
+static void put_event_id(const struct encoder *x, struct buf *b, uint32_t kind, uint32_t cpu,
+			 uint64_t seq)
+{
+	char text[2 * PUT_NUMBER + 1], *p = text;
+
+	buf_lit(b, x->id_prefix);
+	p = kind == EV_LOSS ? stpcpy(p, "loss") : put_uint(p, cpu);
+	*p++ = '-';
+	p = put_uint(p, seq);
+	buf_add(b, text, (size_t)(p - text));
+}
+
 static void make_ids(struct encoder *x, const struct event *e, const struct match *m,
 		     struct ctx_doc *doc)
 {
 	bool loss = e->kind->kind == EV_LOSS;
 	struct buf *b = &x->ids;
 	uint32_t len;
-	char *p;
 
 	buf_reset(b);
-	buf_lit(b, x->id_prefix);
-	p = b->p + b->len;
-	p = loss ? stpcpy(p, "loss") : put_uint(p, e->raw->cpu);
-	*p++ = '-';
-	p = put_uint(p, e->raw->seq);
-	b->len = len = (uint32_t)(p - b->p);
+	put_event_id(x, b, e->kind->kind, e->raw->cpu, e->raw->seq);
+	len = (uint32_t)b->len;
 	if (m) {
 		buf_lit(b, "/alert/");
 		buf_str(b, m->policy->name);
@@ -348,12 +356,34 @@ static void make_ids(struct encoder *x, const struct event *e, const struct matc
 	doc->document_id = (struct str){ b->p, (uint32_t)b->len };
 }
 
+static void tell_window(struct encoder *x, const struct window_report *w, struct ctx_doc *doc)
+{
+	doc->window_start_ns = w->start_ns;
+	doc->window_count = w->count;
+	doc->window_lower_bound = w->lower_bound;
+	if (!w->nevidence)
+		return;
+	buf_reset(&x->evidence);
+	buf_char(&x->evidence, '[');
+	for (uint32_t i = 0; i < w->nevidence; i++) {
+		const struct evidence *v = &w->evidence[i];
+
+		buf_lit(&x->evidence, i ? ",{\"event\":{\"id\":\"" : "{\"event\":{\"id\":\"");
+		put_event_id(x, &x->evidence, v->kind, v->cpu, v->seq);
+		buf_char(&x->evidence, '"');
+		buf_str(&x->evidence, v->json);
+	}
+	buf_char(&x->evidence, ']');
+	if (!x->evidence.failed)
+		doc->evidence = (struct str){ x->evidence.p, (uint32_t)x->evidence.len };
+}
+
 static void make_doc(struct encoder *x, struct event *e, const struct match *m, struct ctx_doc *doc)
 {
 	const struct policy *p = m ? m->policy : NULL;
 
 	*doc = (struct ctx_doc){
-		.time_ns = e->raw->time_ns,
+		.time_ns = m && m->time_ns ? m->time_ns : e->raw->time_ns,
 		.kind = m                          ? DOC_ALERT
 			: e->kind->kind == EV_LOSS ? DOC_METRIC
 						   : DOC_EVENT,
@@ -372,6 +402,8 @@ static void make_doc(struct encoder *x, struct event *e, const struct match *m, 
 		doc->suppressed = m->suppressed;
 		doc->message = m->message;
 	}
+	if (m && m->window)
+		tell_window(x, m->window, doc);
 	if (!doc->message.len) {
 		buf_reset(&x->message);
 		message_default(&x->message, e);
@@ -425,6 +457,8 @@ int encoder_add(struct encoder *x, struct batch *b, struct event *e, const struc
 	struct ctx_doc doc;
 	size_t before = out->len;
 
+	if (m && m->event)
+		e = m->event;
 	if (!schema_kind_is_public(e->kind))
 		return -EINVAL;
 	if (b->ndocs == b->cap_docs)
@@ -503,9 +537,12 @@ int encoder_new(struct encoder **out, const struct encoder_cfg *cfg)
 		 (int)MIN(cfg->run_id.len, (uint32_t)RUN_SHORT), cfg->run_id.p);
 	x->ids.max = IDS_ROOM;
 	x->message.max = MESSAGE_ROOM;
+	x->evidence.max = EVIDENCE_ROOM;
 	rc = buf_reserve(&x->ids, IDS_ROOM);
 	if (!rc)
 		rc = buf_reserve(&x->message, MESSAGE_ROOM);
+	if (!rc)
+		rc = buf_reserve(&x->evidence, EVIDENCE_ROOM);
 	if (!rc)
 		rc = make_plans(x);
 	if (!rc)
@@ -531,5 +568,6 @@ void encoder_free(struct encoder *x)
 	free(x->fragments);
 	buf_free(&x->ids);
 	buf_free(&x->message);
+	buf_free(&x->evidence);
 	free(x);
 }

@@ -18,7 +18,7 @@
 #include "pipeline/loss.h"
 #include "pipeline/util.h"
 
-enum { RECORDS_A_TURN = 4096, HELD_MS = 250, FAST_NAPS = 4 };
+enum { RECORDS_A_TURN = 4096, HELD_MS = 250, FAST_NAPS = 4, SLEEP_MS = 3600000 };
 
 struct call {
 	void (*fn)(void *arg);
@@ -85,8 +85,9 @@ static void nap(const struct live *l)
 /* Until an event comes, the open batch is due, or losses that are held back have to be looked at. */
 static void sleep_for_event(struct live *l, bool losses)
 {
-	uint64_t due = consumer_due(l->consumer);
-	int ms = due == UINT64_MAX ? -1 : (int)(due / NS_PER_MS) + 1;
+	uint64_t missing = consumer_idle(l->consumer, boot_ns());
+	uint64_t due = MIN(consumer_due(l->consumer), missing);
+	int ms = due == UINT64_MAX ? -1 : (int)MIN(due / NS_PER_MS + 1, (uint64_t)SLEEP_MS);
 
 	if (losses && (ms < 0 || ms > HELD_MS))
 		ms = HELD_MS;
@@ -141,7 +142,7 @@ static void *run(void *arg)
 	while (probe_set_read(l->probes, record, l, RECORDS_A_TURN) > 0)
 		;
 	rest_losses(l, true);
-	consumer_flush(l->consumer);
+	consumer_end(l->consumer, boot_ns());
 	return NULL;
 }
 

@@ -27,6 +27,7 @@ struct replay {
 	struct buf ahead; /* payload of the chunk read ahead */
 	uint32_t ahead_type; /* 0: none */
 	bool ended, failed;
+	uint64_t end_ns; /* of the stream; 0: not known */
 	json_t *header;
 	char error[200];
 	char warning[120];
@@ -54,6 +55,7 @@ static uint32_t limit_of(uint32_t type)
 	case SAVE_HEADER: return SAVE_HEADER_MAX;
 	case SAVE_RECORD: return EV_REC_MAX;
 	case SAVE_ANSWER: return SAVE_ANSWER_MAX;
+	case SAVE_END: return sizeof(uint64_t);
 	}
 	return 0;
 }
@@ -107,10 +109,13 @@ static int read_chunk(struct replay *r)
 		return fail(r, "sum does not match: the file is damaged");
 	r->next = r->at + sizeof(c) + padded;
 	r->ahead.len = c.len;
-	if (c.type == SAVE_END)
-		r->ended = true;
-	else
+	if (c.type != SAVE_END) {
 		r->ahead_type = c.type;
+		return 0;
+	}
+	r->ended = true;
+	if (c.len == sizeof(r->end_ns))
+		memcpy(&r->end_ns, r->ahead.p, sizeof(r->end_ns));
 	return 0;
 }
 
@@ -232,6 +237,11 @@ struct outside replay_outside(struct replay *r)
 	static const struct outside_ops ops = { .ask = ask_saved };
 
 	return (struct outside){ .ops = &ops, .state = r };
+}
+
+uint64_t replay_end_ns(const struct replay *r)
+{
+	return r->end_ns;
 }
 
 const char *replay_error(const struct replay *r)

@@ -23,6 +23,7 @@ struct save {
 	uint64_t written; /* bytes in the file */
 	size_t used; /* of buffer */
 	uint64_t since_ns; /* CLOCK_MONOTONIC: something is in the buffer; 0: not seen to be */
+	uint64_t end_ns; /* of the stream; 0: not known */
 	struct outside *live;
 	char buffer[SAVE_BUFFER];
 };
@@ -166,13 +167,18 @@ struct outside save_outside(struct save *s, struct outside *live)
 	return (struct outside){ .ops = &ops, .state = s };
 }
 
+void save_end(struct save *s, uint64_t end_ns)
+{
+	s->end_ns = end_ns;
+}
+
 int save_close(struct save *s)
 {
 	int error;
 
 	if (!s)
 		return 0;
-	put_chunk(s, SAVE_END, NULL, 0, NULL, 0);
+	put_chunk(s, SAVE_END, &s->end_ns, s->end_ns ? sizeof(s->end_ns) : 0, NULL, 0);
 	flush(s);
 	if (close(s->fd) && !s->error)
 		s->error = errno;

@@ -8,7 +8,8 @@
  *   HEADER  once, first: a JSON object, see save_header
  *   RECORD  a raw record as the ring gave it or the consumer made it (pipeline.loss)
  *   ANSWER  struct save_answer and its text: what the record before it made an enricher ask
- *   END     a run that ended in order
+ *   END     a run that ended in order; its payload, which may be missing, is the time of the end
+ *           (u64, CLOCK_BOOTTIME ns)
  * A file without END, or whose last chunk is cut, is a run that was killed: what is whole is
  * replayed, with a warning.
  */
@@ -57,6 +58,8 @@ void save_record(struct save *s, const void *rec, uint32_t len);
 uint64_t save_due(struct save *s);
 /* An outside that asks `live` and keeps its answers. Both must outlive it. */
 struct outside save_outside(struct save *s, struct outside *live);
+/* When the stream ended, for END. */
+void save_end(struct save *s, uint64_t end_ns);
 /* Writes END. 0, or the errno of the first write that failed: the file then ends before it. */
 int save_close(struct save *s);
 
@@ -71,6 +74,7 @@ const json_t *replay_header(const struct replay *r);
  * ends with 0, and replay_warning says so. */
 int replay_next(struct replay *r, const void **rec, uint32_t *len);
 struct outside replay_outside(struct replay *r);
+uint64_t replay_end_ns(const struct replay *r); /* what save_end was given; 0: not (yet) known */
 const char *replay_error(const struct replay *r);
 const char *replay_warning(const struct replay *r); /* NULL: none */
 void replay_close(struct replay *r);

@@ -103,6 +103,7 @@ const struct event_kind *schema_kind(uint32_t k)
 #define CTX_FIELD(type, name, path, help) CTX(type, name, path, help, ABSENT_NEVER)
 #define CTX_OPT(type, name, path, help) CTX(type, name, path, help, ABSENT_ZERO)
 #define CTX_ID(type, name, path, help) CTX(type, name, path, help, ABSENT_MINUS_ONE)
+#define CTX_PART(type, name, help) CTX(type, name, NULL, help, ABSENT_ZERO)
 #define CTX_END(id)                                                                                \
 	}                                                                                          \
 	;                                                                                          \

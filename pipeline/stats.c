@@ -117,6 +117,23 @@ static json_t *policy_object(struct policy_stats p)
 	return o;
 }
 
+/* {policy: {states, evicted, bytes}} of those with a sequence or threshold. */
+static json_t *windows_object(const struct consumer *c)
+{
+	struct policy_window_stats w;
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; consumer_window_stats(c, i, &w); i++) {
+		json_t *one = json_object();
+
+		put(one, "states", w.states);
+		put(one, "evicted", w.evicted);
+		put(one, "bytes", w.bytes);
+		json_object_setn_new(o, w.policy->name.p, w.policy->name.len, one);
+	}
+	return o;
+}
+
 static json_t *output_object(const struct sink_stats *st, uint64_t queued)
 {
 	json_t *o = json_object(), *lost = json_object();
@@ -211,6 +228,7 @@ static json_t *make(const struct stats_source *s)
 #undef COUNTER
 	json_object_set_new(o, "consumer", documents);
 	json_object_set_new(o, "policies", policy_object(consumer_policy_stats(s->consumer)));
+	json_object_set_new(o, "windows", windows_object(s->consumer));
 	json_object_set_new(o, "outputs", outputs_object(s->egress));
 	json_object_set_new(o, "enrichers", enrichers_object(s->consumer));
 	json_object_set_new(o, "agent", agent_object(s));
@@ -324,6 +342,21 @@ static void print_events(FILE *f, const json_t *o)
 	}
 }
 
+/* The states that windows forgot before their time, by policy. */
+static void print_windows(FILE *f, json_t *windows)
+{
+	json_t *evicted = json_object(), *o;
+	const char *name;
+
+	json_object_foreach(windows, name, o)
+		json_object_set(evicted, name, json_object_get(o, "evicted"));
+	if (json_object_size(windows)) {
+		fprintf(f, "  %-20s ", "windows evicted");
+		print_numbers(f, evicted, "0");
+	}
+	json_decref(evicted);
+}
+
 static void print_outputs(FILE *f, json_t *outputs)
 {
 	const char *name;
@@ -373,6 +406,7 @@ void stats_print(const struct stats_source *s, FILE *f)
 			consumer_stats(s->consumer)->invalid_why);
 	fprintf(f, "  %-20s ", "policies");
 	print_numbers(f, json_object_get(o, "policies"), "nothing");
+	print_windows(f, json_object_get(o, "windows"));
 	print_outputs(f, json_object_get(o, "outputs"));
 	json_object_foreach(json_object_get(o, "enrichers"), name, v)
 	{

@@ -81,6 +81,21 @@ int arena_init(struct arena *a, size_t size)
 	return 0;
 }
 
+struct buf arena_buf(struct arena *a, size_t max)
+{
+	char *mem = arena_get(a, max);
+
+	return (struct buf){ .p = mem, .cap = mem ? max : 0, .max = mem ? max : 1 };
+}
+
+struct str arena_kept(struct arena *a, const struct buf *b)
+{
+	if (!b->p)
+		return (struct str){ NULL, 0 };
+	a->used = (size_t)(b->p - a->base) + b->len;
+	return (struct str){ b->p, (uint32_t)b->len };
+}
+
 void arena_free(struct arena *a)
 {
 	free(a->base);

@@ -81,4 +81,9 @@ static inline void *arena_get(struct arena *a, size_t n)
 	return a->base + at;
 }
 
+/* At most max bytes of the arena as a buffer that does not grow; p is NULL when the arena is full. */
+struct buf arena_buf(struct arena *a, size_t max);
+/* What is in the buffer; the rest of it goes back. The buffer must be the last the arena gave. */
+struct str arena_kept(struct arena *a, const struct buf *b);
+
 #endif

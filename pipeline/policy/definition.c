@@ -36,6 +36,7 @@ static void add_message(struct sha256 *s, const struct template *t)
 {
 	for (uint32_t i = 0; i < t->nparts; i++) {
 		add_str(s, t->parts[i].text);
+		add_number(s, (uint64_t)t->parts[i].step << 1 | t->parts[i].count);
 		for (uint32_t k = 0; k < EV_MAX; k++)
 			if (t->parts[i].fields[k])
 				add_str(s, str_of(t->parts[i].fields[k]->path));
@@ -68,6 +69,8 @@ void policy_define(struct policy_def *p)
 		definition_of_cond(&s, p->where);
 	for (uint32_t i = 0; i < p->nexceptions; i++)
 		definition_of_cond(&s, p->exceptions[i]);
+	if (p->window)
+		sha256_add(&s, p->window->digest, sizeof(p->window->digest));
 	sha256_end(&s, sum);
 	memcpy(p->pub.definition, sum, sizeof(p->pub.definition));
 }

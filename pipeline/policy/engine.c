@@ -11,7 +11,7 @@
 
 #include "pipeline/encode.h"
 #include "pipeline/policy/index.h"
-#include "pipeline/policy/set.h"
+#include "pipeline/policy/windows.h"
 #include "pipeline/util.h"
 
 enum { MATCHED_MAX = 16384, EPOCH_MAX = 0x7fffffff };
@@ -35,6 +35,7 @@ struct policy_engine {
 	struct op_scratch scratch;
 	struct marks marks;
 	struct suppress *suppress;
+	struct windows *windows; /* NULL: no policy has one */
 	struct match *matches;
 	char text[MATCHED_MAX];
 	counter events, evaluated, matched, suppressed, suppression_full;
@@ -168,7 +169,7 @@ static struct str message(struct policy_engine *p, const struct policy_def *def)
 }
 
 /* False: held back. */
-static bool passes(struct policy_engine *p, uint32_t policy, uint64_t *held)
+static bool passes(struct policy_engine *p, uint32_t policy, uint64_t time_ns, uint64_t *held)
 {
 	const struct policy_def *def = p->set->policies[policy];
 	struct suppress_key key;
@@ -176,8 +177,8 @@ static bool passes(struct policy_engine *p, uint32_t policy, uint64_t *held)
 	*held = 0;
 	if (!def->suppress_ns)
 		return true;
-	key = suppress_key(p->suppress, policy, p->e, def->by[p->e->kind->kind], def->nby);
-	switch (suppress_ask(p->suppress, key, p->e->raw->time_ns, def->suppress_ns, held)) {
+	key = suppress_key(p->suppress, def->id, p->e, def->by[p->e->kind->kind], def->nby);
+	switch (suppress_ask(p->suppress, key, time_ns, def->suppress_ns, held)) {
 	case SUPPRESS_HOLD: count(&p->suppressed, 1); return false;
 	case SUPPRESS_FULL: count(&p->suppression_full, 1); return true;
 	default: return true;
@@ -222,10 +223,43 @@ static void look_up(struct policy_engine *p)
 		marks_set(&p->marks, always[i]);
 }
 
+/* True: it is at `found` of the matches; false: it is held back. */
+static bool add_window_match(struct policy_engine *p, uint32_t found, const struct window_alert *w)
+{
+	struct match *m = &p->matches[found];
+	uint64_t time_ns = w->match.time_ns ? w->match.time_ns : w->event->raw->time_ns, held;
+
+	count(&p->matched, 1);
+	if (!passes(p, w->policy, time_ns, &held))
+		return false;
+	*m = w->match;
+	m->policy = &p->set->policies[w->policy]->pub;
+	m->suppressed = held;
+	if (w->rule)
+		m->matched = explain(p, w->rule);
+	return true;
+}
+
+/* The steps that this event passes; what they complete comes behind the other matches. */
+static uint32_t feed_windows(struct policy_engine *p, uint32_t found)
+{
+	struct window_alert w;
+
+	while (windows_feed(p->windows, p->e, &w))
+		found += add_window_match(p, found, &w);
+	return found;
+}
+
+static struct str explain_step(void *arg, const struct rule *r)
+{
+	return explain(arg, r);
+}
+
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m)
 {
 	const struct kind_rules *kr = &p->set->rules.kinds[e->kind->kind];
 	uint32_t found = 0, asked = 0, top = 0, i;
+	bool held_steps = false;
 	uint64_t held;
 
 	count(&p->events, 1);
@@ -242,12 +276,41 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 		asked++;
 		if (!rule_holds(p, r))
 			continue;
+		if (r->policy > POLICY_NUMBER_MASK) {
+			windows_hold(p->windows, r);
+			held_steps = true;
+			continue;
+		}
 		count(&p->matched, 1);
-		if (passes(p, r->policy, &held))
+		if (passes(p, r->policy, e->raw->time_ns, &held))
 			add_match(p, found++, r, held);
 	}
 	count(&p->evaluated, asked);
-	return found;
+	return held_steps ? feed_windows(p, found) : found;
+}
+
+bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m)
+{
+	struct window_alert w;
+
+	while (p->windows && windows_due(p->windows, now_ns, a, &w)) {
+		p->e = w.event;
+		if (!add_window_match(p, 0, &w))
+			continue;
+		*m = p->matches;
+		return true;
+	}
+	return false;
+}
+
+bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m)
+{
+	return policy_due(p, end_ns + MIN((uint64_t)WINDOW_LATE_NS, UINT64_MAX - 1 - end_ns), a, m);
+}
+
+uint64_t policy_next_due(const struct policy_engine *p)
+{
+	return p->windows ? windows_next_due(p->windows) : UINT64_MAX;
 }
 
 struct policy_stats policy_engine_stats(const struct policy_engine *p)
@@ -274,6 +337,12 @@ void policy_stats_add(struct policy_stats *to, struct policy_stats more)
 
 int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 {
+	return policy_engine_new_with(out, s, POLICY_WINDOW_BYTES);
+}
+
+int policy_engine_new_with(struct policy_engine **out, const struct policy_set *s,
+			   uint64_t window_bytes)
+{
 	struct policy_engine *p = calloc(1, sizeof(*p));
 	uint32_t nrules = 0;
 
@@ -292,12 +361,28 @@ int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 		p->scratch.regex = regex_scratch_new();
 	if (!p->memo || !p->slots || !p->matches || marks_init(&p->marks, nrules) ||
 	    (s->patterns.count && !p->scratch.regex) ||
-	    (s->suppresses && suppress_new(&p->suppress))) {
+	    (s->suppresses && suppress_new(&p->suppress)) ||
+	    (s->nwindows && windows_new(&p->windows, s, window_bytes, explain_step, p))) {
 		policy_engine_free(p);
 		return -ENOMEM;
 	}
 	*out = p;
 	return 0;
+}
+
+void policy_engine_adopt(struct policy_engine *p, const struct policy_engine *old)
+{
+	if (p->suppress && old->suppress) {
+		suppress_free(p->suppress);
+		p->suppress = suppress_ref(old->suppress);
+	}
+	if (p->windows && old->windows)
+		windows_adopt(p->windows, old->windows);
+}
+
+bool policy_window_stats(const struct policy_engine *p, uint32_t i, struct policy_window_stats *out)
+{
+	return p->windows && windows_stats(p->windows, i, out);
 }
 
 void policy_engine_free(struct policy_engine *p)
@@ -306,6 +391,7 @@ void policy_engine_free(struct policy_engine *p)
 		return;
 	regex_scratch_free(p->scratch.regex);
 	suppress_free(p->suppress);
+	windows_free(p->windows);
 	free(p->memo);
 	free(p->slots);
 	free(p->matches);

@@ -172,17 +172,41 @@ static int keep_pointer(const struct policy_def ***array, uint32_t *count,
 	return 0;
 }
 
+static int add_rule(struct policy_set *s, const struct policy_def *p, uint32_t kinds,
+		    const struct cond *where, uint32_t number)
+{
+	return rules_add(&s->rules, kinds, where, (const struct cond *const *)p->exceptions,
+			 p->nexceptions, number);
+}
+
+static int add_steps(struct policy_set *s, const struct policy_def *p)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < p->window->nsteps && !err; i++) {
+		const struct window_part *step = &p->window->steps[i];
+
+		err = add_rule(s, p, step->kinds, step->where,
+			       s->count | (i + 1) << POLICY_STEP_SHIFT);
+	}
+	return err;
+}
+
 static int add_policy(struct policy_set *s, const struct policy_def *p, struct diags *d)
 {
 	int err = keep_pointer(&s->names, &s->nnames, p);
 
 	if (err || p->disabled)
 		return err;
+	if (p->window && s->nwindows >= WINDOWS_MAX) {
+		diag_add(d, p->pub.file.p, p->pub.line, 1, "more than %d sequences and thresholds",
+			 WINDOWS_MAX);
+		return 0;
+	}
 	err = s->count >= POLICIES_MAX ? -E2BIG : 0;
 	if (!err)
-		err = rules_add(&s->rules, p->pub.kinds, p->where,
-				(const struct cond *const *)p->exceptions, p->nexceptions,
-				s->count);
+		err = p->window ? add_steps(s, p)
+				: add_rule(s, p, p->pub.kinds, p->where, s->count);
 	if (err == -E2BIG) {
 		diag_add(d, p->pub.file.p, p->pub.line, 1,
 			 s->count >= POLICIES_MAX ? "more than %d policies"
@@ -192,6 +216,8 @@ static int add_policy(struct policy_set *s, const struct policy_def *p, struct d
 	}
 	if (!err)
 		err = keep_pointer(&s->policies, &s->count, p);
+	if (p->window)
+		p->window->index = s->nwindows++;
 	s->kinds |= p->pub.kinds;
 	s->suppresses |= p->suppress_ns != 0;
 	return err;

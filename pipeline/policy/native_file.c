@@ -7,29 +7,15 @@
 #include <errno.h>
 
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native_read.h"
 #include "pipeline/util.h"
 
 enum {
-	NAME_MAX_BYTES = 128,
 	TEXT_MAX_BYTES = 4000, /* description, message */
-	TAG_MAX_BYTES = 200,
 	LIST_MAX = 64, /* tags, references, exceptions */
 };
 
-static const uint64_t every_max_ns = 30ULL * 86400 * 1000000000;
-
-struct reader {
-	const struct yaml_doc *doc;
-	const char *file;
-	struct pool *pool;
-	struct patterns *patterns;
-	struct diags *d;
-	struct policy_def *p; /* being read */
-	const struct yaml_node *node; /* its map */
-	const struct yaml_node *scalar; /* whose text cond_check reports on */
-	bool no_memory;
-};
+static const uint64_t time_max_ns = 30ULL * 86400 * 1000000000;
 
 struct key {
 	const char *name;
@@ -37,7 +23,7 @@ struct key {
 	bool after_kinds; /* needs the kinds of `on`, wherever that stands */
 };
 
-static void *memory(struct reader *r, size_t n, size_t size)
+void *reader_memory(struct reader *r, size_t n, size_t size)
 {
 	void *p = pool_array(r->pool, n, size);
 
@@ -45,14 +31,11 @@ static void *memory(struct reader *r, size_t n, size_t size)
 	return p;
 }
 
-#define problem(r, n, ...) diag_add((r)->d, (r)->file, (n)->line, (n)->column, __VA_ARGS__)
 /* Further problems would only be counted, and each may cost a search for what was meant. */
 static bool is_full(const struct reader *r)
 {
 	return r->d->count >= DIAGS_MAX;
 }
-
-#define SHOWN(s) (int)MIN((s).len, 100u), (s).p
 
 static void report_in_scalar(void *arg, uint32_t at, const char *reason)
 {
@@ -76,7 +59,7 @@ static struct cond_check checker(struct reader *r, const struct yaml_node *scala
 }
 
 /* A scalar of at most max bytes, with something in it. */
-static bool is_text(struct reader *r, const struct yaml_node *n, const char *key, uint32_t max)
+bool reader_text(struct reader *r, const struct yaml_node *n, const char *key, uint32_t max)
 {
 	if (n->type != YAML_SCALAR)
 		problem(r, n, "%s must be text", key);
@@ -89,7 +72,7 @@ static bool is_text(struct reader *r, const struct yaml_node *n, const char *key
 	return false;
 }
 
-static struct str keep(struct reader *r, struct str s)
+struct str reader_keep(struct reader *r, struct str s)
 {
 	struct str kept = pool_str(r->pool, s);
 
@@ -104,7 +87,7 @@ static void read_name(struct reader *r, const struct yaml_node *n)
 
 	r->p->name_line = n->line;
 	r->p->name_column = n->column;
-	if (!is_text(r, n, "name", NAME_MAX_BYTES))
+	if (!reader_text(r, n, "name", READER_NAME_MAX))
 		return;
 	for (uint32_t i = 0; i < n->text.len; i++) {
 		if (n->text.p[i] && strchr(allowed, n->text.p[i]))
@@ -112,18 +95,19 @@ static void read_name(struct reader *r, const struct yaml_node *n)
 		problem(r, n, "name may only hold letters, digits and . _ -");
 		return;
 	}
-	r->p->pub.name = keep(r, n->text);
+	r->p->pub.name = reader_keep(r, n->text);
+	r->p->id = template_id(r->p->pub.name);
 }
 
 static void read_description(struct reader *r, const struct yaml_node *n)
 {
 	struct str s = n->text;
 
-	if (!is_text(r, n, "description", TEXT_MAX_BYTES))
+	if (!reader_text(r, n, "description", TEXT_MAX_BYTES))
 		return;
 	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
 		s.len--;
-	r->p->pub.description = keep(r, s);
+	r->p->pub.description = reader_keep(r, s);
 }
 
 static void read_kind(struct reader *r, const struct yaml_node *n)
@@ -149,20 +133,6 @@ static void read_kind(struct reader *r, const struct yaml_node *n)
 		near.best ? "?" : "");
 }
 
-static void read_on(struct reader *r, const struct yaml_node *n)
-{
-	uint32_t before = r->d->errors;
-
-	if (n->type != YAML_LIST)
-		read_kind(r, n);
-	else if (!n->count)
-		problem(r, n, "on is empty");
-	for (uint32_t i = 0; n->type == YAML_LIST && i < n->count && !is_full(r); i++)
-		read_kind(r, n->items[i]);
-	if (r->d->errors != before)
-		r->p->pub.kinds = 0;
-}
-
 /* Where `on` is wrong or missing, the rest is checked against all kinds: what none of them has
  * is told in the same pass. The policy is refused in any case. */
 static void suppose_kinds(struct reader *r)
@@ -170,6 +140,29 @@ static void suppose_kinds(struct reader *r)
 	for (uint32_t i = 0; i < EV_MAX; i++)
 		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
 			r->p->pub.kinds |= 1u << i;
+}
+
+bool reader_on(struct reader *r, const struct yaml_node *n)
+{
+	uint32_t before = r->d->errors;
+
+	r->p->pub.kinds = 0;
+	if (n && n->type != YAML_LIST)
+		read_kind(r, n);
+	else if (n && !n->count)
+		problem(r, n, "on is empty");
+	for (uint32_t i = 0; n && n->type == YAML_LIST && i < n->count && !is_full(r); i++)
+		read_kind(r, n->items[i]);
+	if (n && r->d->errors == before)
+		return true;
+	r->p->pub.kinds = 0;
+	suppose_kinds(r);
+	return false;
+}
+
+static void read_on(struct reader *r, const struct yaml_node *n)
+{
+	reader_on(r, n);
 }
 
 /* Index of the scalar in names, or -1 after a report. */
@@ -238,7 +231,7 @@ static void read_texts(struct reader *r, const struct yaml_node *n, const char *
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_text(r, items[i], key, TAG_MAX_BYTES))
+		if (!reader_text(r, items[i], key, READER_TAG_MAX))
 			continue;
 		if (memchr(items[i]->text.p, '\0', items[i]->text.len)) {
 			problem(r, items[i], "%s holds a NUL", key);
@@ -254,7 +247,7 @@ static void read_tags(struct reader *r, const struct yaml_node *n)
 	struct buf b = { 0 };
 
 	read_texts(r, n, "tags", &b);
-	r->p->pub.tags = keep(r, (struct str){ b.p, (uint32_t)b.len });
+	r->p->pub.tags = reader_keep(r, (struct str){ b.p, (uint32_t)b.len });
 	r->no_memory |= b.failed;
 	buf_free(&b);
 }
@@ -276,14 +269,15 @@ static void read_enabled(struct reader *r, const struct yaml_node *n)
 	r->p->disabled = no;
 }
 
-static struct cond *read_expression(struct reader *r, const struct yaml_node *n, const char *key)
+struct cond *reader_expression(struct reader *r, const struct yaml_node *n, const char *key)
 {
 	struct cond_check x = checker(r, n);
 	struct cond *c;
 
-	if (!is_text(r, n, key, NATIVE_EXPR_MAX))
+	if (!reader_text(r, n, key, NATIVE_EXPR_MAX))
 		return NULL;
-	c = native_expr(keep(r, n->text), &x); /* the tree points into it; the document goes */
+	c = native_expr(reader_keep(r, n->text),
+			&x); /* the tree points into it; the document goes */
 	if (c)
 		cond_check(&x, c);
 	r->no_memory |= x.no_memory;
@@ -292,7 +286,7 @@ static struct cond *read_expression(struct reader *r, const struct yaml_node *n,
 
 static void read_where(struct reader *r, const struct yaml_node *n)
 {
-	r->p->where = read_expression(r, n, "where");
+	r->p->where = reader_expression(r, n, "where");
 }
 
 static void read_message(struct reader *r, const struct yaml_node *n)
@@ -300,16 +294,16 @@ static void read_message(struct reader *r, const struct yaml_node *n)
 	struct cond_check x = checker(r, n);
 	struct str s = n->text;
 
-	if (!is_text(r, n, "message", TEXT_MAX_BYTES))
+	if (!reader_text(r, n, "message", TEXT_MAX_BYTES))
 		return;
 	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
 		s.len--;
-	template_compile(&r->p->message, s, &x);
+	template_compile_in(&r->p->message, s, &r->scope, &x);
 	r->no_memory |= x.no_memory;
 }
 
 /* Reports keys of a map that are not in names. */
-static void unknown_keys(struct reader *r, const struct yaml_node *map, const char *const *names,
+void reader_unknown_keys(struct reader *r, const struct yaml_node *map, const char *const *names,
 			 uint32_t count, const char *what)
 {
 	for (uint32_t i = 0; i < map->count && !is_full(r); i++) {
@@ -338,14 +332,14 @@ static void read_exception(struct reader *r, const struct yaml_node *n)
 		problem(r, n, "an exception is a map with where, and name if you like");
 		return;
 	}
-	unknown_keys(r, n, keys, ARRAY_LEN(keys), "an exception");
+	reader_unknown_keys(r, n, keys, ARRAY_LEN(keys), "an exception");
 	if (name)
-		is_text(r, name, "name of an exception", NAME_MAX_BYTES);
+		reader_text(r, name, "name of an exception", READER_NAME_MAX);
 	if (!where) {
 		problem(r, n, "the exception has no where");
 		return;
 	}
-	c = read_expression(r, where, "where");
+	c = reader_expression(r, where, "where");
 	if (c)
 		r->p->exceptions[r->p->nexceptions++] = c;
 }
@@ -360,7 +354,7 @@ static void read_exceptions(struct reader *r, const struct yaml_node *n)
 		problem(r, n, "more than %d exceptions", LIST_MAX);
 		return;
 	}
-	r->p->exceptions = memory(r, n->count, sizeof(struct cond *));
+	r->p->exceptions = reader_memory(r, n->count, sizeof(struct cond *));
 	for (uint32_t i = 0; i < n->count && r->p->exceptions; i++)
 		read_exception(r, n->items[i]);
 }
@@ -370,7 +364,7 @@ static void read_by(struct reader *r, const struct yaml_node *n)
 	uint32_t kinds = r->p->pub.kinds, i = r->p->nby;
 	char text[400];
 
-	if (!is_text(r, n, "by", TAG_MAX_BYTES))
+	if (!reader_text(r, n, "by", READER_TAG_MAX))
 		return;
 	if (!cond_field(kinds, n->text)) {
 		cond_field_unknown(kinds, n->text, text, sizeof(text));
@@ -382,7 +376,7 @@ static void read_by(struct reader *r, const struct yaml_node *n)
 	r->p->nby++;
 }
 
-static void read_every(struct reader *r, const struct yaml_node *n)
+uint64_t reader_time(struct reader *r, const struct yaml_node *n, const char *key)
 {
 	uint64_t value = 0;
 	bool negative = false;
@@ -391,11 +385,12 @@ static void read_every(struct reader *r, const struct yaml_node *n)
 					 : -EINVAL;
 
 	if (err == -EINVAL || (!err && unit != 'd'))
-		problem(r, n, "every is a time, as in 30s, 10m, 1h");
-	else if (err || negative || !value || value > every_max_ns)
-		problem(r, n, "every is from 1ns to 30d");
+		problem(r, n, "%s is a time, as in 30s, 10m, 1h", key);
+	else if (err || negative || !value || value > time_max_ns)
+		problem(r, n, "%s is from 1ns to 30d", key);
 	else
-		r->p->suppress_ns = value;
+		return value;
+	return 0;
 }
 
 static void read_suppress(struct reader *r, const struct yaml_node *n)
@@ -407,9 +402,9 @@ static void read_suppress(struct reader *r, const struct yaml_node *n)
 		problem(r, n, "suppress is a map with every, and by if you like");
 		return;
 	}
-	unknown_keys(r, n, keys, ARRAY_LEN(keys), "suppress");
+	reader_unknown_keys(r, n, keys, ARRAY_LEN(keys), "suppress");
 	if (every)
-		read_every(r, every);
+		r->p->suppress_ns = reader_time(r, every, "every");
 	else
 		problem(r, n, "suppress has no every");
 	if (by && by->type == YAML_LIST && by->count > SUPPRESS_BY_MAX)
@@ -431,6 +426,8 @@ static const struct key keys[] = {
 	{ "enabled", read_enabled, false },
 	{ "references", read_references, false },
 	{ "where", read_where, true },
+	{ "sequence", native_sequence, true },
+	{ "threshold", native_threshold, true },
 	{ "message", read_message, true },
 	{ "exceptions", read_exceptions, true },
 	{ "suppress", read_suppress, true },
@@ -461,22 +458,26 @@ static struct policy_def *read_policy(struct reader *r, const struct yaml_node *
 		problem(r, n, "a policy is a map with name, on and where");
 		return NULL;
 	}
-	r->p = memory(r, 1, sizeof(*r->p));
+	r->p = reader_memory(r, 1, sizeof(*r->p));
 	if (!r->p)
 		return NULL;
 	r->node = n;
+	r->scope = (struct template_scope){ 0 };
 	r->p->pub.line = n->line;
 	r->p->pub.severity = SEV_MEDIUM;
 	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++)
 		names[i] = keys[i].name;
-	unknown_keys(r, n, names, ARRAY_LEN(keys), "a policy");
+	reader_unknown_keys(r, n, names, ARRAY_LEN(keys), "a policy");
 	need(r, "name");
-	need(r, "on");
-	need(r, "where");
+	if (!yaml_get(n, "sequence")) {
+		need(r, "on");
+		need(r, "where");
+	}
 	read_keys(r, false);
 	if (!r->p->pub.kinds)
 		suppose_kinds(r);
 	read_keys(r, true);
+	native_window_end(r);
 	return r->p;
 }
 
@@ -494,7 +495,7 @@ int native_file(const struct yaml_doc *doc, const char *file, struct pool *pool,
 		problem(&r, root, "a policy file has a list named policies");
 		return 0;
 	}
-	unknown_keys(&r, root, top, ARRAY_LEN(top), "a policy file");
+	reader_unknown_keys(&r, root, top, ARRAY_LEN(top), "a policy file");
 	if (!list || list->type != YAML_LIST) {
 		problem(&r, list ? list : root, "a policy file has a list named policies");
 		return 0;
@@ -503,7 +504,7 @@ int native_file(const struct yaml_doc *doc, const char *file, struct pool *pool,
 		problem(&r, list, "more than %d policies", POLICIES_MAX);
 		return 0;
 	}
-	kept = keep(&r, str_of(file));
+	kept = reader_keep(&r, str_of(file));
 	for (uint32_t i = 0; i < list->count && !r.no_memory && !is_full(&r); i++) {
 		struct policy_def *p = read_policy(&r, list->items[i]);
 

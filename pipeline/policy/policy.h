@@ -48,22 +48,69 @@ uint32_t policy_kinds(const struct policy_set *s);		/* union of kinds, bit per e
 bool policy_wants_failed_opens(const struct policy_set *s);	/* a file.open policy can hold for a failed open */
 struct str policy_digest(const struct policy_set *s);		/* hex SHA-256 or the like over names and texts */
 
+/* An event that led to an alert: what its document says of it. */
+struct evidence {
+	struct str json;	/* what comes behind {"event":{"id":"…" */
+	uint64_t seq;
+	uint32_t cpu, kind;
+};
+
+enum { EVIDENCE_MAX = 8 };
+
+/* What a sequence or a threshold tells of its window. */
+struct window_report {
+	uint64_t start_ns;	/* of the first event */
+	uint32_t count;		/* threshold: events or distinct values; 0: a sequence */
+	bool lower_bound;	/* events of the window were forgotten for want of memory */
+	uint32_t nevidence;
+	struct evidence evidence[EVIDENCE_MAX];	/* before the alert's own event, oldest first */
+};
+
 /* A match, valid until the next event. */
 struct match {
 	const struct policy *policy;
 	struct str message;	/* arena; template filled, safe text (no control characters, UTF-8) */
 	struct str matched;	/* arena; JSON array: [{"condition":"file.path = \"/etc/shadow\"","value":"/etc/shadow"}] */
 	uint64_t suppressed;	/* alerts held back under this key since the last one sent */
+	const struct window_report *window;	/* NULL: a policy without one */
+	struct event *event;	/* what it is about; NULL: the event that was judged */
+	uint64_t time_ns;	/* of the alert; 0: that of the event */
 };
 
 struct policy_engine;
 
+enum { POLICY_WINDOW_BYTES = 64 << 20 };	/* where nothing else is said */
+
 int policy_engine_new(struct policy_engine **out, const struct policy_set *s);
+/* The same with so many bytes, about, for the windows of sequences and thresholds. */
+int policy_engine_new_with(struct policy_engine **out, const struct policy_set *s, uint64_t window_bytes);
 void policy_engine_free(struct policy_engine *p);
 /* Judges one enriched event. Returns the number of matches to report (those suppressed are
  * counted, not returned) and points *m to them; they and their strings last until the next call
  * or arena reset. Suppression runs on the event's time. Does not allocate. */
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m);
+
+/* What did not happen in time: call until false, with the time of an event before it is judged, and
+ * when time passes without events. The match is about an event of before (m->event, in the
+ * arena) and lasts as those of policy_match. */
+bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m);
+/* The same for a stream that ended at end_ns: nothing that is late can come any more. */
+bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m);
+/* When policy_due has something at the earliest, event time; UINT64_MAX: nothing waits. */
+uint64_t policy_next_due(const struct policy_engine *p);
+/* After a reload: p, which has judged nothing yet, goes on where `old` is. They share from now on
+ * what suppression remembers, by policy name, and the windows of policies that mean the same; old
+ * may judge on, in the same thread. */
+void policy_engine_adopt(struct policy_engine *p, const struct policy_engine *old);
+
+struct policy_window_stats {
+	const struct policy *policy;
+	uint64_t states;	/* keys with a state */
+	uint64_t evicted;	/* states forgotten before their time, for want of memory */
+	uint64_t bytes;		/* of memory, at most */
+};
+/* The i-th policy with a window; false past the last. Any thread. */
+bool policy_window_stats(const struct policy_engine *p, uint32_t i, struct policy_window_stats *out);
 
 struct policy_stats {
 	uint64_t events, evaluated, matches, suppressed, suppression_full;

@@ -12,12 +12,45 @@
 #include "pipeline/policy/sources.h"
 #include "pipeline/policy/suppress.h"
 #include "pipeline/policy/template.h"
+#include "pipeline/policy/window.h"
 
-enum { POLICIES_MAX = 20000 };
+enum { POLICIES_MAX = 20000, WINDOWS_MAX = 1000 };
+
+/* A rule's number (rule.policy): the policy's, and above it, where the policy has a window, 1 + the
+ * step that the rule is the condition of. */
+enum { POLICY_STEP_SHIFT = 24, POLICY_NUMBER_MASK = (1 << POLICY_STEP_SHIFT) - 1 };
+
+enum { WINDOW_BY_VALUES, WINDOW_BY_PROCESS, WINDOW_BY_TREE };
+
+/* One step of a sequence; a threshold has one. */
+struct window_part {
+	struct str name;	/* empty: none */
+	uint32_t kinds;
+	struct cond *where;
+	bool negated;		/* must not happen */
+	const struct field *by[EV_MAX][KEYHASH_FIELDS_MAX];	/* by kind */
+};
+
+struct window_def {
+	uint32_t index;		/* among the set's windows */
+	uint8_t type;		/* enum window_type */
+	uint8_t by_process;	/* WINDOW_BY_… */
+	bool trailing;		/* the last step is negated */
+	bool is_distinct;
+	uint8_t last;		/* the last step that is not negated: the alert's event */
+	uint8_t order[WINDOW_STEPS_MAX];	/* the steps that are not negated */
+	uint32_t more_than, nby, nsteps;
+	uint64_t within_ns;
+	struct window_part *steps;
+	const struct field *distinct[EV_MAX];
+	uint8_t digest[SHA256_BYTES];	/* of all that its state depends on */
+};
 
 /* A policy as a front end hands it over, checked. */
 struct policy_def {
 	struct policy pub;
+	uint64_t id;			/* of its name */
+	struct window_def *window;	/* NULL: `where` alone decides; else the windows' steps do */
 	struct template message;
 	uint64_t suppress_ns;		/* 0: none */
 	uint32_t nby;
@@ -42,6 +75,7 @@ struct policy_set {
 	struct sha256 sha;
 	char digest[2 * SHA256_BYTES];
 	uint32_t kinds;
+	uint32_t nwindows;
 	bool suppresses, failed_opens;
 };
 

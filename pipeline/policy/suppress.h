@@ -6,16 +6,15 @@
 #ifndef TOCSIN_POLICY_SUPPRESS_H
 #define TOCSIN_POLICY_SUPPRESS_H
 
-#include "pipeline/event.h"
+#include "pipeline/policy/keyhash.h"
 
-enum { SUPPRESS_KEYS_MAX = 32768, SUPPRESS_BY_MAX = 8 };
+enum { SUPPRESS_KEYS_MAX = 32768, SUPPRESS_BY_MAX = KEYHASH_FIELDS_MAX };
 
 struct suppress;
 
-/* 128 bits that stand for a policy and the values of its `by` fields; secret per process, so that
- * nobody can make two meet. */
+/* Stands for a policy and the values of its `by` fields. */
 struct suppress_key {
-	uint64_t k[2];
+	struct key128 id;
 };
 
 enum suppress_answer {
@@ -24,9 +23,11 @@ enum suppress_answer {
 	SUPPRESS_FULL,	/* send it: no room to remember the key */
 };
 
-int suppress_new(struct suppress **out);	/* 0, -ENOMEM */
-void suppress_free(struct suppress *s);
-struct suppress_key suppress_key(const struct suppress *s, uint32_t policy, struct event *e,
+int suppress_new(struct suppress **out);	/* 0, -ENOMEM; one reference */
+struct suppress *suppress_ref(struct suppress *s);	/* any thread, as suppress_free */
+void suppress_free(struct suppress *s);		/* a reference */
+/* policy: a number that stays the policy's over a reload. */
+struct suppress_key suppress_key(const struct suppress *s, uint64_t policy, struct event *e,
 				 const struct field *const *by, uint32_t nby);
 enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, uint64_t now_ns,
 				  uint64_t every_ns, uint64_t *held);

@@ -48,22 +48,70 @@ static void add_text(struct template *t, struct buf *pending, struct cond_check 
 	buf_reset(pending);
 }
 
-static void add_field(struct template *t, struct str path, struct cond_check *x, uint32_t at)
+/* {2.file.path} and {download.file.path}: the step, from 1, and what is behind it. 0: no step. */
+static uint32_t step_of(const struct template_scope *scope, struct str *path)
+{
+	const char *dot = memchr(path->p, '.', path->len);
+	struct str word = { path->p, dot ? (uint32_t)(dot - path->p) : 0 };
+
+	for (uint32_t i = 0; word.len && i < scope->nsteps; i++) {
+		char digit = (char)('1' + i);
+
+		if (!str_eq(word, scope->names[i]) && !str_eq(word, (struct str){ &digit, 1 }))
+			continue;
+		*path = (struct str){ dot + 1, path->len - word.len - 1 };
+		return i + 1;
+	}
+	return 0;
+}
+
+static void add_part(struct template *t, struct str path, const struct template_scope *scope,
+		     struct cond_check *x, uint32_t at)
 {
 	struct template_part *p = new_part(t, x, at);
+	uint32_t kinds = x->kinds, step = scope ? step_of(scope, &path) : 0;
 	char text[400];
 
-	if (!cond_field(x->kinds, path)) {
-		cond_field_unknown(x->kinds, path, text, sizeof(text));
+	if (p && scope && scope->number && str_eq(path, str_of(scope->number))) {
+		p->count = true;
+		return;
+	}
+	if (step) {
+		kinds = scope->kinds[step - 1];
+		step = step - 1 == scope->last ? 0 : step;
+	}
+	if (!kinds) {
+		cond_error(x, at, "a step that must not happen has no fields to tell");
+		return;
+	}
+	if (!cond_field(kinds, path)) {
+		cond_field_unknown(kinds, path, text, sizeof(text));
 		cond_error(x, at, "%s", text);
 		return;
 	}
 	for (uint32_t k = 0; p && k < EV_MAX; k++)
-		if (x->kinds & 1u << k)
+		if (kinds & 1u << k)
 			p->fields[k] = cond_field(1u << k, path);
+	if (p)
+		p->step = (uint8_t)step;
+}
+
+uint64_t template_id(struct str text)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (uint32_t i = 0; i < text.len; i++)
+		h = (h ^ (unsigned char)text.p[i]) * 0x100000001b3ULL;
+	return h;
 }
 
 void template_compile(struct template *t, struct str text, struct cond_check *x)
+{
+	template_compile_in(t, text, NULL, x);
+}
+
+void template_compile_in(struct template *t, struct str text, const struct template_scope *scope,
+			 struct cond_check *x)
 {
 	struct buf pending = { 0 };
 	uint32_t i = 0, most = 1;
@@ -72,6 +120,7 @@ void template_compile(struct template *t, struct str text, struct cond_check *x)
 		most += 2 * (text.p[j] == '{');
 	t->parts = pool_array(x->pool, MIN(most, (uint32_t)TEMPLATE_PARTS_MAX), sizeof(*t->parts));
 	t->nparts = 0;
+	t->id = template_id(text);
 	x->no_memory |= !t->parts;
 	while (i < text.len && t->parts && !x->no_memory) {
 		char c = text.p[i];
@@ -92,9 +141,9 @@ void template_compile(struct template *t, struct str text, struct cond_check *x)
 				break;
 			}
 			add_text(t, &pending, x, i);
-			add_field(t,
-				  (struct str){ text.p + i + 1, (uint32_t)(end - text.p) - i - 1 },
-				  x, i + 1);
+			add_part(t,
+				 (struct str){ text.p + i + 1, (uint32_t)(end - text.p) - i - 1 },
+				 scope, x, i + 1);
 			i = (uint32_t)(end - text.p) + 1;
 		}
 	}
@@ -146,22 +195,77 @@ static void render_list(struct buf *out, struct str s)
 		buf_lit(out, "…");
 }
 
-void template_render(const struct template *t, struct event *e, struct buf *out)
+static void render_field(const struct template_part *p, struct event *e, struct buf *out)
 {
+	const struct field *f = p->fields[e->kind->kind];
+	struct value v;
+
+	if (!f || !event_get(e, f, &v))
+		buf_char(out, '?');
+	else if (is_text(v.class))
+		render_text(out, v.s);
+	else if (v.class == EV_CLASS_LIST)
+		render_list(out, v.s);
+	else
+		value_text(out, f, &v);
+}
+
+/* The next of the values kept of a step, each behind its length. */
+static void render_kept(struct str *kept, struct buf *out)
+{
+	uint16_t len;
+
+	if (kept->len < sizeof(len)) {
+		buf_char(out, '?');
+		return;
+	}
+	memcpy(&len, kept->p, sizeof(len));
+	buf_add(out, kept->p + sizeof(len), len);
+	kept->p += sizeof(len) + len;
+	kept->len -= (uint32_t)sizeof(len) + len;
+}
+
+void template_keep(const struct template *t, uint32_t step, struct event *e, struct buf *out,
+		   uint32_t *bytes)
+{
+	size_t start = out->len;
+
+	for (uint32_t i = 0; i < t->nparts; i++) {
+		size_t at = out->len;
+		uint16_t len = 0;
+
+		if (t->parts[i].step != step)
+			continue;
+		buf_add(out, &len, sizeof(len));
+		render_field(&t->parts[i], e, out);
+		if (out->failed)
+			break;
+		len = (uint16_t)(out->len - at - sizeof(len));
+		memcpy(out->p + at, &len, sizeof(len));
+	}
+	*bytes = (uint32_t)(out->len - start);
+}
+
+void template_render_more(const struct template *t, struct event *e,
+			  const struct template_more *more, struct buf *out)
+{
+	struct template_more left = more ? *more : (struct template_more){ 0 };
+
 	for (uint32_t i = 0; i < t->nparts; i++) {
 		const struct template_part *p = &t->parts[i];
-		const struct field *f = p->fields[e->kind->kind];
-		struct value v;
 
 		if (p->text.len)
 			buf_str(out, p->text);
-		else if (!f || !event_get(e, f, &v))
-			buf_char(out, '?');
-		else if (is_text(v.class))
-			render_text(out, v.s);
-		else if (v.class == EV_CLASS_LIST)
-			render_list(out, v.s);
+		else if (p->count)
+			buf_addf(out, "%llu", (unsigned long long)left.count);
+		else if (p->step)
+			render_kept(&left.values[p->step - 1], out);
 		else
-			value_text(out, f, &v);
+			render_field(p, e, out);
 	}
+}
+
+void template_render(const struct template *t, struct event *e, struct buf *out)
+{
+	template_render_more(t, e, NULL, out);
 }

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Policy files: any text. What loads judges an event of each kind.
+ * Policy files: any text. What loads judges events of some kinds, more than once for the windows.
  */
 #include <stdlib.h>
 
 #include "pipeline/policy/policy.h"
 #include "tests/harness/made.h"
 #include "tests/harness/scene.h"
+
+static void look_at(const struct match *m)
+{
+	const struct window_report *w = m->window;
+
+	if (!m->message.len || m->matched.p[0] != '[' || memchr(m->message.p, '\n', m->message.len))
+		abort();
+	for (uint32_t i = 0; w && i < w->nevidence; i++)
+		if (w->evidence[i].json.p[w->evidence[i].json.len - 1] != '}')
+			abort();
+}
 
 static void judge(struct policy_engine *p, const char *kind)
 {
@@ -21,10 +32,24 @@ static void judge(struct policy_engine *p, const char *kind)
 	scene_set(e);
 	n = policy_match(p, e, &match);
 	for (uint32_t i = 0; i < n; i++)
-		if (!match[i].message.len || match[i].matched.p[0] != '[' ||
-		    memchr(match[i].message.p, '\n', match[i].message.len))
-			abort();
+		look_at(&match[i]);
 	made_free(m);
+}
+
+static void end(struct policy_engine *p)
+{
+	const struct match *m;
+	struct arena a;
+
+	if (arena_init(&a, 1 << 20))
+		return;
+	while (policy_end(p, UINT64_MAX / 2, &a, &m)) {
+		look_at(m);
+		if (m->event->kind->kind >= EV_MAX)
+			abort();
+		arena_reset(&a);
+	}
+	arena_free(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,10 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (policy_count(s) && d.errors)
 		abort();
 	if (policy_count(s) && !policy_engine_new(&p, s)) {
-		judge(p, "file.open");
-		judge(p, "process.exec");
-		judge(p, "network.connect");
-		judge(p, "process.exit");
+		for (int i = 0; i < 3; i++) {
+			judge(p, "file.open");
+			judge(p, "process.exec");
+			judge(p, "network.connect");
+			judge(p, "process.exit");
+		}
+		end(p);
 	}
 	policy_engine_free(p);
 	policy_free(s);
