@@ -101,9 +101,10 @@ static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struc
 			diag_warn(d, old->path, 0, 0,
 				  "until it is mended, its last good version stays in force");
 		else
-			diag_add(d, old->path, 0, 0,
-				 "no policy is left in it, so its last good version stays in force; "
-				 "delete the file to take its policies away");
+			diag_add(
+				d, old->path, 0, 0,
+				"no policy is left in it, so its last good version stays in force; "
+				"delete the file to take its policies away");
 	}
 	return n;
 }
