@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * `tocsin check PATH…`: loads policies as `run` does and tells every problem of every file.
+ * `tocsin check PATH…`: loads policies as `run` does and tells every problem of every file, and
+ * which policies the kernel filter can do nothing for.
  */
 #include <errno.h>
 
 #include "pipeline/args.h"
 #include "pipeline/cmd.h"
-#include "pipeline/policy/policy.h"
+#include "pipeline/filter/derive.h"
 #include "pipeline/util.h"
 
 struct check_cfg {
-	uint32_t quiet;
+	uint32_t quiet, filter;
 	const char **paths;
 	uint32_t npaths;
 };
@@ -21,6 +22,11 @@ static const struct option opts[] = {
 	  OPT(struct check_cfg, quiet),
 	  .def = "false",
 	  .help = "Print problems only" },
+	{ .key = "filter",
+	  .type = OPT_BOOL,
+	  OPT(struct check_cfg, filter),
+	  .def = "false",
+	  .help = "Name each policy that the kernel cannot filter, and the test that makes it so" },
 	{ 0 },
 };
 static const struct option *const tables[] = { opts };
@@ -30,6 +36,45 @@ static int add_path(void *cfg, struct str word)
 	struct check_cfg *c = cfg;
 
 	c->paths[c->npaths++] = word.p;
+	return 0;
+}
+
+static void print_note(const struct filter_note *n)
+{
+	printf("%.*s:%u: note: %.*s needs every %s: ", (int)n->policy->file.len, n->policy->file.p,
+	       n->policy->line, (int)n->policy->name.len, n->policy->name.p,
+	       schema_kind(n->kind)->name);
+	if (n->test)
+		printf("`%.*s` %s\n", (int)n->test->source.len, n->test->source.p, n->why);
+	else
+		printf("it %s\n", n->why);
+}
+
+/* Not problems: such policies work, and cost more. */
+static int tell_filter(const struct policy_set *set, bool name_them)
+{
+	const struct filter_note *notes;
+	struct filter *f = NULL;
+	uint32_t n;
+	int rc = filter_derive(&f, set, 0);
+
+	if (rc)
+		return rc;
+	notes = filter_notes(f, &n);
+	for (uint32_t i = 0; i < n && name_them; i++)
+		print_note(&notes[i]);
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		uint32_t count = 0;
+
+		for (uint32_t i = 0; i < n; i++)
+			count += notes[i].kind == k;
+		if (count)
+			printf("%s is not filtered in the kernel: %u %s every one%s\n",
+			       schema_kind(k)->name, count,
+			       count == 1 ? "policy needs" : "policies need",
+			       name_them ? "" : " (--filter names them)");
+	}
+	filter_free(f);
 	return 0;
 }
 
@@ -48,7 +93,13 @@ static int check(const struct check_cfg *c)
 	}
 	if (!c->quiet)
 		printf("%u policies, %u problems\n", rc ? 0 : policy_count(set), errors);
+	if (!rc && !c->quiet)
+		rc = tell_filter(set, c->filter);
 	policy_free(set);
+	if (rc == -ENOMEM) {
+		fprintf(stderr, "tocsin check: %s\n", strerror(-rc));
+		return EXIT_RUNTIME;
+	}
 	return errors ? EXIT_POLICY : EXIT_OK;
 }
 

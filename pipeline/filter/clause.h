@@ -24,6 +24,7 @@
 #ifndef TOCSIN_FILTER_CLAUSE_H
 #define TOCSIN_FILTER_CLAUSE_H
 
+#include "bpf/event.h"
 #include "pipeline/pool.h"
 
 enum filter_pattern_type {

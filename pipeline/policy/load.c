@@ -397,6 +397,16 @@ bool policy_wants_failed_opens(const struct policy_set *s)
 	return s->failed_opens;
 }
 
+const struct policy *policy_of_rule(const struct policy_set *s, uint32_t rule)
+{
+	return policy_at(s, rule & POLICY_NUMBER_MASK);
+}
+
+const struct rules *policy_rules(const struct policy_set *s)
+{
+	return &s->rules;
+}
+
 struct str policy_digest(const struct policy_set *s)
 {
 	return (struct str){ s->digest, sizeof(s->digest) };

@@ -11,6 +11,7 @@
 #include "pipeline/event.h"
 
 struct policy_set;
+struct rules;
 
 enum { POLICY_DEFINITION_BYTES = 16 };
 enum policy_action { POLICY_ALERT, POLICY_RECORD };
@@ -46,6 +47,8 @@ uint32_t policy_count(const struct policy_set *s);
 const struct policy *policy_at(const struct policy_set *s, uint32_t i);
 uint32_t policy_kinds(const struct policy_set *s);		/* union of kinds, bit per enum ev_kind */
 bool policy_wants_failed_opens(const struct policy_set *s);	/* a file.open policy can hold for a failed open */
+const struct rules *policy_rules(const struct policy_set *s);	/* rules.h: for the kernel filter */
+const struct policy *policy_of_rule(const struct policy_set *s, uint32_t rule);	/* by rule_source.policy */
 struct str policy_digest(const struct policy_set *s);		/* hex SHA-256 or the like over names and texts */
 
 /* An event that led to an alert: what its document says of it. */

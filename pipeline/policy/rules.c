@@ -328,6 +328,10 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy)
 {
+	if (!grow(&r->sources, r->nsources, sizeof(*r->sources)))
+		return -ENOMEM;
+	r->sources[r->nsources++] =
+		(struct rule_source){ kinds, policy, where, exceptions, nexceptions };
 	for (uint32_t k = 0; k < EV_MAX; k++) {
 		int err = kinds & 1u << k ? add_kind(r, k, where, exceptions, nexceptions, policy)
 					  : 0;
@@ -411,6 +415,7 @@ bool rules_want_failed_opens(const struct rules *r)
 
 void rules_free(struct rules *r)
 {
+	free(r->sources);
 	for (uint32_t k = 0; k < EV_MAX; k++) {
 		struct kind_rules *kr = &r->kinds[k];
 

@@ -68,16 +68,27 @@ struct kind_rules {
 	struct index *lookup;	/* set by rules_seal; NULL: no rules */
 };
 
+/* What a rule was made of, whole: the kernel filter is derived from it. */
+struct rule_source {
+	uint32_t kinds;		/* bit per enum ev_kind */
+	uint32_t policy;	/* the caller's number */
+	const struct cond *where;
+	const struct cond *const *exceptions;
+	uint32_t nexceptions;
+};
+
 /* Zeroed before its first use; predicates point into it, so it stays where it is. */
 struct rules {
 	struct kind_rules kinds[EV_MAX];
+	struct rule_source *sources;	/* in the order they were added */
+	uint32_t nsources;
 	struct operand not_failed;	/* of the test that file.open rules get, see rules_add */
 	struct term outcome;		/* its term */
 	uint64_t failure;
 };
 
 /* One more rule for each kind: `where` and none of the exceptions. Conditions must have passed
- * cond_check for these kinds; their pool must outlive the rules. Kinds on which it can never
+ * cond_check for these kinds; they, the array and their pool must outlive the rules. Kinds on which it can never
  * hold get none. On file.open a rule whose `where` says nothing of event.outcome, error.code or
  * file.requested_path is for opens that succeeded: it also asks event.outcome != "failure".
  * 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */

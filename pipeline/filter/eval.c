@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * eval.h. What the event lacks is taken for fulfilled.
+ */
+#include "pipeline/filter/eval.h"
+
+#include "pipeline/filter/pattern.h"
+#include "pipeline/filter/sets.h"
+
+/* What one clause is asked about. */
+struct subject {
+	struct event *e;
+	uint32_t kind;
+	struct str path;
+	uint32_t sets;
+	bool classified; /* its cgroup */
+};
+
+static bool ip_is_plain(uint8_t family, const struct ev_ip *peer)
+{
+	return family == EV_FAMILY_UNIX ||
+	       ((family == EV_FAMILY_IPV4 || family == EV_FAMILY_IPV6) && peer->family);
+}
+
+bool filter_is_plain(const struct event *e)
+{
+	const struct ev_open *o = (const struct ev_open *)e->raw;
+	const struct ev_connect *c = (const struct ev_connect *)e->raw;
+	const struct ev_accept *a = (const struct ev_accept *)e->raw;
+
+	switch (e->raw->kind) {
+	case EV_OPEN:
+		return o->outcome == EV_OUTCOME_SUCCESS && o->path.off &&
+		       !(o->path_flags & ~(1u << EV_PATHF_FOREIGN));
+	case EV_CONNECT: return ip_is_plain(c->family, &c->daddr);
+	case EV_ACCEPT: return ip_is_plain(a->family, &a->saddr);
+	default: return false;
+	}
+}
+
+static bool name_fits(const struct filter_program *p, struct str executable, struct str name)
+{
+	for (uint32_t i = 0; i < p->npatterns; i++)
+		if (pattern_fits(&p->patterns[i], p->patterns[i].name ? name : executable))
+			return true;
+	return false;
+}
+
+static bool ancestor_fits(const struct event *e, const struct filter_program *p)
+{
+	const struct ctx_parent *parent = e->ctx[CTX_PARENT];
+	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
+	struct str left = l ? l->names : (struct str){ 0 };
+
+	if (parent && name_fits(p, parent->executable, parent->name))
+		return true;
+	while (left.len) {
+		uint32_t n = (uint32_t)strnlen(left.p, left.len);
+		struct str name = { left.p, n };
+
+		for (uint32_t i = 0; i < p->npatterns; i++)
+			if (p->patterns[i].name && pattern_fits(&p->patterns[i], name))
+				return true;
+		n += n < left.len;
+		left.p += n;
+		left.len -= n;
+	}
+	return false;
+}
+
+static bool program_fits(const struct event *e, const struct filter_program *p)
+{
+	const struct ctx_process *c = e->ctx[CTX_PROCESS];
+
+	if (p->who != FILTER_SELF && ancestor_fits(e, p))
+		return true;
+	if (p->who == FILTER_ANCESTOR)
+		return false;
+	if (!c || !c->executable.len)
+		return true;
+	return name_fits(p, c->executable, c->name) != p->negated;
+}
+
+static bool processes_fit(const struct subject *s, const struct filter_clause *c)
+{
+	const struct ev_hdr *h = s->e->raw;
+
+	for (uint32_t i = 0; i < c->nprograms; i++)
+		if (!program_fits(s->e, &c->programs[i]))
+			return false;
+	for (uint32_t i = 0; i < c->ncgroups && s->classified; i++)
+		if ((s->sets >> c->cgroups[i].set & 1) == c->cgroups[i].negated)
+			return false;
+	return (!c->nuids || ranges_hold(c->uids, c->nuids, h->euid)) &&
+	       (!c->nreal_uids || ranges_hold(c->real_uids, c->nreal_uids, h->uid));
+}
+
+static bool file_fits(const struct subject *s, const struct filter_clause *c)
+{
+	const struct ev_open *o = (const struct ev_open *)s->e->raw;
+
+	return (!c->npaths || patterns_fit(c->paths, c->npaths, s->path)) &&
+	       (!c->nnot_paths || !patterns_fit(c->not_paths, c->nnot_paths, s->path)) &&
+	       (!c->flags_any || o->oflags & c->flags_any) &&
+	       (!c->access_any || c->access_any & 1u << (o->oflags & 3)) &&
+	       (!c->mode_any || o->mode & c->mode_any) &&
+	       (!c->types_any || c->types_any & 1u << o->type) &&
+	       (!c->via_any ||
+		c->via_any & (o->io_uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL));
+}
+
+static bool peer_fits(const struct filter_clause *c, uint8_t family, const struct ev_ip *peer,
+		      uint16_t port, bool io_uring)
+{
+	bool is_unix = family == EV_FAMILY_UNIX, found = !c->npeers;
+
+	for (uint32_t i = 0; i < c->npeers && !found && !is_unix; i++)
+		found = net_holds(&c->peers[i], peer);
+	return found && (!c->nports || (!is_unix && ranges_hold(c->ports, c->nports, port))) &&
+	       (!c->families_any || c->families_any & 1u << family) &&
+	       (!c->via_any || c->via_any & (io_uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL));
+}
+
+static bool clause_fits(const struct subject *s, const struct filter_clause *c)
+{
+	const struct ev_connect *out = (const struct ev_connect *)s->e->raw;
+	const struct ev_accept *in = (const struct ev_accept *)s->e->raw;
+
+	if (!processes_fit(s, c))
+		return false;
+	switch (s->kind) {
+	case EV_OPEN: return file_fits(s, c);
+	case EV_CONNECT: return peer_fits(c, out->family, &out->daddr, out->dport, out->io_uring);
+	default: return peer_fits(c, in->family, &in->saddr, in->dport, in->io_uring);
+	}
+}
+
+bool filter_wants(const struct filter *f, struct event *e, struct op_scratch *scratch)
+{
+	struct subject s = { .e = e, .kind = e->raw->kind };
+	struct filter_clauses all;
+	const struct field *path;
+	struct value v = { 0 };
+
+	if (!filter_knows_kind(s.kind) || !filter_is_plain(e))
+		return true;
+	all = filter_clauses(f, s.kind);
+	path = s.kind == EV_OPEN ? schema_field(e->kind, STR("file.path")) : NULL;
+	if (path && event_get(e, path, &v))
+		s.path = v.s;
+	s.classified = filter_cgroup_classify(f, e, scratch, &s.sets);
+	for (uint32_t i = 0; i < all.count; i++)
+		if (clause_fits(&s, &all.items[i]))
+			return true;
+	return false;
+}
