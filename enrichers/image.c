@@ -22,14 +22,18 @@ static const struct field *member(const struct field *fields, uint32_t n, const 
 	return NULL;
 }
 
+/* absent_process, and one for each other group. */
+#define CTX_BEGIN(id, stem, help)                                                                  \
+	static const struct ctx_##stem absent_##stem __attribute__((unused)) = {
+#define CTX_ID(type, name, path, help) .name = (ctx_t_##type) - 1,
+#define CTX_END(id)                                                                                \
+	}                                                                                          \
+	;
+#include "enrichers/context.def"
+
 void image_absent(struct ctx_process *ctx)
 {
-	const struct ctx_group_desc *g = schema_group(CTX_PROCESS);
-
-	memset(ctx, 0, sizeof(*ctx));
-	for (uint32_t i = 0; i < g->nfields; i++)
-		if (g->fields[i].absence == ABSENT_MINUS_ONE)
-			memset((char *)ctx + g->fields[i].offset, 0xff, g->fields[i].size);
+	*ctx = absent_process;
 }
 
 static void copy_field(struct ctx_process *ctx, const struct field *to, struct event *e,

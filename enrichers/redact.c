@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Redaction: the patterns mark bytes, then the text is written with *** for each run of marks.
+ * Most texts have nothing to hide, and a machine runs the same commands again and again: short texts
+ * in which no pattern found anything are remembered, each in the place that its hash gives it, and
+ * compared byte for byte.
  */
 #include "enrichers/redact.h"
 
@@ -11,13 +14,23 @@
 #include "pipeline/policy/regex.h"
 #include "pipeline/util.h"
 
-enum { MATCHES_MAX = 256 }; /* of one pattern in one text; past them all is replaced */
+enum {
+	MATCHES_MAX = 256, /* of one pattern in one text; past them all is replaced */
+	CLEAN_TEXTS = 64,
+	CLEAN_BYTES = 252, /* of a text that is remembered */
+};
+
+struct clean {
+	uint32_t len; /* 0: none */
+	char text[CLEAN_BYTES];
+};
 
 struct redactor {
 	struct regex **patterns;
 	struct regex_scratch *scratch;
 	uint32_t count;
 	uint64_t gave_up;
+	struct clean clean[CLEAN_TEXTS];
 	char text[EV_ARGS_MAX]; /* the text with spaces for NULs */
 	uint8_t marks[EV_ARGS_MAX];
 };
@@ -94,13 +107,47 @@ static void write_redacted(struct redactor *r, struct buf *out, struct str text)
 	}
 }
 
+static struct clean *clean_place(struct redactor *r, struct str text)
+{
+	uint64_t h = text.len, w;
+
+	for (uint32_t i = 0; i < text.len; i += 8) {
+		w = 0;
+		memcpy(&w, text.p + i, MIN(text.len - i, 8u));
+		h = (h ^ w) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 32;
+	}
+	return &r->clean[h % CLEAN_TEXTS];
+}
+
+static bool is_clean(struct redactor *r, struct str text)
+{
+	const struct clean *c;
+
+	if (!text.len || text.len > CLEAN_BYTES)
+		return false;
+	c = clean_place(r, text);
+	return c->len == text.len && !memcmp(c->text, text.p, text.len);
+}
+
+static void remember_clean(struct redactor *r, struct str text)
+{
+	struct clean *c;
+
+	if (!text.len || text.len > CLEAN_BYTES || memchr(r->marks, 1, text.len))
+		return;
+	c = clean_place(r, text);
+	c->len = text.len;
+	memcpy(c->text, text.p, text.len);
+}
+
 void redact(struct redactor *r, struct buf *out, struct str text)
 {
 	uint32_t seen; /* the end of a LIST is no space */
 
 	if (text.len > sizeof(r->text))
 		text.len = sizeof(r->text);
-	if (!r->count) {
+	if (!r->count || is_clean(r, text)) {
 		buf_str(out, text);
 		return;
 	}
@@ -114,6 +161,7 @@ void redact(struct redactor *r, struct buf *out, struct str text)
 			memset(r->marks, 1, text.len);
 			break;
 		}
+	remember_clean(r, text);
 	write_redacted(r, out, text);
 }
 

@@ -130,6 +130,40 @@ static void hostile_headers_are_refused(void)
 	end();
 }
 
+/* Paths are looked through in words: what is wrong may be at any place of one. */
+static void hostile_paths_are_refused_anywhere(void)
+{
+	char text[41];
+
+	for (uint32_t len = 3; len < sizeof(text); len++)
+		for (uint32_t at = 0; at + 1 < len; at++) {
+			memset(text, 'a' + (int)(at % 26), len);
+			text[len - 1] = 0;
+			rec_begin(&rec, EV_OPEN);
+			rec_bytes(&rec, &REC(&rec, open)->path, text, len);
+			rec_end(&rec);
+			CHECK_INT(validate(&rec), 0);
+			memset(text, 0x2e, len); /* one below a slash */
+			text[len - 1] = 0;
+			text[at] = '/';
+			rec_begin(&rec, EV_OPEN);
+			rec_bytes(&rec, &REC(&rec, open)->path, text, len);
+			rec_end(&rec);
+			refused(&rec, "slash in a path component");
+			memset(text, 0x80, len);
+			text[len - 1] = text[at] = 0;
+			if (at)
+				text[at - 1] = 1;
+			rec_begin(&rec, EV_OPEN);
+			rec_bytes(&rec, &REC(&rec, open)->path, text, len);
+			rec_end(&rec);
+			if (at && at + 2 < len)
+				CHECK_INT(validate(&rec), 0);
+			else
+				refused(&rec, "empty path component");
+		}
+}
+
 static void hostile_references_are_refused(void)
 {
 	static const struct ev_ref bad[] = {
@@ -309,10 +343,15 @@ static void paths_are_turned_round(void)
 }
 
 static const struct test tests[] = {
-	TEST(every_kind_passes_and_no_truncation_does), TEST(hostile_headers_are_refused),
-	TEST(hostile_references_are_refused),           TEST(long_texts_and_addresses_are_refused),
-	TEST(a_record_off_its_alignment_is_refused),    TEST(values_come_as_promised),
-	TEST(context_is_read_and_may_be_missing),       TEST(paths_are_turned_round),
+	TEST(every_kind_passes_and_no_truncation_does),
+	TEST(hostile_headers_are_refused),
+	TEST(hostile_references_are_refused),
+	TEST(hostile_paths_are_refused_anywhere),
+	TEST(long_texts_and_addresses_are_refused),
+	TEST(a_record_off_its_alignment_is_refused),
+	TEST(values_come_as_promised),
+	TEST(context_is_read_and_may_be_missing),
+	TEST(paths_are_turned_round),
 };
 
 int main(int argc, char **argv)

@@ -96,6 +96,36 @@ static void secrets_are_redacted(void)
 	end(&f);
 }
 
+/* Texts without secrets are remembered: whatever came before, each is judged by itself. */
+static void remembered_texts(void)
+{
+	const char *const places[] = { "-v", "--password=x", "--passwd" };
+	static char word[300], line[320];
+	struct fix f;
+
+	start(&f, NULL);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 400; i++) {
+			snprintf(word, sizeof(word), "w%d", i);
+			snprintf(line, sizeof(line), "x %s -v", word);
+			CHECK_STR(line_of(&f, ARGS("x", word, places[0])), line);
+			snprintf(line, sizeof(line), "x %s --password=***", word);
+			CHECK_STR(line_of(&f, ARGS("x", word, places[1])), line);
+			snprintf(line, sizeof(line), "x --passwd ***");
+			CHECK_STR(line_of(&f, ARGS("x", places[2], word)), line);
+		}
+	}
+	for (uint32_t n = 240; n < 270; n++) { /* about the longest that is remembered */
+		memset(word, 'a', n);
+		word[n] = 0;
+		for (int i = 0; i < 2; i++)
+			CHECK_STR(line_of(&f, ARGS(word)), word);
+		memcpy(word + n - 7, "token=b", 7);
+		CHECK(strstr(line_of(&f, ARGS(word)), "token=***"));
+	}
+	end(&f);
+}
+
 static void patterns_of_the_user(void)
 {
 	struct fix f;
@@ -136,8 +166,8 @@ static void chosen_environment(void)
 }
 
 static const struct test tests[] = {
-	TEST(hostile_texts),        TEST(memfd_name_is_whole), TEST(secrets_are_redacted),
-	TEST(patterns_of_the_user), TEST(chosen_environment),
+	TEST(hostile_texts),    TEST(memfd_name_is_whole),  TEST(secrets_are_redacted),
+	TEST(remembered_texts), TEST(patterns_of_the_user), TEST(chosen_environment),
 };
 
 int main(int argc, char **argv)
