@@ -7,6 +7,10 @@
  *   exe     process.executable, and its last part process.name
  *   parent  the same of process.parent
  *   run     process.command_line, and process.args cut at spaces
+ * A case of a sequence or threshold is a map with `events`, a list of such maps that one engine
+ * judges. Three keys more, then:
+ *   at      seconds after the first event, from then on
+ *   repeat  so many such events, a millisecond apart; %n in a value is their number, from 1
  */
 #include <dirent.h>
 
@@ -21,6 +25,8 @@ struct shipped {
 	struct policy_set *set;
 	uint32_t alerts[POLICIES], silents[POLICIES]; /* cases of each policy */
 };
+
+static uint32_t made_number; /* what %n stands for */
 
 static struct policy_set *load(void)
 {
@@ -37,6 +43,15 @@ static struct policy_set *load(void)
 
 static void put(struct made *m, const struct yaml_node *at, const char *path, struct str value)
 {
+	const char *n = memmem(value.p, value.len, "%n", 2);
+	char text[300];
+
+	if (n) {
+		value.len = (uint32_t)snprintf(text, sizeof(text), "%.*s%u%.*s", (int)(n - value.p),
+					       value.p, made_number,
+					       (int)(value.p + value.len - n - 2), n + 2);
+		value.p = text;
+	}
 	if (!made_set_bytes(m, path, value.p, value.len))
 		test_fail(__FILE__, __LINE__, "line %u: %s cannot be \"%.*s\" here", at->line, path,
 			  (int)value.len, value.p);
@@ -95,7 +110,7 @@ static struct made *make_event(const struct yaml_node *map)
 		const char *key = map->items[i * 2]->text.p;
 		const struct yaml_node *v = map->items[i * 2 + 1];
 
-		if (!strcmp(key, "on"))
+		if (!strcmp(key, "on") || !strcmp(key, "at") || !strcmp(key, "repeat"))
 			continue;
 		else if (!strcmp(key, "exe"))
 			put_program(m, v, "process");
@@ -111,27 +126,68 @@ static struct made *make_event(const struct yaml_node *map)
 	return m;
 }
 
-/* Calls back for each match of the event. */
-static uint32_t judge(const struct policy_set *s, const struct yaml_node *map, const char *policy,
-		      bool *raised)
+static uint32_t look_at(const struct match *match, uint32_t n, uint32_t line, const char *policy,
+			bool *raised)
 {
-	struct policy_engine *p = NULL;
-	struct made *m = make_event(map);
-	const struct match *match;
-	uint32_t n;
-
-	CHECK_INT(policy_engine_new(&p, s), 0);
-	n = policy_match(p, made_event(m), &match);
-	*raised = false;
 	for (uint32_t i = 0; i < n; i++) {
 		*raised |= policy && str_eq(match[i].policy->name, str_of(policy));
 		CHECK(match[i].message.len && match[i].matched.len > 2);
 		if (!policy)
-			printf("# line %u raises %.*s\n", map->line, (int)match[i].policy->name.len,
+			printf("# line %u raises %.*s\n", line, (int)match[i].policy->name.len,
 			       match[i].policy->name.p);
 	}
-	policy_engine_free(p);
+	return n;
+}
+
+static uint32_t judge_one(struct policy_engine *p, const struct yaml_node *map, uint64_t time_ns,
+			  const char *policy, bool *raised)
+{
+	struct made *m = make_event(map);
+	const struct match *match;
+	struct event *e;
+	uint32_t n = 0, found;
+
+	m->rec.h.time_ns = time_ns;
+	e = made_event(m);
+	while (policy_due(p, time_ns, e->arena, &match))
+		n += look_at(match, 1, map->line, policy, raised);
+	e = made_event(m);
+	found = policy_match(p, e, &match);
+	n += look_at(match, found, map->line, policy, raised);
 	made_free(m);
+	return n;
+}
+
+static uint32_t number_of(const struct yaml_node *map, const char *key, uint32_t otherwise)
+{
+	const struct yaml_node *v = yaml_get(map, key);
+
+	return v ? (uint32_t)strtoul(v->text.p, NULL, 10) : otherwise;
+}
+
+/* Matches of an event, or of a list of events. */
+static uint32_t judge(const struct policy_set *s, const struct yaml_node *map, const char *policy,
+		      bool *raised)
+{
+	const struct yaml_node *events = yaml_get(map, "events");
+	struct policy_engine *p = NULL;
+	uint64_t start = 1000000000000, at = 0;
+	uint32_t n = 0;
+
+	*raised = false;
+	CHECK_INT(policy_engine_new(&p, s), 0);
+	for (uint32_t i = 0; events && i < events->count; i++) {
+		uint32_t times = number_of(events->items[i], "repeat", 1);
+
+		at = number_of(events->items[i], "at", (uint32_t)(at / 1000)) * 1000ull;
+		for (made_number = 1; made_number <= times; made_number++)
+			n += judge_one(p, events->items[i],
+				       start + at * 1000000 + made_number * 1000000ull, policy,
+				       raised);
+	}
+	if (!events)
+		n = judge_one(p, map, start, policy, raised);
+	policy_engine_free(p);
 	return n;
 }
 
