@@ -127,6 +127,46 @@ static void records(struct scene *s)
 	send(s, 9000);
 }
 
+/* Sequences, thresholds and what does not happen, in the stream and after its last record. */
+static void windows(struct scene *s)
+{
+	static const char *const sh[] = { "sh", NULL }, *const x[] = { "/tmp/\xfex", NULL };
+	char path[20];
+
+	fork_child(s, 1, 0x1, 500, 0x500, 0);
+	rec_exec(&s->r, 500, 0x500, 0x501, 0x1, "/bin/sh", sh);
+	send(s, 1000);
+	open_file(s, 500, 0x501, "/tmp/\xfex", O_WRONLY, 2000);
+	fork_child(s, 500, 0x501, 600, 0x600, 3000);
+	rec_exec(&s->r, 600, 0x600, 0x601, 0x501, "/tmp/\xfex", x); /* a child */
+	send(s, 4000);
+	rec_exec(&s->r, 600, 0x601, 0x602, 0x501, "/tmp/\xfex", x); /* it began anew */
+	send(s, 5000);
+	open_file(s, 600, 0x602, "/tmp/y", O_WRONLY, 6000);
+	open_file(s, 600, 0x602, "/tmp/clean", 0, 7000);
+	rec_exec(&s->r, 600, 0x602, 0x603, 0x501, "/tmp/y", x);
+	send(s, 8000);
+	for (uint64_t i = 0; i < 40; i++) {
+		snprintf(path, sizeof(path), "/srv/%u", (uint32_t)(i % 25));
+		open_file(s, 600, 0x603, path, 0, SEC + i * SEC / 2);
+	}
+	for (uint64_t i = 0; i < 3; i++)
+		open_file(s, 500 + (uint32_t)i % 2 * 100, 0x501 + i % 2 * 0x102, "/srv/0", 0,
+			  30 * SEC + i * SEC / 2);
+	rec_connect(&s->r, 500, 0x501, "198.51.100.7", 4444);
+	send(s, 40 * SEC);
+	rec_connect(&s->r, 600, 0x603, "198.51.100.8", 4444);
+	send(s, 41 * SEC);
+	rec_exit(&s->r, 600, 0x603, 0, 0);
+	send(s, 42 * SEC);
+	open_file(s, 500, 0x501, "/etc/hosts", 0, 46 * SEC); /* it is over */
+	rec_connect(&s->r, 500, 0x501, "198.51.100.9", 4444);
+	send(s, 50 * SEC);
+	rec_connect(&s->r, 700, 0x700, "198.51.100.10", 4444);
+	send(s, 52 * SEC);
+	consumer_end(s->consumer, 155 * SEC + SEC / 2); /* one is over, and one is not */
+}
+
 static void record(const char *name, void (*play)(struct scene *s), const char *save_path)
 {
 	static const struct outside_ops ops = { .ask = answer };
@@ -271,7 +311,13 @@ static void replay_records(void)
 	golden("records", records);
 }
 
-static const struct test tests[] = { TEST(replay_attack), TEST(replay_records) };
+static void replay_windows(void)
+{
+	golden("windows", windows);
+}
+
+static const struct test tests[] = { TEST(replay_attack), TEST(replay_records),
+				     TEST(replay_windows) };
 
 int main(int argc, char **argv)
 {
