@@ -11,6 +11,7 @@
 
 #include "pipeline/encode.h"
 #include "pipeline/policy/index.h"
+#include "pipeline/policy/scan.h"
 #include "pipeline/policy/windows.h"
 #include "pipeline/util.h"
 
@@ -34,6 +35,7 @@ struct policy_engine {
 	uint32_t npreds, nslots;
 	struct op_scratch scratch;
 	struct marks marks;
+	struct scan_scratch *scan;
 	struct suppress *suppress;
 	struct windows *windows; /* NULL: no policy has one */
 	struct match *matches;
@@ -216,7 +218,7 @@ static void look_up(struct policy_engine *p)
 		const struct value *v = fetch(p, slot);
 
 		if (v)
-			index_look(x, i, v, &p->marks);
+			index_look(x, i, v, &p->marks, p->scan);
 	}
 	always = index_always(x, &n);
 	for (uint32_t i = 0; i < n; i++)
@@ -350,6 +352,12 @@ int policy_engine_new_with(struct policy_engine **out, const struct policy_set *
 		return -ENOMEM;
 	p->set = s;
 	for (uint32_t k = 0; k < EV_MAX; k++) {
+		const struct index *x = s->rules.kinds[k].lookup;
+
+		if (x && index_scratch(x, &p->scan)) {
+			policy_engine_free(p);
+			return -ENOMEM;
+		}
 		p->npreds = MAX(p->npreds, s->rules.kinds[k].npreds);
 		p->nslots = MAX(p->nslots, s->rules.kinds[k].nslots);
 		nrules = MAX(nrules, s->rules.kinds[k].nrules);
@@ -396,5 +404,6 @@ void policy_engine_free(struct policy_engine *p)
 	free(p->slots);
 	free(p->matches);
 	marks_free(&p->marks);
+	scan_scratch_free(p->scan);
 	free(p);
 }

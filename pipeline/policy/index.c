@@ -8,6 +8,9 @@
 #include "pipeline/policy/index_parts.h"
 #include "pipeline/util.h"
 
+/* Fewer texts are sooner looked for one by one. */
+enum { SCAN_FROM = 4 };
+
 struct filed {
 	uint32_t key, rule;
 };
@@ -151,10 +154,55 @@ static int build_texts(const struct keys_of_slot *k, bool fold)
 		return -ENOMEM;
 	t = texts_of(k, KEY_BACK, KEY_BACK, fold, &n);
 	s->back[fold] = t ? trie_new(k->pool, t, n, true) : NULL;
-	if (n && !s->back[fold])
+	return n && !s->back[fold] ? -ENOMEM : 0;
+}
+
+/* What a scan looks for. NULL and *n 0 where there are none; NULL alone: out of memory. */
+static struct scan_item *items_of(const struct keys_of_slot *k, enum key_type type, uint32_t *n)
+{
+	struct scan_item *items;
+
+	*n = count_type(k, type);
+	items = *n ? pool_array(k->pool, *n, sizeof(*items)) : NULL;
+	for (uint32_t i = k->from, at = 0; i < k->to && items; i++)
+		if (k->keys[i].type == type)
+			items[at++] = (struct scan_item){ k->keys[i].text, i, k->keys[i].fold };
+	return items;
+}
+
+static int build_inside(const struct keys_of_slot *k)
+{
+	struct slot_index *s = k->s;
+	int err;
+
+	s->each = items_of(k, KEY_INSIDE, &s->neach);
+	if (s->neach && !s->each)
 		return -ENOMEM;
-	s->inside[fold] = texts_of(k, KEY_INSIDE, KEY_INSIDE, fold, &s->ninside[fold]);
-	return s->ninside[fold] && !s->inside[fold] ? -ENOMEM : 0;
+	if (s->neach < SCAN_FROM)
+		return 0;
+	err = scan_texts(&s->inside, s->each, s->neach);
+	if (!err)
+		s->neach = 0;
+	return err == -ENOTSUP ? 0 : err;
+}
+
+static int build_patterns(const struct keys_of_slot *k)
+{
+	struct slot_index *s = k->s;
+	uint32_t n;
+	struct scan_item *items = items_of(k, KEY_PATTERN, &n);
+	bool *taken = pool_array(k->pool, n, sizeof(*taken));
+	int err = 0;
+
+	s->loose = pool_array(k->pool, n, sizeof(*s->loose));
+	if ((n && !items) || !taken || !s->loose)
+		return -ENOMEM;
+	if (n >= SCAN_FROM)
+		err = scan_regexes(&s->patterns, items, n, taken);
+	for (uint32_t i = 0; i < n; i++)
+		if (!taken[i])
+			s->loose[s->nloose++] = items[i].key;
+	return err;
 }
 
 /* For at most half full: a power of two. */
@@ -282,6 +330,10 @@ static int build_slot(const struct keys_of_slot *k)
 	k->s->present = k->keys[k->from].type == KEY_PRESENT ? k->from : NO_KEY;
 	err = build_texts(k, false);
 	err = err ? err : build_texts(k, true);
+	err = err ? err : build_inside(k);
+	err = err ? err : build_patterns(k);
+	k->s->by_element = k->s->front[0] || k->s->front[1] || k->s->back[0] || k->s->back[1] ||
+			   k->s->patterns;
 	err = err ? err : build_numbers(k);
 	err = err ? err : build_bounds(k, KEY_AT_LEAST, &k->s->at_least, ascending);
 	err = err ? err : build_bounds(k, KEY_AT_MOST, &k->s->at_most, descending);
@@ -337,7 +389,12 @@ int index_new(struct index **out, struct access *a, const uint32_t *places, uint
 
 void index_free(struct index *x)
 {
-	if (x)
-		pool_free(&x->pool);
+	if (!x)
+		return;
+	for (uint32_t i = 0; i < x->nslots; i++) {
+		scan_free(x->slots[i].inside);
+		scan_free(x->slots[i].patterns);
+	}
+	pool_free(&x->pool);
 	free(x);
 }

@@ -13,6 +13,7 @@
 #include "pipeline/policy/access.h"
 
 struct index;
+struct scan_scratch;
 
 /* Bits of rules, with a bit for each word that is not zero, and once more. */
 struct marks {
@@ -56,8 +57,11 @@ void index_free(struct index *x);
 
 /* Slots with keys are numbered from 0. The caller's number of the n-th; UINT32_MAX past the last. */
 uint32_t index_slot(const struct index *x, uint32_t n);
+/* Makes *s, NULL at first, fit for x, as for all indexes before; one a thread. 0 or -ENOMEM. */
+int index_scratch(const struct index *x, struct scan_scratch **s);
 /* Marks the rules that v, the value of the n-th slot, may make hold. */
-void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m);
+void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m,
+		struct scan_scratch *s);
 /* Rules that no key finds and that are asked of every event, ascending. */
 const uint32_t *index_always(const struct index *x, uint32_t *count);
 

@@ -12,6 +12,7 @@
 struct looking {
 	const struct index *x;
 	struct marks *m;
+	struct scan_scratch *scratch;
 };
 
 static inline void hit(const struct looking *l, uint32_t key)
@@ -49,17 +50,22 @@ static void look_text(struct looking *l, const struct slot_index *s, struct str 
 {
 	walk(l, s->front[0], v);
 	walk(l, s->back[0], v);
+	if (s->patterns)
+		scan_run(s->patterns, l->scratch, v, hit_of, l);
 	if (s->front[1] || s->back[1])
 		walk_folded(l, s, v);
 }
 
 /* A text without a NUL lies in a LIST where it lies in an element; one with a NUL in no element. */
-static void look_inside(const struct looking *l, const struct slot_index *s, struct str v)
+static void look_inside(struct looking *l, const struct slot_index *s, struct str v)
 {
-	for (uint32_t fold = 0; fold < 2; fold++)
-		for (uint32_t i = 0; i < s->ninside[fold]; i++)
-			if (op_text_has(v, s->inside[fold][i].text, fold))
-				hit(l, s->inside[fold][i].key);
+	if (s->inside && v.len)
+		scan_run(s->inside, l->scratch, v, hit_of, l);
+	for (uint32_t i = 0; i < s->neach; i++)
+		if (op_text_has(v, s->each[i].text, s->each[i].fold))
+			hit(l, s->each[i].key);
+	for (uint32_t i = 0; i < s->nloose; i++)
+		hit(l, s->loose[i]);
 }
 
 static void look_list(struct looking *l, const struct slot_index *s, struct str left)
@@ -127,10 +133,11 @@ static void look_address(const struct looking *l, const struct slot_index *s,
 			look_net(l, &s->nets, addr, &s->nets.lengths[i]);
 }
 
-void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m)
+void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m,
+		struct scan_scratch *scratch)
 {
 	const struct slot_index *s = &x->slots[n];
-	struct looking l = { x, m };
+	struct looking l = { x, m, scratch };
 
 	if (s->present != NO_KEY)
 		hit(&l, s->present);
@@ -142,7 +149,7 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 		look_inside(&l, s, v->s);
 		break;
 	case EV_CLASS_LIST:
-		if (s->front[0] || s->back[0] || s->front[1] || s->back[1])
+		if (s->by_element)
 			look_list(&l, s, v->s);
 		look_inside(&l, s, v->s);
 		break;
@@ -154,6 +161,18 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 		break;
 	default: look_number(&l, s, op_number(v));
 	}
+}
+
+int index_scratch(const struct index *x, struct scan_scratch **s)
+{
+	for (uint32_t i = 0; i < x->nslots; i++) {
+		const struct slot_index *slot = &x->slots[i];
+
+		if ((slot->inside && scan_scratch_for(s, slot->inside)) ||
+		    (slot->patterns && scan_scratch_for(s, slot->patterns)))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 uint32_t index_slot(const struct index *x, uint32_t n)

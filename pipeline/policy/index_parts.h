@@ -6,6 +6,7 @@
 #define TOCSIN_POLICY_INDEX_PARTS_H
 
 #include "pipeline/policy/index.h"
+#include "pipeline/policy/scan.h"
 #include "pipeline/policy/trie.h"
 
 enum { NO_KEY = UINT32_MAX };
@@ -42,8 +43,13 @@ struct slot_index {
 	uint32_t present;	/* key or NO_KEY */
 	/* [1]: those without case. */
 	struct trie *front[2], *back[2];	/* NULL: no such keys */
-	struct trie_text *inside[2];
-	uint32_t ninside[2];
+	struct scan *inside;	/* NULL: few, or Vectorscan cannot; then: */
+	struct scan_item *each;
+	uint32_t neach;
+	struct scan *patterns;	/* NULL: none */
+	uint32_t *loose;	/* keys of patterns that are not in it: hit by any value */
+	uint32_t nloose;
+	bool by_element;	/* front, back or patterns: of a LIST each element is looked at */
 	struct number_table numbers;
 	struct bounds at_least, at_most;
 	uint32_t *bits;		/* 64 keys or NO_KEY */

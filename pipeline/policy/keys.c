@@ -36,14 +36,18 @@ static struct index_key text_key(uint32_t slot, enum key_type type, struct str t
 static int fold_keys(struct keys *k, struct index_key *keys, int n)
 {
 	for (int i = 0; i < n; i++) {
-		char *lower = pool_get(&k->pool, (size_t)keys[i].text.len + 1);
+		char *lower;
+
+		keys[i].fold = keys[i].type != KEY_PRESENT;
+		if (keys[i].type == KEY_PATTERN) /* \D is not \d */
+			continue;
+		lower = pool_get(&k->pool, (size_t)keys[i].text.len + 1);
 
 		if (!lower)
 			return -ENOMEM;
 		for (uint32_t j = 0; j < keys[i].text.len; j++)
 			lower[j] = op_fold(keys[i].text.p[j]);
 		keys[i].text.p = lower;
-		keys[i].fold = keys[i].type != KEY_PRESENT;
 		keys[i].rarity = capped(keys[i].rarity, 11);
 	}
 	return n;
@@ -120,7 +124,9 @@ static int regex_keys(struct keys *k, uint32_t slot, struct str pattern, struct 
 		out[n++] = text_key(slot, KEY_INSIDE, copy);
 	}
 	if (!n)
-		out[n++] = present(slot);
+		out[n++] = (struct index_key){
+			.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
+		};
 	return n;
 }
 

@@ -20,6 +20,7 @@ enum key_type {
 	KEY_AT_LEAST,	/* that or a greater one */
 	KEY_AT_MOST,
 	KEY_BIT,	/* of a set of flags, 0 to 63 */
+	KEY_PATTERN,	/* text: a regular expression, which may be found in it */
 	KEY_NET,	/* text: a struct ip_net that the address lies in */
 };
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Many texts or regular expressions looked for in one pass over a value, by Vectorscan. A hit of
+ * a text is exact; that of an expression says that PCRE2 may find it, and never fails to say so.
+ * Where the processor cannot (no SSSE3, no NEON), nothing is made: callers ask each on its own.
+ */
+#ifndef TOCSIN_POLICY_SCAN_H
+#define TOCSIN_POLICY_SCAN_H
+
+#include "pipeline/str.h"
+
+enum {
+	SCAN_REGEXES_MAX = 200,	/* of one scan: their compilation takes some ms each */
+	SCAN_REPEAT_MAX = 64,	/* {n}: greater ones are not given to Vectorscan */
+};
+
+struct scan;
+struct scan_scratch;
+
+struct scan_item {
+	struct str text;
+	uint32_t key;	/* what a hit is told as */
+	bool fold;	/* case does not matter (A to Z are a to z) */
+};
+
+typedef void scan_hit(void *arg, uint32_t key);
+
+/* Texts, none of them empty. 0; -ENOTSUP: Vectorscan will not; -ENOMEM. */
+int scan_texts(struct scan **out, const struct scan_item *items, uint32_t n);
+/* Expressions that regex_new or regex_new_folded took. *taken[i]: it is in *out; others are not
+ * looked for. *out is NULL when none is. 0 or -ENOMEM. */
+int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken);
+void scan_free(struct scan *s);
+bool scan_supported(void);
+
+/* Makes *x, NULL at first, fit for s, as for all scans before; one a thread. 0 or -ENOMEM. */
+int scan_scratch_for(struct scan_scratch **x, const struct scan *s);
+void scan_scratch_free(struct scan_scratch *x);
+/* A key is told once a run at most. */
+void scan_run(const struct scan *s, struct scan_scratch *x, struct str value, scan_hit *hit,
+	      void *arg);
+
+#endif
