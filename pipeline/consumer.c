@@ -120,15 +120,16 @@ static void judge(struct consumer *c)
 {
 	const struct match *m;
 	uint32_t n = policy_match(engine_of(c, c->e.raw->generation), &c->e, &m);
-	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind;
+	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind, drop = false;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (m[i].policy->action == POLICY_ALERT)
-			add_document(c, &m[i]);
-		else
-			record = true;
+		switch (m[i].policy->action) {
+		case POLICY_ALERT: add_document(c, &m[i]); break;
+		case POLICY_RECORD: record = true; break;
+		default: drop = true;
+		}
 	}
-	if (record || c->e.kind->kind == EV_LOSS)
+	if ((record && !drop) || c->e.kind->kind == EV_LOSS)
 		add_document(c, NULL);
 }
 

@@ -120,6 +120,26 @@ void diag_text(const struct diag *x, const char *mark, struct buf *b)
 	buf_lit(b, x->reason);
 }
 
+void diags_take(struct diags *dst, struct diags *src)
+{
+	for (uint32_t i = 0; i < src->count; i++) {
+		struct diag *slot = next_slot(dst);
+
+		if (slot) {
+			*slot = src->items[i];
+			dst->count++;
+			continue;
+		}
+		dst->dropped++;
+		free(src->items[i].file);
+		free(src->items[i].reason);
+	}
+	dst->dropped += src->dropped;
+	dst->errors += src->errors;
+	free(src->items);
+	*src = (struct diags){ 0 };
+}
+
 void diags_print(const struct diags *d, FILE *f)
 {
 	for (uint32_t i = 0; i < d->count; i++) {

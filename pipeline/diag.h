@@ -35,6 +35,7 @@ void diag_warn(struct diags *d, const char *file, uint32_t line, uint32_t column
 void diags_sort(struct diags *d, uint32_t first);
 /* Appends `file:line:column: reason`, with mark before the reason. */
 void diag_text(const struct diag *x, const char *mark, struct buf *b);
+void diags_take(struct diags *dst, struct diags *src);	/* moves src's problems to dst; src is empty then */
 void diags_print(const struct diags *d, FILE *f);
 void diags_free(struct diags *d);	/* leaves it empty and reusable */
 

@@ -15,7 +15,7 @@
 
 enum {
 	COND_DEPTH_MAX = 200,	/* nesting of and, or, not */
-	COND_LITERALS_MAX = 10000,	/* of one test */
+	COND_LITERALS_MAX = 100000,	/* of one test */
 	COND_TEXT_MAX = OP_TEXT_MAX,	/* bytes of one literal */
 	COND_PROBLEMS_MAX = 1000,	/* of one condition; then the rest is not looked at */
 	COND_PATTERNS_MAX = 2000,	/* regular expressions of a policy set */
@@ -26,6 +26,7 @@ enum literal_type {
 	LITERAL_TEXT,	/* "text" */
 	LITERAL_NUMBER,	/* 12, -3, 0x1f, 0o644, 16MiB, 250ms: text as it was written */
 	LITERAL_BOOL,	/* true, false */
+	LITERAL_PLAIN,	/* a text or a number, as the field wants it: values of lists */
 	LITERAL_NONE,	/* a field on its own: true for a BOOL, an error for others */
 };
 

@@ -46,9 +46,10 @@ static void add_message(struct sha256 *s, const struct template *t)
 static void add_suppression(struct sha256 *s, const struct policy_def *p)
 {
 	add_number(s, p->suppress_ns);
+	add_number(s, p->suppress_count);
 	for (uint32_t k = 0; k < EV_MAX; k++)
 		for (uint32_t i = 0; i < p->nby; i++)
-			if (p->by[k][i])
+			if (p->by && p->by[k][i])
 				add_str(s, str_of(p->by[k][i]->path));
 }
 

@@ -177,10 +177,12 @@ static bool passes(struct policy_engine *p, uint32_t policy, uint64_t time_ns, u
 	struct suppress_key key;
 
 	*held = 0;
-	if (!def->suppress_ns)
+	if (!def->suppress_ns || def->pub.action == POLICY_DROP)
 		return true;
-	key = suppress_key(p->suppress, def->id, p->e, def->by[p->e->kind->kind], def->nby);
-	switch (suppress_ask(p->suppress, key, time_ns, def->suppress_ns, held)) {
+	key = suppress_key(p->suppress, def->id, p->e, def->by ? def->by[p->e->kind->kind] : NULL,
+			   def->nby);
+	switch (suppress_ask(p->suppress, key, time_ns, def->suppress_ns, def->suppress_count,
+			     held)) {
 	case SUPPRESS_HOLD: count(&p->suppressed, 1); return false;
 	case SUPPRESS_FULL: count(&p->suppression_full, 1); return true;
 	default: return true;
@@ -199,12 +201,14 @@ static void next_epoch(struct policy_engine *p)
 
 static void add_match(struct policy_engine *p, uint32_t found, const struct rule *r, uint64_t held)
 {
-	p->matches[found] = (struct match){
-		.policy = &p->set->policies[r->policy]->pub,
-		.message = message(p, p->set->policies[r->policy]),
-		.matched = explain(p, r),
-		.suppressed = held,
-	};
+	const struct policy_def *def = p->set->policies[r->policy];
+	struct match *m = &p->matches[found];
+
+	*m = (struct match){ .policy = &def->pub, .suppressed = held };
+	if (def->pub.action == POLICY_DROP) /* nobody reads it */
+		return;
+	m->message = message(p, def);
+	m->matched = explain(p, r);
 }
 
 /* Marks the rules that this event may make hold. */

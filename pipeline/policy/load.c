@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * policy_load: finds the files, has the front end read each, and adds the policies of those
+ * policy_load: finds the files, has the front end read them, and adds the policies of those
  * without an error to the set. A file is taken whole or not at all. Load time.
  */
 #include <dirent.h>
@@ -9,50 +9,57 @@
 
 #include "pipeline/policy/definition.h"
 #include "pipeline/policy/native.h"
+#include "pipeline/policy/strmap.h"
 #include "pipeline/util.h"
 
 enum { FILES_MAX = 20000 };
 
-struct file_list {
-	char **paths;
-	struct file_id {
+struct file {
+	struct {
 		dev_t dev;
 		ino_t ino;
-	} * ids;
+	} id;
+	char path[];
+};
+
+struct file_list {
+	struct file **files;
+	struct strmap ids;
 	uint32_t count;
 };
 
 static void files_free(struct file_list *l)
 {
 	for (uint32_t i = 0; i < l->count; i++)
-		free(l->paths[i]);
-	free(l->paths);
-	free(l->ids);
+		free(l->files[i]);
+	free(l->files);
+	strmap_free(&l->ids);
 }
 
 /* A file that two paths lead to is read once. */
 static int files_add(struct file_list *l, const char *path, const struct stat *st)
 {
-	char **paths;
-	struct file_id *ids;
+	CLEANUP_FREE struct file *f = calloc(1, sizeof(*f) + strlen(path) + 1);
+	struct file **grown;
+	struct str id;
 
-	for (uint32_t i = 0; i < l->count; i++)
-		if (l->ids[i].dev == st->st_dev && l->ids[i].ino == st->st_ino)
-			return 0;
+	if (!f)
+		return -ENOMEM;
+	f->id.dev = st->st_dev;
+	f->id.ino = st->st_ino;
+	memcpy(f->path, path, strlen(path));
+	id = (struct str){ (const char *)&f->id, sizeof(f->id) };
+	if (strmap_get(&l->ids, id))
+		return 0;
 	if (l->count >= FILES_MAX)
 		return -E2BIG;
-	paths = reallocarray(l->paths, l->count + 1, sizeof(*paths));
-	if (!paths)
+	grown = reallocarray(l->files, l->count + 1, sizeof(struct file *));
+	if (!grown)
 		return -ENOMEM;
-	l->paths = paths;
-	ids = reallocarray(l->ids, l->count + 1, sizeof(*ids));
-	if (!ids)
+	l->files = grown;
+	if (strmap_put(&l->ids, id, f))
 		return -ENOMEM;
-	l->ids = ids;
-	paths[l->count] = strdup(path);
-	if (!paths[l->count])
-		return -ENOMEM;
-	ids[l->count++] = (struct file_id){ st->st_dev, st->st_ino };
+	l->files[l->count++] = TAKE_PTR(f);
 	return 0;
 }
 
@@ -133,30 +140,6 @@ static int add_path(struct file_list *l, const char *path, struct diags *d)
 	return err;
 }
 
-static const struct policy_def *find_name(const struct policy_set *s, const struct policy_def *own,
-					  const struct policy_def *p)
-{
-	for (uint32_t i = 0; i < s->nnames; i++)
-		if (str_eq(s->names[i]->pub.name, p->pub.name))
-			return s->names[i];
-	for (; own != p; own = own->next)
-		if (str_eq(own->pub.name, p->pub.name))
-			return own;
-	return NULL;
-}
-
-static void check_names(const struct policy_set *s, const struct policy_def *defs, struct diags *d)
-{
-	for (const struct policy_def *p = defs; p; p = p->next) {
-		const struct policy_def *other = p->pub.name.len ? find_name(s, defs, p) : NULL;
-
-		if (other)
-			diag_add(d, p->pub.file.p, p->name_line, p->name_column,
-				 "policy %.*s is defined already, in %s:%u", (int)p->pub.name.len,
-				 p->pub.name.p, other->pub.file.p, other->pub.line);
-	}
-}
-
 static int keep_pointer(const struct policy_def ***array, uint32_t *count,
 			const struct policy_def *p)
 {
@@ -194,16 +177,15 @@ static int add_steps(struct policy_set *s, const struct policy_def *p)
 
 static int add_policy(struct policy_set *s, const struct policy_def *p, struct diags *d)
 {
-	int err = keep_pointer(&s->names, &s->nnames, p);
+	int err = s->count >= POLICIES_MAX ? -E2BIG : 0;
 
-	if (err || p->disabled)
-		return err;
+	if (p->disabled)
+		return 0;
 	if (p->window && s->nwindows >= WINDOWS_MAX) {
 		diag_add(d, p->pub.file.p, p->pub.line, 1, "more than %d sequences and thresholds",
 			 WINDOWS_MAX);
 		return 0;
 	}
-	err = s->count >= POLICIES_MAX ? -E2BIG : 0;
 	if (!err)
 		err = p->window ? add_steps(s, p)
 				: add_rule(s, p, p->pub.kinds, p->where, s->count);
@@ -218,35 +200,21 @@ static int add_policy(struct policy_set *s, const struct policy_def *p, struct d
 		err = keep_pointer(&s->policies, &s->count, p);
 	if (p->window)
 		p->window->index = s->nwindows++;
-	s->kinds |= p->pub.kinds;
+	s->kinds |= p->pub.action == POLICY_DROP ? 0 : p->pub.kinds;
 	s->suppresses |= p->suppress_ns != 0;
 	return err;
 }
 
-/* Name and text of each good file; the folder it lies in is no part of what it says. */
-static void digest_file(struct policy_set *s, const char *file, struct str text)
+/* A file is taken whole or not at all. */
+static int add_file(struct policy_set *s, struct native *n, uint32_t file)
 {
-	const char *base = strrchr(file, '/');
-	uint64_t len = text.len;
-
-	base = base ? base + 1 : file;
-	sha256_add(&s->sha, base, strlen(base) + 1);
-	sha256_add(&s->sha, &len, sizeof(len));
-	sha256_add(&s->sha, text.p, text.len);
-}
-
-static int add_doc(struct policy_set *s, const struct yaml_doc *doc, const char *file,
-		   struct diags *d)
-{
+	struct diags *d = native_problems(n, file);
 	struct policy_def *defs = NULL;
 	struct pool pool = { 0 };
-	uint32_t before = d->errors, first = d->count, n = s->nnames;
-	int err = native_file(doc, file, &pool, &s->patterns, d, &defs);
+	uint32_t count = 0;
+	int err = native_policies(n, file, &pool, &s->patterns, &defs);
 
-	if (!err)
-		check_names(s, defs, d);
-	diags_sort(d, first);
-	if (err || d->errors != before) {
+	if (err || d->errors) {
 		pool_free(&pool);
 		return err;
 	}
@@ -254,9 +222,25 @@ static int add_doc(struct policy_set *s, const struct yaml_doc *doc, const char 
 	for (struct policy_def *p = defs; p && !err; p = p->next) {
 		policy_define(p);
 		err = add_policy(s, p, d);
+		count++;
 	}
-	digest_file(s, file, yaml_source(doc));
-	return err ? err : sources_add(&s->sources, file, yaml_source(doc), s->nnames - n);
+	native_digest(n, file, &s->sha);
+	return err ? err : native_sources(n, file, count, &s->sources);
+}
+
+/* All files of a load; their problems go to d, file by file. */
+static int add_files(struct policy_set *s, struct native *n, struct diags *d)
+{
+	int err = native_check(n);
+
+	for (uint32_t i = 0; i < native_files(n) && !err; i++)
+		err = add_file(s, n, i);
+	for (uint32_t i = 0; i < native_files(n); i++) {
+		diags_sort(native_problems(n, i), 0);
+		diags_take(d, native_problems(n, i));
+	}
+	pool_take(&s->pool, native_pool(n));
+	return err;
 }
 
 static struct policy_set *set_new(void)
@@ -266,6 +250,14 @@ static struct policy_set *set_new(void)
 	if (s)
 		sha256_init(&s->sha);
 	return s;
+}
+
+/* A policy that only drops needs no event. */
+static bool tells(const void *set, uint32_t policy)
+{
+	const struct policy_set *s = set;
+
+	return s->policies[policy & POLICY_NUMBER_MASK]->pub.action != POLICY_DROP;
 }
 
 static int set_end(struct policy_set *s)
@@ -278,34 +270,62 @@ static int set_end(struct policy_set *s)
 		s->digest[2 * i] = hex[sum[i] >> 4];
 		s->digest[2 * i + 1] = hex[sum[i] & 15];
 	}
-	s->failed_opens = rules_want_failed_opens(&s->rules);
+	s->failed_opens = rules_want_failed_opens(&s->rules, tells, s);
 	return rules_seal(&s->rules);
 }
 
-static int read_file(struct yaml_doc **doc, const char *path, const struct kept *k, struct diags *d)
+static int add_text(struct native *n, const char *path, struct str text, const struct kept *k,
+		    struct diags *d)
+{
+	struct yaml_doc *doc = NULL;
+	int err = yaml_parse(&doc, path, text, d);
+
+	return err == -ENOMEM ? err : native_add(n, path, doc, k ? k->from : NULL, d);
+}
+
+static int read_file(struct native *n, const char *path, const struct kept *k)
 {
 	const struct source *kept = kept_text(k, path);
+	struct yaml_doc *doc = NULL;
+	struct diags d = { 0 };
+	int err;
 
-	return kept ? yaml_parse(doc, path, (struct str){ kept->text, kept->len }, d)
-		    : yaml_load(doc, path, d);
+	if (kept) {
+		err = add_text(n, path, (struct str){ kept->text, kept->len }, k, &d);
+	} else {
+		err = yaml_load(&doc, path, &d);
+		err = err == -ENOMEM ? err : native_add(n, path, doc, NULL, &d);
+	}
+	diags_free(&d);
+	return err;
 }
 
 static int load_files(struct policy_set *s, const struct file_list *l, const struct kept *k,
 		      struct diags *d)
 {
-	int err = 0;
+	struct native *n = NULL;
+	int err = native_new(&n);
 
-	for (uint32_t i = 0; i < l->count && !err; i++) {
-		struct yaml_doc *doc = NULL;
+	for (uint32_t i = 0; i < l->count && !err; i++)
+		err = read_file(n, l->files[i]->path, k);
+	if (!err)
+		err = add_files(s, n, d);
+	native_free(n);
+	return err;
+}
 
-		err = read_file(&doc, l->paths[i], k, d);
-		if (err) {
-			err = err == -ENOMEM ? err : 0;
-			continue;
-		}
-		err = add_doc(s, doc, l->paths[i], d);
-		yaml_doc_free(doc);
-	}
+static int load_text(struct policy_set *s, const char *file, struct str text, struct diags *d)
+{
+	struct native *n = NULL;
+	struct diags own = { 0 };
+	int err = native_new(&n);
+
+	if (!err)
+		err = add_text(n, file, text, NULL, &own);
+	if (!err)
+		err = add_files(s, n, d);
+	native_free(n);
+	diags_free(&own);
 	return err;
 }
 
@@ -346,14 +366,8 @@ int policy_load(struct policy_set **out, const char *const *paths, uint32_t npat
 int policy_load_text(struct policy_set **out, const char *file, struct str text, struct diags *d)
 {
 	struct policy_set *s = set_new();
-	struct yaml_doc *doc = NULL;
-	int err = s ? yaml_parse(&doc, file, text, d) : -ENOMEM;
+	int err = s ? load_text(s, file, text, d) : -ENOMEM;
 
-	if (!err)
-		err = add_doc(s, doc, file, d);
-	else if (err != -ENOMEM)
-		err = 0; /* the reason is in d; the set is empty */
-	yaml_doc_free(doc);
 	if (!err)
 		err = set_end(s);
 	if (err) {
@@ -373,7 +387,6 @@ void policy_free(struct policy_set *s)
 	sources_free(&s->sources);
 	pool_free(&s->pool);
 	free(s->policies);
-	free(s->names);
 	free(s);
 }
 

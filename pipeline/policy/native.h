@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The native front end: its expression language (native_lex.c, native_term.c, native_expr.c) and
- * its files (native_file.c). Only load.c calls it; the engine does not know it.
+ * The native front end: its expression language (native_lex.c, native_term.c, native_expr.c), the
+ * macros and lists that expressions name (native_defs.c, native_list.c) and its files
+ * (native_file.c, native_policy.c, native_override.c). Only load.c calls it; the engine does not
+ * know it.
+ *
+ * The files of a load are added first, then what they share is checked, then each gives its
+ * policies: so the order of files and of what is in them does not matter.
  */
 #ifndef TOCSIN_POLICY_NATIVE_H
 #define TOCSIN_POLICY_NATIVE_H
@@ -12,54 +17,41 @@
 enum {
 	NATIVE_EXPR_MAX = 64 << 10,	/* bytes of one expression */
 	NATIVE_DEPTH_MAX = 60,		/* parentheses in each other; below COND_DEPTH_MAX / 3 */
+	NATIVE_EXCEPTIONS_MAX = 64,	/* of a policy, with those of its overrides */
+	NATIVE_NAMES_MAX = 100000,	/* macros and lists of a load */
+	NATIVE_NESTING_MAX = 16,	/* macros in macros, lists in lists */
+	NATIVE_MACRO_TESTS_MAX = 10000,	/* of one macro, with those of the macros in it */
+	NATIVE_TESTS_MAX = 2000000,	/* that macros stand for, in all policies of a load */
+	NATIVE_VALUES_MAX = 4000000,	/* that lists stand for, in all policies of a load */
+	NATIVE_VALUES_BYTES = 16 << 20,	/* of one file of values */
 };
 
-enum token_type {
-	TOKEN_END, TOKEN_WORD, TOKEN_TEXT, TOKEN_NUMBER, TOKEN_SYMBOL, TOKEN_OPEN, TOKEN_CLOSE,
-	TOKEN_COMMA, TOKEN_BAD
-};
+struct native;
 
-struct token {
-	uint8_t type;
-	uint32_t at, end;	/* bytes of the text */
-	struct str text;	/* TEXT: without quotes and escapes, from the pool; others: as written */
-	const char *why;	/* BAD */
-	uint32_t why_at;
-};
+int native_new(struct native **out);	/* 0 or -ENOMEM */
+void native_free(struct native *n);
+/* Adds a file; doc is the load's from now on, also on failure. NULL: it could not be read, and d
+ * says why. d: its problems, which the load takes over. kept: where its files of values are read
+ * from; NULL: from disk. 0 or -ENOMEM. */
+int native_add(struct native *n, const char *file, struct yaml_doc *doc, const struct sources *kept,
+	       struct diags *d);
+/* Once all are in: checks macros, lists and overrides. 0 or -ENOMEM. */
+int native_check(struct native *n);
+uint32_t native_files(const struct native *n);
+/* The policies of a file, with the overrides of other files, checked. Memory from pool and from
+ * native_pool. The list is only to be used while native_problems of the file has no error.
+ * 0 or -ENOMEM. */
+int native_policies(struct native *n, uint32_t file, struct pool *pool, struct patterns *patterns,
+		    struct policy_def **out);
+struct diags *native_problems(struct native *n, uint32_t file);
+/* Name and bytes of the file and of the files of values that it names, for a digest. */
+void native_digest(const struct native *n, uint32_t file, struct sha256 *sha);
+/* Adds the file and its files of values. 0 or -ENOMEM. */
+int native_sources(const struct native *n, uint32_t file, uint32_t policies, struct sources *to);
+struct pool *native_pool(struct native *n);	/* texts of lists, which policies point to */
 
-/* The token at or after byte at. Memory of TEXT from the pool; BAD also when that ran out. Without
- * a pool a TEXT has no text. */
-struct token native_token(struct str text, uint32_t at, struct pool *pool);
-
-/* An expression being read; native_expr.c and native_term.c share it. */
-struct parser {
-	struct str text;
-	struct cond_check *x;
-	struct token t;	/* the next one */
-	uint32_t end;	/* of the one before it */
-	uint32_t depth;	/* of parentheses */
-};
-
-void parser_advance(struct parser *p);
-bool parser_at_word(const struct parser *p, const char *word);
-bool parser_deeper(struct parser *p);		/* one more parenthesis; false after a report */
-void *parser_expected(struct parser *p, const char *what);	/* reports that it is missing; NULL */
-void *parser_no_memory(struct parser *p);	/* NULL */
-bool parser_is_keyword(struct str word);	/* and, or, not, true, false, operators */
-/* A sum of products of fields, calls, numbers and texts; NULL after a report. */
-struct term *native_term(struct parser *p);
-/* Does arithmetic go on here? */
-bool native_term_goes_on(const struct parser *p);
-/* At a parenthesis: is what it holds a term, and not a condition or a list? */
-bool native_is_term(const struct parser *p);
-
-/* An expression to a tree in x->pool. NULL after one report to x (the first mistake), with the
- * byte of the text it is at. */
+/* For one expression of no file: names are unknown in it. The tree is in x->pool. NULL after one
+ * report to x (the first mistake), with the byte of the text it is at. */
 struct cond *native_expr(struct str text, struct cond_check *x);
-
-/* The policies of a document, checked; every problem goes to d. Memory from pool. The list is
- * only to be used when d got no error and 0 came back; else -ENOMEM. */
-int native_file(const struct yaml_doc *doc, const char *file, struct pool *pool, struct patterns *patterns,
-		struct diags *d, struct policy_def **out);
 
 #endif

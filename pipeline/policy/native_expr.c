@@ -4,14 +4,18 @@
  *
  *   or    = and { "or" and }
  *   and   = not { "and" not }
- *   not   = "not" not | "(" or ")" | test
- *   test  = term [ "not" ] operator [ term | "(" literal { "," literal } ")" ] | field
+ *   not   = "not" not | "(" or ")" | $macro | test
+ *   test  = term [ "not" ] operator [ term | $list | "(" value { "," value } ")" ] | field
+ *   value = literal | $list
  *
- * Terms are native_term.c's. The parser knows operators from ops.def and no fields; cond_check types the tree. It stops at
- * its first mistake, since what follows one is guesswork. Load time; depth is bounded.
+ * Terms are native_term.c's, names native_defs.c's. The text of a macro is parsed for each use of
+ * it. The parser knows operators from ops.def and no fields; cond_check types the tree. It stops
+ * at its first mistake, since what follows one is guesswork. Load time; depth is bounded.
  */
+#include <stdarg.h>
+
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
 
 static struct cond *parse_or(struct parser *p);
@@ -27,6 +31,17 @@ bool parser_at_word(const struct parser *p, const char *word)
 	return p->t.type == TOKEN_WORD && str_eq(p->t.text, str_of(word));
 }
 
+void parser_error(struct parser *p, uint32_t at, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cond_error(p->x, p->base + at, "%s", text);
+}
+
 void *parser_no_memory(struct parser *p)
 {
 	p->x->no_memory = true;
@@ -39,14 +54,13 @@ void *parser_expected(struct parser *p, const char *what)
 	int shown = (int)MIN(t->end - t->at, 60u);
 
 	if (t->type == TOKEN_BAD)
-		cond_error(p->x, t->why_at, "%s", t->why);
+		parser_error(p, t->why_at, "%s", t->why);
 	else if (t->type == TOKEN_END)
-		cond_error(p->x, p->end, "%s is missing at the end", what);
+		parser_error(p, p->end, "%s is missing at the end", what);
 	else if (t->type == TOKEN_SYMBOL && (t->text.p[0] == '/' || t->text.p[0] == '*'))
-		cond_error(p->x, t->at, "unexpected %c: text is written in quotes", t->text.p[0]);
+		parser_error(p, t->at, "unexpected %c: text is written in quotes", t->text.p[0]);
 	else
-		cond_error(p->x, t->at, "%s is missing before %.*s", what, shown,
-			   p->text.p + t->at);
+		parser_error(p, t->at, "%s is missing before %.*s", what, shown, p->text.p + t->at);
 	return NULL;
 }
 
@@ -54,7 +68,7 @@ bool parser_deeper(struct parser *p)
 {
 	if (++p->depth <= NATIVE_DEPTH_MAX)
 		return true;
-	cond_error(p->x, p->t.at, "nested deeper than %d", NATIVE_DEPTH_MAX);
+	parser_error(p, p->t.at, "nested deeper than %d", NATIVE_DEPTH_MAX);
 	return false;
 }
 
@@ -65,7 +79,7 @@ static struct cond *new_cond(struct parser *p, enum cond_type type, uint32_t at)
 	if (!c)
 		return parser_no_memory(p);
 	c->type = (uint8_t)type;
-	c->at = at;
+	c->at = p->base + at;
 	return c;
 }
 
@@ -85,8 +99,8 @@ static bool read_literal(struct parser *p, struct literal *l)
 	bool boolean = parser_at_word(p, "true") || parser_at_word(p, "false");
 
 	if (word && !boolean) {
-		cond_error(p->x, p->t.at, "text needs quotes: \"%.*s\"",
-			   (int)MIN(p->t.text.len, 60u), p->t.text.p);
+		parser_error(p, p->t.at, "text needs quotes: \"%.*s\"",
+			     (int)MIN(p->t.text.len, 60u), p->t.text.p);
 		return false;
 	}
 	if (!boolean && p->t.type != TOKEN_TEXT && p->t.type != TOKEN_NUMBER) {
@@ -95,7 +109,7 @@ static bool read_literal(struct parser *p, struct literal *l)
 	}
 	*l = (struct literal){
 		.text = p->t.text,
-		.at = p->t.at,
+		.at = p->base + p->t.at,
 		.type = boolean                   ? LITERAL_BOOL
 			: p->t.type == TOKEN_TEXT ? LITERAL_TEXT
 						  : LITERAL_NUMBER,
@@ -104,19 +118,25 @@ static bool read_literal(struct parser *p, struct literal *l)
 	return true;
 }
 
-/* Room for one more literal; the pool keeps what is outgrown, at most as much again. */
-static bool literal_room(struct parser *p, struct cond *c)
+/* What an array of n has room for: the next power of two. */
+static uint32_t room_of(uint32_t n)
+{
+	return n < 2 ? n : 1u << (32 - __builtin_clz(n - 1));
+}
+
+/* Room for more literals; the pool keeps what is outgrown, at most as much again. */
+static bool literal_room(struct parser *p, struct cond *c, uint32_t more)
 {
 	uint32_t n = c->nliterals;
 	struct literal *grown;
 
-	if (n >= COND_LITERALS_MAX) {
-		cond_error(p->x, p->t.at, "more than %d values", COND_LITERALS_MAX);
+	if (more > COND_LITERALS_MAX - n) {
+		parser_error(p, p->t.at, "more than %d values", COND_LITERALS_MAX);
 		return false;
 	}
-	if (n & (n - 1))
+	if (n + more <= room_of(n))
 		return true;
-	grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(*grown));
+	grown = pool_array(p->x->pool, room_of(n + more), sizeof(*grown));
 	if (!grown)
 		return parser_no_memory(p);
 	if (n)
@@ -125,9 +145,29 @@ static bool literal_room(struct parser *p, struct cond *c)
 	return true;
 }
 
+/* The values of a named list. */
+static bool read_named(struct parser *p, struct cond *c)
+{
+	const struct definition *def = native_name(p, DEFINITION_LIST);
+	uint32_t base;
+
+	if (!def || !literal_room(p, c, def->size) || !native_enter(p, def, def->size, &base))
+		return false;
+	for (uint32_t i = 0; i < def->size; i++)
+		c->literals[c->nliterals++] = (struct literal){
+			.text = def->values[i].text,
+			.at = base + i,
+			.type = def->values[i].type,
+		};
+	parser_advance(p);
+	return true;
+}
+
 static bool read_one(struct parser *p, struct cond *c)
 {
-	if (!literal_room(p, c) || !read_literal(p, &c->literals[c->nliterals]))
+	if (p->t.type == TOKEN_NAME)
+		return read_named(p, c);
+	if (!literal_room(p, c, 1) || !read_literal(p, &c->literals[c->nliterals]))
 		return false;
 	c->nliterals++;
 	return true;
@@ -193,8 +233,10 @@ static bool read_values(struct parser *p, struct cond *c)
 		return true;
 	if (list && op->args != OP_ARGS_ONE)
 		return read_list(p, c);
-	if (list && is_list(p)) {
-		cond_error(p->x, p->t.at, "%s takes one value; for a list write in", op->word);
+	if (p->t.type == TOKEN_NAME && op->args != OP_ARGS_ONE)
+		return read_named(p, c);
+	if (p->t.type == TOKEN_NAME || (list && is_list(p))) {
+		parser_error(p, p->t.at, "%s takes one value; for a list write in", op->word);
 		return false;
 	}
 	if (op->args == OP_ARGS_LIST && p->t.type != TOKEN_WORD)
@@ -212,7 +254,7 @@ static bool at_operator(const struct parser *p)
 static bool bare_field(struct parser *p, struct cond *c)
 {
 	c->op = OP_EQ;
-	if (!literal_room(p, c))
+	if (!literal_room(p, c, 1))
 		return false;
 	c->literals[c->nliterals++] = (struct literal){ .at = c->at, .type = LITERAL_NONE };
 	return true;
@@ -226,9 +268,9 @@ static void *unknown_operator(struct parser *p)
 		nearest_offer(&near, ops[i].word);
 	nearest_offer(&near, "and");
 	nearest_offer(&near, "or");
-	cond_error(p->x, p->t.at, "unknown operator %.*s%s%s%s", (int)MIN(p->t.text.len, 60u),
-		   p->t.text.p, near.best ? "; did you mean " : "", near.best ? near.best : "",
-		   near.best ? "?" : "");
+	parser_error(p, p->t.at, "unknown operator %.*s%s%s%s", (int)MIN(p->t.text.len, 60u),
+		     p->t.text.p, near.best ? "; did you mean " : "", near.best ? near.best : "",
+		     near.best ? "?" : "");
 	return NULL;
 }
 
@@ -248,7 +290,8 @@ static struct cond *negate(struct parser *p, struct cond *kid, uint32_t at)
 
 static struct cond *parse_test(struct parser *p)
 {
-	struct cond *c = new_cond(p, COND_TEST, p->t.at);
+	uint32_t at = p->t.at;
+	struct cond *c = new_cond(p, COND_TEST, at);
 	bool negated;
 
 	if (!c)
@@ -275,8 +318,8 @@ static struct cond *parse_test(struct parser *p)
 	} else if (!bare_field(p, c)) {
 		return NULL;
 	}
-	c->source = (struct str){ p->text.p + c->at, p->end - c->at };
-	return negated ? negate(p, c, c->at) : c;
+	c->source = (struct str){ p->text.p + at, p->end - at };
+	return negated ? negate(p, c, at) : c;
 }
 
 static struct cond *parse_group(struct parser *p)
@@ -296,6 +339,27 @@ static struct cond *parse_group(struct parser *p)
 	return c;
 }
 
+/* What a macro stands for. */
+static struct cond *parse_macro(struct parser *p)
+{
+	const struct definition *def = native_name(p, DEFINITION_MACRO);
+	struct parser inner = { .x = p->x, .names = p->names };
+	struct cond *c;
+
+	if (!def)
+		return NULL;
+	if (p->names->alone) {
+		c = new_cond(p, COND_AND, p->t.at); /* of nothing, and never run */
+	} else {
+		inner.text = def->text;
+		if (!native_enter(p, def, def->text.len, &inner.base))
+			return NULL;
+		c = native_whole(&inner);
+	}
+	parser_advance(p);
+	return c;
+}
+
 static struct cond *parse_not(struct parser *p)
 {
 	uint32_t at = p->t.at;
@@ -306,7 +370,10 @@ static struct cond *parse_not(struct parser *p)
 		negated = !negated;
 		parser_advance(p);
 	}
-	c = p->t.type == TOKEN_OPEN && !native_is_term(p) ? parse_group(p) : parse_test(p);
+	if (p->t.type == TOKEN_NAME)
+		c = parse_macro(p);
+	else
+		c = p->t.type == TOKEN_OPEN && !native_is_term(p) ? parse_group(p) : parse_test(p);
 	return c && negated ? negate(p, c, at) : c;
 }
 
@@ -334,7 +401,7 @@ static struct cond *parse_chain(struct parser *p, enum cond_type type, const cha
 
 	if (!first || !parser_at_word(p, word))
 		return first;
-	chain = new_cond(p, type, first->at);
+	chain = new_cond(p, type, first->at - p->base);
 	if (!chain || !add_kid(p, chain, first))
 		return NULL;
 	while (parser_at_word(p, word)) {
@@ -356,24 +423,30 @@ static struct cond *parse_or(struct parser *p)
 	return parse_chain(p, COND_OR, "or", parse_and);
 }
 
+struct cond *native_whole(struct parser *p)
+{
+	struct cond *c;
+
+	if (p->text.len > NATIVE_EXPR_MAX) {
+		parser_error(p, 0, "longer than %d bytes", NATIVE_EXPR_MAX);
+		return NULL;
+	}
+	parser_advance(p);
+	if (p->t.type == TOKEN_END) {
+		parser_error(p, 0, "the expression is empty");
+		return NULL;
+	}
+	c = parse_or(p);
+	if (c && p->t.type == TOKEN_CLOSE)
+		parser_error(p, p->t.at, ") without its (");
+	else if (c && p->t.type != TOKEN_END)
+		parser_expected(p, "\"and\" or \"or\"");
+	return p->t.type == TOKEN_END ? c : NULL;
+}
+
 struct cond *native_expr(struct str text, struct cond_check *x)
 {
 	struct parser p = { .text = text, .x = x };
-	struct cond *c;
 
-	if (text.len > NATIVE_EXPR_MAX) {
-		cond_error(x, 0, "longer than %d bytes", NATIVE_EXPR_MAX);
-		return NULL;
-	}
-	parser_advance(&p);
-	if (p.t.type == TOKEN_END) {
-		cond_error(x, 0, "the expression is empty");
-		return NULL;
-	}
-	c = parse_or(&p);
-	if (c && p.t.type == TOKEN_CLOSE)
-		cond_error(x, p.t.at, ") without its (");
-	else if (c && p.t.type != TOKEN_END)
-		parser_expected(&p, "\"and\" or \"or\"");
-	return p.t.type == TOKEN_END ? c : NULL;
+	return native_whole(&p);
 }

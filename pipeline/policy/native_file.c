@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Policy files of the native language: YAML with a list `policies`. Each key of a policy is a row
- * of a table with the function that reads it; a new key is a row and a function. All problems of
- * a file are reported, with the place they are at. Load time.
+ * Policy files of the native language: YAML with policies, macros, lists and overrides. The files
+ * of a load stay in memory until each gave its policies, since any may use what another defines.
+ * All problems of a file are reported, with the place they are at. Load time.
  */
 #include <errno.h>
 
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native_read.h"
+#include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
-
-enum {
-	TEXT_MAX_BYTES = 4000, /* description, message */
-	LIST_MAX = 64, /* tags, references, exceptions */
-};
-
-static const uint64_t time_max_ns = 30ULL * 86400 * 1000000000;
-
-struct key {
-	const char *name;
-	void (*read)(struct reader *r, const struct yaml_node *n);
-	bool after_kinds; /* needs the kinds of `on`, wherever that stands */
-};
 
 void *reader_memory(struct reader *r, size_t n, size_t size)
 {
@@ -31,34 +18,20 @@ void *reader_memory(struct reader *r, size_t n, size_t size)
 	return p;
 }
 
-/* Further problems would only be counted, and each may cost a search for what was meant. */
-static bool is_full(const struct reader *r)
+struct str reader_keep(struct reader *r, struct str s)
 {
-	return r->d->count >= DIAGS_MAX;
+	struct str kept = pool_str(r->pool, s);
+
+	r->no_memory |= !kept.p;
+	return kept;
 }
 
-static void report_in_scalar(void *arg, uint32_t at, const char *reason)
+/* Further ones may each cost a search for what was meant. */
+bool reader_is_full(const struct reader *r)
 {
-	struct reader *r = arg;
-	uint32_t line, column;
-
-	yaml_where(r->doc, r->scalar, at, &line, &column);
-	diag_add(r->d, r->file, line, column, "%s", reason);
+	return r->file->d.count >= DIAGS_MAX;
 }
 
-static struct cond_check checker(struct reader *r, const struct yaml_node *scalar)
-{
-	r->scalar = scalar;
-	return (struct cond_check){
-		.pool = r->pool,
-		.patterns = r->patterns,
-		.kinds = r->p->pub.kinds,
-		.report = report_in_scalar,
-		.arg = r,
-	};
-}
-
-/* A scalar of at most max bytes, with something in it. */
 bool reader_text(struct reader *r, const struct yaml_node *n, const char *key, uint32_t max)
 {
 	if (n->type != YAML_SCALAR)
@@ -72,447 +45,305 @@ bool reader_text(struct reader *r, const struct yaml_node *n, const char *key, u
 	return false;
 }
 
-struct str reader_keep(struct reader *r, struct str s)
+static bool is_known(struct str key, const char *const *names, uint32_t count)
 {
-	struct str kept = pool_str(r->pool, s);
-
-	r->no_memory |= !kept.p;
-	return kept;
-}
-
-static void read_name(struct reader *r, const struct yaml_node *n)
-{
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	r->p->name_line = n->line;
-	r->p->name_column = n->column;
-	if (!reader_text(r, n, "name", READER_NAME_MAX))
-		return;
-	for (uint32_t i = 0; i < n->text.len; i++) {
-		if (n->text.p[i] && strchr(allowed, n->text.p[i]))
-			continue;
-		problem(r, n, "name may only hold letters, digits and . _ -");
-		return;
-	}
-	r->p->pub.name = reader_keep(r, n->text);
-	r->p->id = template_id(r->p->pub.name);
-}
-
-static void read_description(struct reader *r, const struct yaml_node *n)
-{
-	struct str s = n->text;
-
-	if (!reader_text(r, n, "description", TEXT_MAX_BYTES))
-		return;
-	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
-		s.len--;
-	r->p->pub.description = reader_keep(r, s);
-}
-
-static void read_kind(struct reader *r, const struct yaml_node *n)
-{
-	const struct event_kind *k = n->type == YAML_SCALAR ? schema_kind_by_name(n->text) : NULL;
-	struct nearest near = { .word = n->text };
-
-	if (n->type != YAML_SCALAR) {
-		problem(r, n, "on must be an event kind or a list of them");
-		return;
-	}
-	if (k && schema_kind_is_public(k)) {
-		if (r->p->pub.kinds & 1u << k->kind)
-			problem(r, n, "%s is here twice", k->name);
-		r->p->pub.kinds |= 1u << k->kind;
-		return;
-	}
-	for (uint32_t i = 0; i < EV_MAX; i++)
-		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
-			nearest_offer(&near, schema_kind(i)->name);
-	problem(r, n, "unknown event kind %.*s%s%s%s", SHOWN(n->text),
-		near.best ? "; did you mean " : "", near.best ? near.best : "",
-		near.best ? "?" : "");
-}
-
-/* Where `on` is wrong or missing, the rest is checked against all kinds: what none of them has
- * is told in the same pass. The policy is refused in any case. */
-static void suppose_kinds(struct reader *r)
-{
-	for (uint32_t i = 0; i < EV_MAX; i++)
-		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
-			r->p->pub.kinds |= 1u << i;
-}
-
-bool reader_on(struct reader *r, const struct yaml_node *n)
-{
-	uint32_t before = r->d->errors;
-
-	r->p->pub.kinds = 0;
-	if (n && n->type != YAML_LIST)
-		read_kind(r, n);
-	else if (n && !n->count)
-		problem(r, n, "on is empty");
-	for (uint32_t i = 0; n && n->type == YAML_LIST && i < n->count && !is_full(r); i++)
-		read_kind(r, n->items[i]);
-	if (n && r->d->errors == before)
-		return true;
-	r->p->pub.kinds = 0;
-	suppose_kinds(r);
+	for (uint32_t i = 0; i < count; i++)
+		if (str_eq(key, str_of(names[i])))
+			return true;
 	return false;
 }
 
-static void read_on(struct reader *r, const struct yaml_node *n)
-{
-	reader_on(r, n);
-}
-
-/* Index of the scalar in names, or -1 after a report. */
-static int read_choice(struct reader *r, const struct yaml_node *n, const char *key,
-		       const char *const *names, int count)
-{
-	struct nearest near = { .word = n->text };
-	char all[128] = "";
-
-	for (int i = 0; i < count && n->type == YAML_SCALAR; i++)
-		if (names[i] && str_eq(n->text, str_of(names[i])))
-			return i;
-	for (int i = 0; i < count; i++) {
-		size_t used = strlen(all);
-
-		nearest_offer(&near, names[i]);
-		if (names[i])
-			snprintf(all + used, sizeof(all) - used, "%s%s", used ? ", " : "",
-				 names[i]);
-	}
-	if (near.best)
-		problem(r, n, "%s is one of %s; did you mean %s?", key, all, near.best);
-	else
-		problem(r, n, "%s is one of %s", key, all);
-	return -1;
-}
-
-static void read_severity(struct reader *r, const struct yaml_node *n)
-{
-	static const char *const names[SEV_MAX] = {
-		[SEV_INFO] = "info", [SEV_LOW] = "low",           [SEV_MEDIUM] = "medium",
-		[SEV_HIGH] = "high", [SEV_CRITICAL] = "critical",
-	};
-	int i = read_choice(r, n, "severity", names, SEV_MAX);
-
-	r->p->pub.severity = i < 0 ? SEV_NONE : (uint8_t)i;
-}
-
-static void read_action(struct reader *r, const struct yaml_node *n)
-{
-	static const char *const names[] = { [POLICY_ALERT] = "alert", [POLICY_RECORD] = "record" };
-	static const char *const later[] = { "kill", "deny", "drop" };
-	int i;
-
-	for (uint32_t j = 0; j < ARRAY_LEN(later); j++) {
-		if (n->type == YAML_SCALAR && str_eq(n->text, str_of(later[j]))) {
-			problem(r, n, "action %s is not in this version: it can alert and record",
-				later[j]);
-			return;
-		}
-	}
-	i = read_choice(r, n, "action", names, ARRAY_LEN(names));
-	r->p->pub.action = i < 0 ? POLICY_ALERT : (uint8_t)i;
-}
-
-/* A list of texts, or one; appended to b with a NUL after each. */
-static void read_texts(struct reader *r, const struct yaml_node *n, const char *key, struct buf *b)
-{
-	const struct yaml_node *one[1] = { n };
-	struct yaml_node *const *items =
-		n->type == YAML_LIST ? n->items : (struct yaml_node *const *)one;
-	uint32_t count = n->type == YAML_LIST ? n->count : 1;
-
-	if (count > LIST_MAX) {
-		problem(r, n, "%s has more than %d entries", key, LIST_MAX);
-		return;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		if (!reader_text(r, items[i], key, READER_TAG_MAX))
-			continue;
-		if (memchr(items[i]->text.p, '\0', items[i]->text.len)) {
-			problem(r, items[i], "%s holds a NUL", key);
-			continue;
-		}
-		buf_str(b, items[i]->text);
-		buf_char(b, '\0');
-	}
-}
-
-static void read_tags(struct reader *r, const struct yaml_node *n)
-{
-	struct buf b = { 0 };
-
-	read_texts(r, n, "tags", &b);
-	r->p->pub.tags = reader_keep(r, (struct str){ b.p, (uint32_t)b.len });
-	r->no_memory |= b.failed;
-	buf_free(&b);
-}
-
-static void read_references(struct reader *r, const struct yaml_node *n)
-{
-	struct buf b = { 0 };
-
-	read_texts(r, n, "references", &b);
-	buf_free(&b);
-}
-
-static void read_enabled(struct reader *r, const struct yaml_node *n)
-{
-	bool yes = str_eq(n->text, STR("true")), no = str_eq(n->text, STR("false"));
-
-	if (n->type != YAML_SCALAR || n->quoted || (!yes && !no))
-		problem(r, n, "enabled is true or false");
-	r->p->disabled = no;
-}
-
-struct cond *reader_expression(struct reader *r, const struct yaml_node *n, const char *key)
-{
-	struct cond_check x = checker(r, n);
-	struct cond *c;
-
-	if (!reader_text(r, n, key, NATIVE_EXPR_MAX))
-		return NULL;
-	c = native_expr(reader_keep(r, n->text),
-			&x); /* the tree points into it; the document goes */
-	if (c)
-		cond_check(&x, c);
-	r->no_memory |= x.no_memory;
-	return x.problems ? NULL : c;
-}
-
-static void read_where(struct reader *r, const struct yaml_node *n)
-{
-	r->p->where = reader_expression(r, n, "where");
-}
-
-static void read_message(struct reader *r, const struct yaml_node *n)
-{
-	struct cond_check x = checker(r, n);
-	struct str s = n->text;
-
-	if (!reader_text(r, n, "message", TEXT_MAX_BYTES))
-		return;
-	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
-		s.len--;
-	template_compile_in(&r->p->message, s, &r->scope, &x);
-	r->no_memory |= x.no_memory;
-}
-
-/* Reports keys of a map that are not in names. */
 void reader_unknown_keys(struct reader *r, const struct yaml_node *map, const char *const *names,
 			 uint32_t count, const char *what)
 {
-	for (uint32_t i = 0; i < map->count && !is_full(r); i++) {
+	for (uint32_t i = 0; i < map->count && !reader_is_full(r); i++) {
 		const struct yaml_node *k = map->items[i * 2];
 		struct nearest near = { .word = k->text };
-		bool known = false;
 
-		for (uint32_t j = 0; j < count; j++) {
-			known |= str_eq(k->text, str_of(names[j]));
+		if (is_known(k->text, names, count))
+			continue;
+		for (uint32_t j = 0; j < count; j++)
 			nearest_offer(&near, names[j]);
-		}
-		if (!known)
-			problem(r, k, "unknown key %.*s of %s%s%s%s", SHOWN(k->text), what,
-				near.best ? "; did you mean " : "", near.best ? near.best : "",
-				near.best ? "?" : "");
+		problem(r, k, "unknown key %.*s of %s%s%s%s", SHOWN(k->text), what,
+			near.best ? "; did you mean " : "", near.best ? near.best : "",
+			near.best ? "?" : "");
 	}
 }
 
-static void read_exception(struct reader *r, const struct yaml_node *n)
+/* The piece that a position is in; NULL: the scalar itself. */
+static const struct piece *piece_at(const struct names *s, uint32_t at)
 {
-	static const char *const keys[] = { "name", "where" };
-	const struct yaml_node *where = yaml_get(n, "where"), *name = yaml_get(n, "name");
-	struct cond *c;
+	uint32_t low = 0, high = s->count;
 
-	if (n->type != YAML_MAP) {
-		problem(r, n, "an exception is a map with where, and name if you like");
-		return;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (s->pieces[mid].base <= at)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	reader_unknown_keys(r, n, keys, ARRAY_LEN(keys), "an exception");
-	if (name)
-		reader_text(r, name, "name of an exception", READER_NAME_MAX);
-	if (!where) {
-		problem(r, n, "the exception has no where");
-		return;
-	}
-	c = reader_expression(r, where, "where");
-	if (c)
-		r->p->exceptions[r->p->nexceptions++] = c;
+	return low ? &s->pieces[low - 1] : NULL;
 }
 
-static void read_exceptions(struct reader *r, const struct yaml_node *n)
+/* Where in its definition; of a line of a file of values, the line. */
+static void defined_at(const struct piece *p, uint32_t at, char *text, size_t len)
 {
-	if (n->type != YAML_LIST) {
-		problem(r, n, "exceptions must be a list");
-		return;
+	const struct definition *d = p->def;
+	const char *file = d->file->path;
+	uint32_t line, column;
+
+	if (d->type == DEFINITION_LIST) {
+		const struct list_value *v = &d->values[MIN(at - p->base, d->size - 1)];
+
+		file = v->file;
+		line = v->line;
+		column = v->column;
+	} else {
+		yaml_where(d->file->doc, d->node, at - p->base, &line, &column);
 	}
-	if (n->count > LIST_MAX) {
-		problem(r, n, "more than %d exceptions", LIST_MAX);
-		return;
-	}
-	r->p->exceptions = reader_memory(r, n->count, sizeof(struct cond *));
-	for (uint32_t i = 0; i < n->count && r->p->exceptions; i++)
-		read_exception(r, n->items[i]);
-}
-
-static void read_by(struct reader *r, const struct yaml_node *n)
-{
-	uint32_t kinds = r->p->pub.kinds, i = r->p->nby;
-	char text[400];
-
-	if (!reader_text(r, n, "by", READER_TAG_MAX))
-		return;
-	if (!cond_field(kinds, n->text)) {
-		cond_field_unknown(kinds, n->text, text, sizeof(text));
-		problem(r, n, "%s", text);
-		return;
-	}
-	for (uint32_t k = 0; k < EV_MAX; k++)
-		r->p->by[k][i] = kinds & 1u << k ? cond_field(1u << k, n->text) : NULL;
-	r->p->nby++;
-}
-
-uint64_t reader_time(struct reader *r, const struct yaml_node *n, const char *key)
-{
-	uint64_t value = 0;
-	bool negative = false;
-	char unit = '\0';
-	int err = n->type == YAML_SCALAR ? number_parse(n->text, false, &value, &negative, &unit)
-					 : -EINVAL;
-
-	if (err == -EINVAL || (!err && unit != 'd'))
-		problem(r, n, "%s is a time, as in 30s, 10m, 1h", key);
-	else if (err || negative || !value || value > time_max_ns)
-		problem(r, n, "%s is from 1ns to 30d", key);
+	if (column)
+		snprintf(text, len, "$%.*s (%s:%u:%u)", SHOWN(d->name), file, line, column);
 	else
-		return value;
+		snprintf(text, len, "$%.*s (%s:%u)", SHOWN(d->name), file, line);
+}
+
+/* At the place of use; where a macro or list is the cause, with the place in its definition. */
+static void report_in_scalar(void *arg, uint32_t at, const char *reason)
+{
+	struct reader *r = arg;
+	const struct piece *p = piece_at(&r->names, at);
+	char where[400] = "";
+	uint32_t line, column;
+
+	if (p)
+		defined_at(p, at, where, sizeof(where));
+	for (; p; p = piece_at(&r->names, at))
+		at = p->used_at;
+	yaml_where(r->file->doc, r->scalar, at, &line, &column);
+	diag_add(&r->file->d, r->file->path, line, column, "%s%s%s%s", where[0] ? "in " : "", where,
+		 where[0] ? ": " : "", reason);
+}
+
+struct cond_check reader_check(struct reader *r, const struct yaml_node *scalar, uint32_t kinds)
+{
+	r->scalar = scalar;
+	r->names.count = 0;
+	r->names.end = scalar->text.len + 1;
+	return (struct cond_check){
+		.pool = r->pool,
+		.patterns = r->patterns,
+		.kinds = kinds,
+		.report = report_in_scalar,
+		.arg = r,
+	};
+}
+
+struct cond *reader_condition(struct reader *r, const struct yaml_node *n, struct str text,
+			      uint32_t kinds)
+{
+	struct cond_check x = reader_check(r, n, kinds);
+	struct parser p = { .text = text, .x = &x, .names = &r->names };
+	struct cond *c = native_whole(&p);
+
+	if (c)
+		cond_check(&x, c);
+	r->no_memory |= x.no_memory;
+	return x.problems || x.no_memory ? NULL : c;
+}
+
+static int add_target(struct reader *r, const struct yaml_node *n)
+{
+	const struct yaml_node *name = yaml_get(n, "name");
+	struct target *t;
+
+	if (!name || name->type != YAML_SCALAR || !name->text.len ||
+	    strmap_get(&r->n->targets, name->text))
+		return 0; /* what is wrong is reported when it is read */
+	t = reader_memory(r, 1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct target){ .file = r->file, .node = n, .last = &t->overrides };
+	return strmap_put(&r->n->targets, reader_keep(r, name->text), t);
+}
+
+static int add_targets(struct reader *r, const struct yaml_node *list)
+{
+	int err = 0;
+
+	if (list->type == YAML_NULL)
+		return 0;
+	if (list->type != YAML_LIST)
+		problem(r, list, "policies must be a list");
+	else if (list->count > POLICIES_MAX)
+		problem(r, list, "more than %d policies", POLICIES_MAX);
+	else
+		for (uint32_t i = 0; i < list->count && !err; i++)
+			err = add_target(r, list->items[i]);
+	return err;
+}
+
+static int add_parts(struct reader *r)
+{
+	static const char *const top[] = { "policies", "lists", "macros", "overrides" };
+	const struct yaml_node *root = yaml_root(r->file->doc), *parts[ARRAY_LEN(top)];
+	bool any = false;
+	int err;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(top); i++) {
+		parts[i] = root->type == YAML_MAP ? yaml_get(root, top[i]) : NULL;
+		any |= parts[i] != NULL;
+	}
+	if (root->type == YAML_MAP)
+		reader_unknown_keys(r, root, top, ARRAY_LEN(top), "a policy file");
+	if (!any) {
+		problem(r, root,
+			"a policy file has a list named policies, or macros, lists, overrides");
+		return 0;
+	}
+	err = parts[0] ? add_targets(r, parts[0]) : 0;
+	if (!err && parts[1])
+		err = native_add_definitions(r, parts[1], DEFINITION_LIST);
+	if (!err && parts[2])
+		err = native_add_definitions(r, parts[2], DEFINITION_MACRO);
+	if (!err && parts[3])
+		err = native_add_overrides(r, parts[3]);
+	return r->no_memory ? -ENOMEM : err;
+}
+
+/* Files move when the array grows: what points to one is set up in native_check. */
+int native_add(struct native *n, const char *file, struct yaml_doc *doc, const struct sources *kept,
+	       struct diags *d)
+{
+	struct native_file *grown;
+	struct str path = pool_str(&n->pool, str_of(file));
+
+	if (!(n->count & (n->count - 1))) {
+		grown = reallocarray(n->files, n->count ? (size_t)n->count * 2 : 1, sizeof(*grown));
+		if (grown)
+			n->files = grown;
+		else
+			path.p = NULL;
+	}
+	if (!path.p) {
+		yaml_doc_free(doc);
+		return -ENOMEM;
+	}
+	n->files[n->count++] =
+		(struct native_file){ .path = path.p, .doc = doc, .kept = kept, .d = *d };
+	*d = (struct diags){ 0 };
 	return 0;
 }
 
-static void read_suppress(struct reader *r, const struct yaml_node *n)
+int native_check(struct native *n)
 {
-	static const char *const keys[] = { "by", "every" };
-	const struct yaml_node *by = yaml_get(n, "by"), *every = yaml_get(n, "every");
+	int err = 0;
 
-	if (n->type != YAML_MAP) {
-		problem(r, n, "suppress is a map with every, and by if you like");
-		return;
+	for (uint32_t i = 0; i < n->count && !err; i++) {
+		struct reader r = { .n = n, .file = &n->files[i], .pool = &n->pool, .names.n = n };
+
+		err = r.file->doc ? add_parts(&r) : 0;
 	}
-	reader_unknown_keys(r, n, keys, ARRAY_LEN(keys), "suppress");
-	if (every)
-		r->p->suppress_ns = reader_time(r, every, "every");
-	else
-		problem(r, n, "suppress has no every");
-	if (by && by->type == YAML_LIST && by->count > SUPPRESS_BY_MAX)
-		problem(r, by, "by has more than %d fields", SUPPRESS_BY_MAX);
-	else if (by && by->type == YAML_LIST)
-		for (uint32_t i = 0; i < by->count; i++)
-			read_by(r, by->items[i]);
-	else if (by)
-		read_by(r, by);
+	if (!err)
+		err = native_check_definitions(n);
+	return err ? err : native_check_overrides(n);
 }
 
-static const struct key keys[] = {
-	{ "name", read_name, false },
-	{ "description", read_description, false },
-	{ "on", read_on, false },
-	{ "severity", read_severity, false },
-	{ "tags", read_tags, false },
-	{ "action", read_action, false },
-	{ "enabled", read_enabled, false },
-	{ "references", read_references, false },
-	{ "where", read_where, true },
-	{ "sequence", native_sequence, true },
-	{ "threshold", native_threshold, true },
-	{ "message", read_message, true },
-	{ "exceptions", read_exceptions, true },
-	{ "suppress", read_suppress, true },
-};
-
-static void need(struct reader *r, const char *key)
+uint32_t native_files(const struct native *n)
 {
-	if (!yaml_get(r->node, key))
-		problem(r, r->node, "the policy has no %s", key);
+	return n->count;
 }
 
-static void read_keys(struct reader *r, bool after_kinds)
+struct diags *native_problems(struct native *n, uint32_t file)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const struct yaml_node *n =
-			keys[i].after_kinds == after_kinds ? yaml_get(r->node, keys[i].name) : NULL;
-
-		if (n)
-			keys[i].read(r, n);
-	}
+	return &n->files[file].d;
 }
 
-static struct policy_def *read_policy(struct reader *r, const struct yaml_node *n)
+struct pool *native_pool(struct native *n)
 {
-	const char *names[ARRAY_LEN(keys)];
-
-	if (n->type != YAML_MAP) {
-		problem(r, n, "a policy is a map with name, on and where");
-		return NULL;
-	}
-	r->p = reader_memory(r, 1, sizeof(*r->p));
-	if (!r->p)
-		return NULL;
-	r->node = n;
-	r->scope = (struct template_scope){ 0 };
-	r->p->pub.line = n->line;
-	r->p->pub.severity = SEV_MEDIUM;
-	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++)
-		names[i] = keys[i].name;
-	reader_unknown_keys(r, n, names, ARRAY_LEN(keys), "a policy");
-	need(r, "name");
-	if (!yaml_get(n, "sequence")) {
-		need(r, "on");
-		need(r, "where");
-	}
-	read_keys(r, false);
-	if (!r->p->pub.kinds)
-		suppose_kinds(r);
-	read_keys(r, true);
-	native_window_end(r);
-	return r->p;
+	return &n->pool;
 }
 
-int native_file(const struct yaml_doc *doc, const char *file, struct pool *pool,
-		struct patterns *patterns, struct diags *d, struct policy_def **out)
+int native_policies(struct native *n, uint32_t file, struct pool *pool, struct patterns *patterns,
+		    struct policy_def **out)
 {
-	static const char *const top[] = { "policies" };
-	struct reader r = { .doc = doc, .file = file, .pool = pool, .patterns = patterns, .d = d };
-	const struct yaml_node *root = yaml_root(doc), *list = yaml_get(root, "policies");
-	struct policy_def **tail = out;
-	struct str kept;
+	struct reader r = {
+		.n = n, .file = &n->files[file], .pool = pool, .patterns = patterns, .names.n = n
+	};
+	const struct yaml_node *list =
+		r.file->doc ? yaml_get(yaml_root(r.file->doc), "policies") : NULL;
+	struct str path = str_of(r.file->path); /* of the load's pool, which stays */
 
 	*out = NULL;
-	if (root->type != YAML_MAP) {
-		problem(&r, root, "a policy file has a list named policies");
-		return 0;
-	}
-	reader_unknown_keys(&r, root, top, ARRAY_LEN(top), "a policy file");
-	if (!list || list->type != YAML_LIST) {
-		problem(&r, list ? list : root, "a policy file has a list named policies");
-		return 0;
-	}
-	if (list->count > POLICIES_MAX) {
-		problem(&r, list, "more than %d policies", POLICIES_MAX);
-		return 0;
-	}
-	kept = reader_keep(&r, str_of(file));
-	for (uint32_t i = 0; i < list->count && !r.no_memory && !is_full(&r); i++) {
-		struct policy_def *p = read_policy(&r, list->items[i]);
+	for (uint32_t i = 0; list && list->type == YAML_LIST && i < list->count && !r.no_memory &&
+			     !reader_is_full(&r);
+	     i++) {
+		struct policy_def *p = native_policy(&r, list->items[i]);
 
 		if (!p)
 			continue;
-		p->pub.file = kept;
-		*tail = p;
-		tail = &p->next;
+		p->pub.file = path;
+		*out = p;
+		out = &p->next;
 	}
+	free(r.names.pieces);
 	return r.no_memory ? -ENOMEM : 0;
+}
+
+/* Name and bytes; the folder it lies in is no part of what it says. */
+static void digest_one(struct sha256 *sha, const char *path, struct str text)
+{
+	const char *base = strrchr(path, '/');
+	uint64_t len = text.len;
+
+	base = base ? base + 1 : path;
+	sha256_add(sha, base, strlen(base) + 1);
+	sha256_add(sha, &len, sizeof(len));
+	sha256_add(sha, text.p, text.len);
+}
+
+void native_digest(const struct native *n, uint32_t file, struct sha256 *sha)
+{
+	const struct native_file *f = &n->files[file];
+
+	digest_one(sha, f->path, yaml_source(f->doc));
+	for (const struct value_file *v = f->values; v; v = v->next)
+		digest_one(sha, v->path.p, v->text);
+}
+
+int native_sources(const struct native *n, uint32_t file, uint32_t policies, struct sources *to)
+{
+	const struct native_file *f = &n->files[file];
+	int err = sources_add(to, f->path, yaml_source(f->doc), policies);
+
+	for (const struct value_file *v = f->values; v && !err; v = v->next)
+		err = sources_add(to, v->path.p, v->text, 0);
+	return err;
+}
+
+int native_new(struct native **out)
+{
+	struct native *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	*out = n;
+	return 0;
+}
+
+void native_free(struct native *n)
+{
+	if (!n)
+		return;
+	for (uint32_t i = 0; i < n->count; i++) {
+		yaml_doc_free(n->files[i].doc);
+		diags_free(&n->files[i].d);
+	}
+	pool_free(&n->pool);
+	strmap_free(&n->defs);
+	strmap_free(&n->targets);
+	free(n->all);
+	free(n->overrides);
+	free(n->files);
+	free(n);
 }

@@ -2,7 +2,7 @@
  *
  * Tokens of the native expression language. Stateless; load time.
  */
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native_parse.h"
 
 static bool is_word_start(char c)
 {
@@ -128,6 +128,8 @@ static void symbol(struct str text, struct token *t)
 		bad(t, t->at, "unexpected &: write and");
 	else if (c == '|')
 		bad(t, t->at, "unexpected |: write or");
+	else if (c == '$')
+		bad(t, t->at, "the name of a macro or list follows a $");
 	else if (c == '[' || c == ']' || c == '{' || c == '}')
 		bad(t, t->at, "unexpected bracket: lists are written in parentheses");
 	else if (c == '\\')
@@ -158,6 +160,12 @@ struct token native_token(struct str text, uint32_t at, struct pool *pool)
 		t.type = is_word_start(c) ? TOKEN_WORD : TOKEN_NUMBER;
 		while (t.end < text.len && is_word(text.p[t.end]))
 			t.end++;
+	} else if (c == '$' && t.end < text.len && is_word_start(text.p[t.end])) {
+		t.type = TOKEN_NAME;
+		while (t.end < text.len && is_word(text.p[t.end]))
+			t.end++;
+		t.text = (struct str){ text.p + at + 1, t.end - at - 1 };
+		return t;
 	} else {
 		symbol(text, &t);
 	}

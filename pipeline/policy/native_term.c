@@ -9,7 +9,7 @@
  * A minus has white space before and after it: names and numbers may hold one. Load time.
  */
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
 
 static struct term *new_term(struct parser *p, enum term_type type, uint32_t at)
@@ -19,7 +19,7 @@ static struct term *new_term(struct parser *p, enum term_type type, uint32_t at)
 	if (!t)
 		return parser_no_memory(p);
 	t->type = (uint8_t)type;
-	t->at = at;
+	t->at = p->base + at;
 	return t;
 }
 
@@ -29,9 +29,9 @@ static struct term *unknown_function(struct parser *p, const struct token *name)
 
 	for (uint32_t i = 0; i < FUNC_MAX; i++)
 		nearest_offer(&near, funcs[i].word);
-	cond_error(p->x, name->at, "unknown function %.*s%s%s%s", (int)MIN(name->text.len, 60u),
-		   name->text.p, near.best ? "; did you mean " : "", near.best ? near.best : "",
-		   near.best ? "?" : "");
+	parser_error(p, name->at, "unknown function %.*s%s%s%s", (int)MIN(name->text.len, 60u),
+		     name->text.p, near.best ? "; did you mean " : "", near.best ? near.best : "",
+		     near.best ? "?" : "");
 	return NULL;
 }
 
@@ -57,7 +57,7 @@ static struct term *read_call(struct parser *p, const struct token *name)
 	do {
 		parser_advance(p); /* past ( or , */
 		if (t->nargs == TERM_ARGS_MAX) {
-			cond_error(p->x, p->t.at, "%s takes fewer values", funcs[f].word);
+			parser_error(p, p->t.at, "%s takes fewer values", funcs[f].word);
 			return NULL;
 		}
 		t->args[t->nargs] = native_term(p);
@@ -95,7 +95,7 @@ static struct term *read_factor(struct parser *p)
 
 static struct term *arith(struct parser *p, char op, struct term *a, struct term *b)
 {
-	struct term *t = b ? new_term(p, TERM_ARITH, a->at) : NULL;
+	struct term *t = b ? new_term(p, TERM_ARITH, a->at - p->base) : NULL;
 
 	if (!t)
 		return NULL;

@@ -25,7 +25,7 @@ struct site {
 
 static bool wants_text(const struct site *s, const struct literal *l)
 {
-	if (l->type == LITERAL_TEXT)
+	if (l->type == LITERAL_TEXT || l->type == LITERAL_PLAIN)
 		return true;
 	cond_error(s->x, l->at, "%s holds text: write \"%.*s\" in quotes", s->f->path,
 		   SHOWN(l->text));
@@ -47,7 +47,7 @@ static bool put_plain_number(const struct site *s, const struct literal *l, uint
 	char unit;
 	int err;
 
-	if (l->type != LITERAL_NUMBER) {
+	if (l->type != LITERAL_NUMBER && l->type != LITERAL_PLAIN) {
 		cond_error(s->x, l->at, "%s is a number: write one without quotes", s->f->path);
 		return false;
 	}
@@ -78,11 +78,12 @@ static bool put_bool(const struct site *s, const struct literal *l, uint64_t *ou
 		*out = 1;
 		return true;
 	}
-	if (l->type != LITERAL_BOOL) {
+	*out = str_eq(l->text, STR("true"));
+	if (l->type != LITERAL_BOOL &&
+	    (l->type != LITERAL_PLAIN || (!*out && !str_eq(l->text, STR("false"))))) {
 		cond_error(s->x, l->at, "%s is true or false, without quotes", s->f->path);
 		return false;
 	}
-	*out = str_eq(l->text, STR("true"));
 	return true;
 }
 
@@ -125,9 +126,11 @@ static void report_name(const struct site *s, const struct literal *l)
 /* A name of an ENUM, or the number of a bit of BITS. */
 static bool put_name(const struct site *s, const struct literal *l, uint64_t *out)
 {
+	bool digit = l->text.len && l->text.p[0] >= '0' && l->text.p[0] <= '9';
 	int64_t value;
 
-	if (l->type == LITERAL_NUMBER && s->f->class == EV_CLASS_ENUM)
+	if (s->f->class == EV_CLASS_ENUM &&
+	    (l->type == LITERAL_NUMBER || (l->type == LITERAL_PLAIN && digit)))
 		return put_plain_number(s, l, out);
 	if (!wants_text(s, l))
 		return false;

@@ -14,7 +14,11 @@ struct policy_set;
 struct rules;
 
 enum { POLICY_DEFINITION_BYTES = 16 };
-enum policy_action { POLICY_ALERT, POLICY_RECORD };
+enum policy_action {
+	POLICY_ALERT,
+	POLICY_RECORD,
+	POLICY_DROP,	/* the event is no record; other policies' alerts stay */
+};
 
 /* What the rest of the pipeline may know of a policy. */
 struct policy {

@@ -397,7 +397,8 @@ static bool reaches_true(const struct kind_rules *kr, const struct rule *rule, u
 	return can[rule->entry];
 }
 
-bool rules_want_failed_opens(const struct rules *r)
+bool rules_want_failed_opens(const struct rules *r, bool (*tells)(const void *arg, uint32_t policy),
+			     const void *arg)
 {
 	static const struct str path = { "event.outcome", 13 };
 	const struct kind_rules *kr = &r->kinds[EV_OPEN];
@@ -408,7 +409,8 @@ bool rules_want_failed_opens(const struct rules *r)
 	if (!can)
 		return true; /* costs work, loses nothing */
 	for (uint32_t i = 0; i < kr->nrules; i++)
-		if (reaches_true(kr, &kr->rules[i], failure, can))
+		if (tells(arg, kr->rules[i].policy) &&
+		    reaches_true(kr, &kr->rules[i], failure, can))
 			return true;
 	return false;
 }

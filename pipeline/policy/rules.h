@@ -96,8 +96,9 @@ int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy);
 /* Once all are in: makes the index. 0 or -ENOMEM. */
 int rules_seal(struct rules *r);
-/* Can a rule hold for a file.open whose event.outcome is failure? */
-bool rules_want_failed_opens(const struct rules *r);
+/* Can a rule of a policy that tells hold for a file.open whose event.outcome is failure? */
+bool rules_want_failed_opens(const struct rules *r,
+			     bool (*tells)(const void *arg, uint32_t policy), const void *arg);
 void rules_free(struct rules *r);
 
 /* The value of a slot's term in an event of its kind. False: it has none. */

@@ -14,7 +14,7 @@
 #include "pipeline/policy/template.h"
 #include "pipeline/policy/window.h"
 
-enum { POLICIES_MAX = 20000, WINDOWS_MAX = 1000 };
+enum { POLICIES_MAX = 200000, WINDOWS_MAX = 1000 };
 
 /* A rule's number (rule.policy): the policy's, and above it, where the policy has a window, 1 + the
  * step that the rule is the condition of. */
@@ -52,14 +52,15 @@ struct policy_def {
 	uint64_t id;			/* of its name */
 	struct window_def *window;	/* NULL: `where` alone decides; else the windows' steps do */
 	struct template message;
-	uint64_t suppress_ns;		/* 0: none */
+	uint64_t suppress_ns;		/* 0: neither suppress nor limit */
+	uint32_t suppress_count;	/* so many pass in that time; 1: suppress */
 	uint32_t nby;
-	const struct field *by[EV_MAX][SUPPRESS_BY_MAX];	/* by kind */
+	const struct field *(*by)[SUPPRESS_BY_MAX];	/* by kind; NULL: none */
+	struct cond *scope;		/* NULL: everywhere; part of where once all is read */
 	struct cond *where;
 	const struct cond **exceptions;
 	uint32_t nexceptions;
 	bool disabled;			/* checked, and not used */
-	uint32_t name_line, name_column;
 	struct policy_def *next;	/* of its file */
 };
 
@@ -69,9 +70,7 @@ struct policy_set {
 	struct rules rules;
 	const struct policy_def **policies;
 	uint32_t count;
-	const struct policy_def **names;	/* also disabled ones; for doubles */
-	uint32_t nnames;
-	struct sources sources;		/* files without an error */
+	struct sources sources;		/* files without an error, and files of values */
 	struct sha256 sha;
 	char digest[2 * SHA256_BYTES];
 	uint32_t kinds;

@@ -19,6 +19,7 @@ struct entry {
 	struct suppress_key key;
 	uint64_t until_ns;
 	uint64_t held;
+	uint32_t passed; /* since the time began */
 	int32_t next; /* in its bucket, or free */
 };
 
@@ -59,7 +60,7 @@ static void sweep(struct suppress *s, uint64_t now_ns)
 }
 
 enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, uint64_t now_ns,
-				  uint64_t every_ns, uint64_t *held)
+				  uint64_t every_ns, uint32_t count, uint64_t *held)
 {
 	uint64_t until = now_ns + MIN(every_ns, UINT64_MAX - now_ns);
 	int32_t *bucket = &s->buckets[key.id.k[0] % BUCKETS], at;
@@ -70,13 +71,17 @@ enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, u
 
 		if (!key128_eq(x->key.id, key.id))
 			continue;
-		if (now_ns < x->until_ns) {
+		if (now_ns < x->until_ns && x->passed >= count) {
 			x->held++;
 			return SUPPRESS_HOLD;
 		}
+		if (now_ns >= x->until_ns) {
+			x->until_ns = until;
+			x->passed = 0;
+		}
 		*held = x->held;
 		x->held = 0;
-		x->until_ns = until;
+		x->passed++;
 		return SUPPRESS_PASS;
 	}
 	if (s->free == NONE && now_ns >= s->sweep_ns)
@@ -85,7 +90,8 @@ enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, u
 	if (at == NONE)
 		return SUPPRESS_FULL;
 	s->free = s->entries[at].next;
-	s->entries[at] = (struct entry){ .key = key, .until_ns = until, .next = *bucket };
+	s->entries[at] =
+		(struct entry){ .key = key, .until_ns = until, .passed = 1, .next = *bucket };
 	*bucket = at;
 	return SUPPRESS_PASS;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Suppression: after an alert, more of the same key are held back for a while and counted. Runs
- * on the time of events, so that a replay holds back the same ones. Consumer thread.
+ * Suppression and limits: of the alerts of one key so many pass in a time; more are held back and
+ * counted. The first of a key always passes. Runs on the time of events, so that a replay holds
+ * back the same ones. Consumer thread.
  */
 #ifndef TOCSIN_POLICY_SUPPRESS_H
 #define TOCSIN_POLICY_SUPPRESS_H
@@ -29,7 +30,8 @@ void suppress_free(struct suppress *s);		/* a reference */
 /* policy: a number that stays the policy's over a reload. */
 struct suppress_key suppress_key(const struct suppress *s, uint64_t policy, struct event *e,
 				 const struct field *const *by, uint32_t nby);
+/* count: as many pass within every_ns of the first; 1 or more. */
 enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, uint64_t now_ns,
-				  uint64_t every_ns, uint64_t *held);
+				  uint64_t every_ns, uint32_t count, uint64_t *held);
 
 #endif

@@ -141,7 +141,7 @@ static void all_mistakes(void)
 		"f.yaml:6:19: file.open is here twice\n"
 		"f.yaml:7:28: a field is missing at the end\n"
 		"f.yaml:8:13: severity is one of info, low, medium, high, critical; did you mean high?\n"
-		"f.yaml:9:11: action kill is not in this version: it can alert and record\n"
+		"f.yaml:9:11: action kill is not in this version: it sees and does not enforce (alert, record, drop)\n"
 		"f.yaml:10:16: unknown field file.pth; did you mean file.path?\n"
 		"f.yaml:10:26: } without its {; write }} for a brace\n"
 		"f.yaml:10:28: { without its }; write {{ for a brace\n"
@@ -185,14 +185,16 @@ static void more_mistakes(void)
 	static const struct {
 		const char *text, *want;
 	} cases[] = {
-		{ "", "f.yaml:1:1: a policy file has a list named policies\n" },
-		{ "- a\n", "f.yaml:1:1: a policy file has a list named policies\n" },
-		{ "policies: 5\n", "f.yaml:1:11: a policy file has a list named policies\n" },
+		{ "",
+		  "f.yaml:1:1: a policy file has a list named policies, or macros, lists, overrides\n" },
+		{ "- a\n",
+		  "f.yaml:1:1: a policy file has a list named policies, or macros, lists, overrides\n" },
+		{ "policies: 5\n", "f.yaml:1:11: policies must be a list\n" },
 		{ "policies: [\n",
 		  "f.yaml:2:1: not valid YAML: did not find expected node content, "
 		  "while parsing a flow node on line 2\n" },
-		{ ONE("  action: drop\n"),
-		  "f.yaml:5:11: action drop is not in this version: it can alert and record\n" },
+		{ ONE("  action: deny\n"),
+		  "f.yaml:5:11: action deny is not in this version: it sees and does not enforce (alert, record, drop)\n" },
 		{ ONE("  suppress: {every: 5}\n"),
 		  "f.yaml:5:21: every is a time, as in 30s, 10m, 1h\n" },
 		{ ONE("  suppress: {every: 40d}\n"), "f.yaml:5:21: every is from 1ns to 30d\n" },

@@ -135,10 +135,10 @@ static void classes(void)
 
 				CHECK(v == 3 || made_set(m, fields[i].path, fields[i].values[v]));
 				key = suppress_key(s, 1, made_event(m), by, 1);
-				CHECK_INT(suppress_ask(s, key, 5, 10, &held),
+				CHECK_INT(suppress_ask(s, key, 5, 10, 1, &held),
 					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
 				key = suppress_key(s, 2, made_event(m), by, 1);
-				CHECK_INT(suppress_ask(s, key, 5, 10, &held),
+				CHECK_INT(suppress_ask(s, key, 5, 10, 1, &held),
 					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
 				made_free(m);
 			}
