@@ -128,6 +128,14 @@ static void meet_running(struct run *r)
 	live_catch_up(r->consumer);
 }
 
+/* A sink that blocks gets half of the time for what the ring still holds. */
+static void unblock_outputs(void *arg)
+{
+	struct run *r = arg;
+
+	egress_unblock(r->session.egress, (int)(r->cfg.shutdown_timeout_ns / NS_PER_MS / 2));
+}
+
 static int start_reading(struct run *r)
 {
 	/* A ring takes this long to fill at 500 MB/s: more than any host makes. */
@@ -136,6 +144,7 @@ static int start_reading(struct run *r)
 
 	if (rc)
 		return session_fail(EXIT_RUNTIME, "consumer: %s", strerror(-rc));
+	live_on_end(r->consumer, unblock_outputs, r);
 	meet_running(r);
 	return EXIT_OK;
 }
@@ -185,8 +194,7 @@ static int finish(struct run *r)
 	int rc, saved;
 
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL); /* a second one ends it at once */
-	/* A sink that blocks gets half of the time for what the ring still holds. */
-	egress_unblock(r->session.egress, (int)(r->cfg.shutdown_timeout_ns / NS_PER_MS / 2));
+	unblock_outputs(r);
 	live_stop(TAKE_PTR(r->consumer));
 	saved = save_close(TAKE_PTR(r->save));
 	rc = session_end(&r->session, r->probes);

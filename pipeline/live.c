@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 
@@ -35,6 +36,7 @@ struct live {
 	sem_t caught_up;
 	struct call *_Atomic calling; /* NULL: none waits */
 	sem_t called;
+	struct call unblock; /* fn NULL: none */
 	uint64_t gather_ns;
 	uint64_t drained_ns; /* CLOCK_MONOTONIC: last time there was something to read */
 };
@@ -171,12 +173,40 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	return 0;
 }
 
+static bool told_to_end(void)
+{
+	sigset_t pending;
+
+	return !sigpending(&pending) &&
+	       (sigismember(&pending, SIGINT) > 0 || sigismember(&pending, SIGTERM) > 0);
+}
+
+static void await(struct live *l, sem_t *sem)
+{
+	bool unblocked = !l->unblock.fn;
+	struct timespec t;
+
+	for (;;) {
+		t = clock_timespec(clock_mono_ns() + NS_PER_SEC / 2);
+		if (!sem_clockwait(sem, CLOCK_MONOTONIC, &t))
+			return;
+		if (errno != ETIMEDOUT || unblocked || !told_to_end())
+			continue;
+		l->unblock.fn(l->unblock.arg);
+		unblocked = true;
+	}
+}
+
+void live_on_end(struct live *l, void (*unblock)(void *arg), void *arg)
+{
+	l->unblock = (struct call){ unblock, arg };
+}
+
 void live_catch_up(struct live *l)
 {
 	atomic_fetch_add_explicit(&l->asked, 1, memory_order_release);
 	probe_set_wake(l->probes);
-	while (sem_wait(&l->caught_up))
-		;
+	await(l, &l->caught_up);
 }
 
 void live_call(struct live *l, void (*fn)(void *arg), void *arg)
@@ -185,8 +215,7 @@ void live_call(struct live *l, void (*fn)(void *arg), void *arg)
 
 	atomic_store_explicit(&l->calling, &call, memory_order_release);
 	probe_set_wake(l->probes);
-	while (sem_wait(&l->called))
-		;
+	await(l, &l->called);
 }
 
 void live_stop(struct live *l)

@@ -18,6 +18,10 @@ int live_start(struct live **out, struct probe_set *set, struct consumer *consum
 	       uint64_t gather_ns);
 /* Returns when the thread has handled all that was in the ring at the call. Main thread. */
 void live_catch_up(struct live *l);
+/* An output may hold the consumer's thread up for as long as it blocks. When the agent is told to end
+ * (SIGINT or SIGTERM is pending) while live_call or live_catch_up waits for the thread, `unblock` is
+ * called, which must make it go on. */
+void live_on_end(struct live *l, void (*unblock)(void *arg), void *arg);
 /* Runs fn in the consumer's thread, between two records, and returns when it is done: what may
  * touch the consumer. Main thread. */
 void live_call(struct live *l, void (*fn)(void *arg), void *arg);
