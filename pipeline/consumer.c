@@ -116,11 +116,24 @@ static struct policy_engine *engine_of(const struct consumer *c, uint32_t genera
 	return c->generations[0].engine;
 }
 
+/* The kernel would not have sent this event: nobody may want it. */
+static void verify(struct consumer *c, const struct policy *wanted_by, bool record)
+{
+	if (!wanted_by && !record)
+		return;
+	filter_faults_add(&c->stats.faults, &c->e, wanted_by);
+	count(&c->stats.filter_errors, 1);
+}
+
 static void judge(struct consumer *c)
 {
+	struct policy_engine *engine = engine_of(c, c->e.raw->generation);
 	const struct match *m;
-	uint32_t n = policy_match(engine_of(c, c->e.raw->generation), &c->e, &m);
+	uint32_t n = policy_match(engine, &c->e, &m);
 	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind, drop = false;
+
+	if (c->e.raw->flags & 1u << EV_HDR_WOULD_DROP)
+		verify(c, policy_wanted_by(engine), record);
 
 	for (uint32_t i = 0; i < n; i++) {
 		switch (m[i].policy->action) {
@@ -184,6 +197,8 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 	tell_due(c, c->e.raw->time_ns);
 	for (uint32_t i = 0; i < c->opened; i++)
 		enrichers[i]->event(c->enricher[i], &c->e);
+	if (c->cfg.classify)
+		classify_event(c->cfg.classify, &c->e);
 	if (schema_kind_is_public(c->e.kind))
 		judge(c);
 	for (uint32_t i = 0; i < c->opened; i++)

@@ -11,6 +11,8 @@
 #include "enrichers/enricher.h"
 #include "pipeline/egress.h"
 #include "pipeline/encode.h"
+#include "pipeline/filter/classify.h"
+#include "pipeline/filter/faults.h"
 #include "pipeline/save.h"
 
 struct consumer_cfg {
@@ -22,6 +24,7 @@ struct consumer_cfg {
 	const void *const *enricher_cfg; /* of enrichers[i] at i */
 	struct save *save; /* NULL: do not save */
 	uint64_t latency_ns; /* how long a document may wait for its batch to fill */
+	struct classify *classify; /* NULL: the kernel wants to know of no cgroup */
 };
 
 struct consumer_stats {
@@ -31,6 +34,7 @@ struct consumer_stats {
 #include "pipeline/counters.def"
 #undef COUNTER
 	const char *invalid_why; /* of the last invalid record; NULL: none */
+	struct filter_faults faults; /* the first of filter_errors */
 };
 
 struct consumer;

@@ -108,15 +108,18 @@ int session_end(struct session *s, const struct probe_set *set)
 		.run_ns = clock_mono_ns() - s->started_ns,
 	};
 	const char *path = s->cfg->stats_json;
+	uint64_t faults = consumer_stats(s->consumer)->filter_errors;
 	int rc;
 
 	egress_stop(s->egress, (int)(s->cfg->shutdown_timeout_ns / NS_PER_MS));
 	stats_print(&stats, stderr);
 	rc = path ? stats_write_json(&stats, path) : 0;
-	if (!rc)
-		return EXIT_OK;
-	log_error("statistics to %s: %s", path, strerror(-rc));
-	return EXIT_RUNTIME;
+	if (rc)
+		log_error("statistics to %s: %s", path, strerror(-rc));
+	if (faults)
+		log_error("the kernel filter would have dropped %llu events that somebody wants",
+			  (unsigned long long)faults);
+	return rc || faults ? EXIT_RUNTIME : EXIT_OK;
 }
 
 void session_free(struct session *s)

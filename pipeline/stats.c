@@ -401,6 +401,7 @@ void stats_print(const struct stats_source *s, FILE *f)
 		fprintf(f, "  the losses above are not those that the kernel counted\n");
 	fprintf(f, "  %-20s ", "consumer");
 	print_numbers(f, json_object_get(o, "consumer"), "nothing");
+	filter_faults_print(&consumer_stats(s->consumer)->faults, f);
 	if (consumer_stats(s->consumer)->invalid_why)
 		fprintf(f, "  %-20s %s\n", "last invalid record",
 			consumer_stats(s->consumer)->invalid_why);

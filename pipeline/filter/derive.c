@@ -130,10 +130,13 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 	int rc = 0;
 
 	d.leaf = (struct leaf_ctx){ &d.x, kind, f->sets, &f->nsets, NULL };
-	for (uint32_t i = 0; i < r->nsources && !rc; i++)
-		if (r->sources[i].kinds & 1u << kind)
-			rc = add_rule(f, &d, &r->sources[i],
-				      policy_of_rule(s, r->sources[i].policy), &all);
+	for (uint32_t i = 0; i < r->nsources && !rc; i++) {
+		const struct policy *p = policy_of_rule(s, r->sources[i].policy);
+
+		/* A policy that drops takes from records; it needs no event. */
+		if (r->sources[i].kinds & 1u << kind && p->action != POLICY_DROP)
+			rc = add_rule(f, &d, &r->sources[i], p, &all);
+	}
 	f->kinds[kind] = record ? dnf_maybe(&d.x) : dnf_merge(&d.x, all, FILTER_CLAUSES_MAX);
 	if (dnf_is_open(&f->kinds[kind]))
 		f->kinds[kind] = dnf_maybe(&d.x);

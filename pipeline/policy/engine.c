@@ -39,6 +39,7 @@ struct policy_engine {
 	struct suppress *suppress;
 	struct windows *windows; /* NULL: no policy has one */
 	struct match *matches;
+	const struct policy *wanted_by;
 	char text[MATCHED_MAX];
 	counter events, evaluated, matched, suppressed, suppression_full;
 };
@@ -261,6 +262,14 @@ static struct str explain_step(void *arg, const struct rule *r)
 	return explain(arg, r);
 }
 
+static void note_want(struct policy_engine *p, const struct rule *r)
+{
+	const struct policy *policy = policy_of_rule(p->set, r->policy);
+
+	if (policy->action != POLICY_DROP)
+		p->wanted_by = policy;
+}
+
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m)
 {
 	const struct kind_rules *kr = &p->set->rules.kinds[e->kind->kind];
@@ -270,6 +279,7 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 
 	count(&p->events, 1);
 	*m = p->matches;
+	p->wanted_by = NULL;
 	if (!kr->nrules)
 		return 0;
 	p->kr = kr;
@@ -282,6 +292,7 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 		asked++;
 		if (!rule_holds(p, r))
 			continue;
+		note_want(p, r);
 		if (r->policy > POLICY_NUMBER_MASK) {
 			windows_hold(p->windows, r);
 			held_steps = true;
@@ -293,6 +304,11 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
 	}
 	count(&p->evaluated, asked);
 	return held_steps ? feed_windows(p, found) : found;
+}
+
+const struct policy *policy_wanted_by(const struct policy_engine *p)
+{
+	return p->wanted_by;
 }
 
 bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m)

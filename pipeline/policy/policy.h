@@ -97,6 +97,10 @@ void policy_engine_free(struct policy_engine *p);
  * or arena reset. Suppression runs on the event's time. Does not allocate. */
 uint32_t policy_match(struct policy_engine *p, struct event *e, const struct match **m);
 
+/* A policy of which a rule held for the event that policy_match judged last: one that matched, was
+ * held back, or took the event for its window. Policies that drop want nothing. NULL: none. */
+const struct policy *policy_wanted_by(const struct policy_engine *p);
+
 /* What did not happen in time: call until false, with the time of an event before it is judged, and
  * when time passes without events. The match is about an event of before (m->event, in the
  * arena) and lasts as those of policy_match. */

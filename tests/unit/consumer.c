@@ -240,11 +240,52 @@ static void a_replay_says_the_same(void)
 	unlink(path);
 }
 
+static void drop(struct rec *r)
+{
+	r->h.flags |= 1u << EV_HDR_WOULD_DROP;
+}
+
+/* `--filter verify`: what the kernel would not have sent, nobody may want: no alert, also one that
+ * is held back, no record, no step of a sequence. */
+static void wanted_and_dropped(void)
+{
+	struct capture *c = capture_start(&(struct capture_cfg){
+		.policies = "policies:\n"
+			    "- {name: a, on: file.open, where: 'file.path = \"/a\"',"
+			    " suppress: {every: 1h}}\n"
+			    "- name: b\n  sequence:\n    within: 1m\n    by: user.id\n    steps:\n"
+			    "    - {on: file.open, where: 'file.path = \"/b\"'}\n"
+			    "    - {on: file.open, where: 'file.path = \"/c\"'}\n",
+		.record_kinds = 1ull << EV_ACCEPT });
+	const struct consumer_stats *st = consumer_stats(c->consumer);
+	static const char *const paths[] = { "/a", "/a", "/b", "/x" };
+	struct rec r;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(paths); i++) {
+		rec_open(&r, 100, 0x100, paths[i], 0);
+		drop(&r);
+		feed(c, &r, i + 1);
+	}
+	CHECK_INT(st->filter_errors, 3);
+	rec_accept(&r, 100, 0x100, "10.0.0.1", 1);
+	drop(&r);
+	feed(c, &r, 5);
+	rec_open(&r, 100, 0x100, "/b", 0); /* not marked */
+	feed(c, &r, 6);
+	CHECK_INT(st->filter_errors, 4);
+	CHECK_INT(st->faults.kept, 4);
+	CHECK(strstr(st->faults.texts[0], "file.open, wanted by policy a "));
+	CHECK(strstr(st->faults.texts[0], "/a"));
+	CHECK(strstr(st->faults.texts[2], "policy b "));
+	CHECK(strstr(st->faults.texts[3], "network.accept, wanted by --record "));
+	capture_free(c);
+}
+
 static const struct test tests[] = {
 	TEST(one_alert_an_event_and_policy), TEST(records_by_kind_and_by_policy),
 	TEST(losses_are_always_told),        TEST(bad_records_are_counted),
 	TEST(batches_fill_and_age),          TEST(a_process_has_its_context),
-	TEST(a_replay_says_the_same),
+	TEST(a_replay_says_the_same),        TEST(wanted_and_dropped),
 };
 
 int main(int argc, char **argv)

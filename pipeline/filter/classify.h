@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Tells the kernel which cgroup is in which sets of the filter (derive.h), once each: at the first
+ * event of the cgroup whose path is known. Until then the cgroup is in all sets, so nothing of a
+ * new one is lost. A cgroup that got another path, or went, is forgotten. Consumer thread.
+ */
+#ifndef TOCSIN_FILTER_CLASSIFY_H
+#define TOCSIN_FILTER_CLASSIFY_H
+
+#include "pipeline/event.h"
+
+struct filter;
+
+struct classify_cfg {
+	/* 0 or a negative errno: it is asked again with the next event. */
+	int (*tell)(void *arg, uint32_t hierarchy, uint64_t id, uint64_t sets, uint32_t generation);
+	void (*forget)(void *arg, uint32_t hierarchy, uint64_t id);
+	void *arg;
+};
+
+struct classify;
+
+int classify_new(struct classify **out, const struct classify_cfg *cfg);	/* 0 or -ENOMEM */
+void classify_free(struct classify *c);
+/* From now on by this filter, which must outlive its use; NULL: by none. */
+void classify_use(struct classify *c, const struct filter *f, uint32_t generation);
+/* After the enrichers had the event. */
+void classify_event(struct classify *c, struct event *e);
+
+#endif
