@@ -86,8 +86,7 @@ static const char *valid_ip(const struct ev_ip *ip)
 	return ip->family ? "address of unknown family" : NULL;
 }
 
-/* Flags of the PATH in a slot: the n-th PATH of a kind has the n-th PATHFLAGS beside it. */
-static uint32_t path_flags(const struct event_kind *k, const void *rec, uint32_t slot)
+uint32_t event_path_flags(const struct event_kind *k, const void *rec, uint32_t slot)
 {
 	for (uint32_t i = 0; i < k->nfields; i++)
 		if (k->fields[i].names == &type_names_PATHFLAGS && !slot--)
@@ -113,7 +112,8 @@ static const char *valid_field(const struct event_kind *k, const struct field *f
 		if (!r->off)
 			return NULL;
 		why = valid_ref(r, k, len, EV_PATH_MAX);
-		return why ? why : valid_path(rec + r->off, r->len, path_flags(k, rec, f->group));
+		return why ? why
+			   : valid_path(rec + r->off, r->len, event_path_flags(k, rec, f->group));
 	case EV_CLASS_IP: return valid_ip(at);
 	default: return NULL;
 	}
@@ -207,7 +207,7 @@ static struct str raw_path(struct event *e, const struct field *f, const struct 
 
 	if (!slot->p)
 		*slot = event_path(e->arena, (struct str){ (const char *)e->raw + r->off, r->len },
-				   path_flags(e->kind, e->raw, f->group));
+				   event_path_flags(e->kind, e->raw, f->group));
 	return *slot;
 }
 

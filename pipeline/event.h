@@ -48,4 +48,8 @@ bool event_get(struct event *e, const struct field *f, struct value *v);
  * Memory from the arena; {NULL, 0} when it is full. */
 struct str event_path(struct arena *arena, struct str components, uint32_t flags);
 
+/* Flags of the PATH in a slot of a record of kind k: the n-th PATH of a kind has the n-th PATHFLAGS
+ * beside it. */
+uint32_t event_path_flags(const struct event_kind *k, const void *rec, uint32_t slot);
+
 #endif

@@ -9,34 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pipeline/compose.h"
+
 void rec_begin(struct rec *r, enum ev_kind kind)
 {
 	const struct event_kind *k = schema_kind(kind);
 
 	assert(k);
 	memset(r, 0, sizeof(*r));
+	compose_fixed(r->b, k);
 	r->len = k->size;
-	for (uint32_t i = 0; i < k->nfields; i++)
-		if (k->fields[i].absence == ABSENT_MINUS_ONE)
-			memset(r->b + k->fields[i].offset, 0xff, k->fields[i].size);
-	r->h = (struct ev_hdr){
-		.time_ns = 5000000000,
-		.seq = 1,
-		.exec_id = 0x1234,
-		.parent_exec_id = 0x1000,
-		.start_ns = 4000000000,
-		.cgroup_id = 1,
-		.tgid = 1234,
-		.tid = 1234,
-		.uid = 1000,
-		.euid = 1000,
-		.gid = 1000,
-		.len = k->size,
-		.kind = kind,
-		.hook = EV_HOOK_TP_SYS_EXIT,
-		.abi = EV_ABI,
-	};
-	memcpy(r->h.comm.b, "test", 4);
 }
 
 void rec_bytes(struct rec *r, struct ev_ref *ref, const void *p, size_t n)

@@ -24,8 +24,8 @@ struct rec {
 
 #define REC(r, stem) ((struct ev_##stem *)(r)->b)
 
-/* The fixed part: zeros, ids that are absent as -1, and a header of process 1234 (exec_id 0x1234,
- * parent's 0x1000), thread 1234, comm "test", user 1000, CPU 0, sequence 1, 5 s after boot. */
+/* The fixed part, as compose_fixed (pipeline/compose.h) makes it: a header of process 1234 (exec_id 0x1234,
+ * parent's 0x1000), user 1000, 5 s after boot. */
 void rec_begin(struct rec *r, enum ev_kind kind);
 /* Variable data, appended; ref is a member of r. NULL data leaves the field absent. */
 void rec_bytes(struct rec *r, struct ev_ref *ref, const void *p, size_t n);

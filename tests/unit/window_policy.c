@@ -124,7 +124,7 @@ static uint32_t exec_below(struct run *r, uint64_t at_ns, uint32_t pid, const ui
 	CHECK(made_set(m, "process.ancestor_names",
 		       "a\x1f"
 		       "b"));
-	((struct ctx_lineage *)m->ctx[CTX_LINEAGE].b)->ids =
+	((struct ctx_lineage *)m->c.ctx[CTX_LINEAGE].b)->ids =
 		(struct str){ (const char *)ids, n * (uint32_t)sizeof(*ids) };
 	found = policy_match(r->engine, made_event(m), &r->m);
 	made_free(m);
