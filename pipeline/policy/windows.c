@@ -389,7 +389,8 @@ static bool feed_threshold(struct windows *ws, const struct one *o, struct windo
 	return window_count(o->machine, it, e->arena, f);
 }
 
-/* What it completes at an ancestor, too, is complete; the nearest process is told of. */
+/* What it completes at an ancestor, too, is complete; the nearest process is told of. One event
+ * begins to wait for a missing step but once: it is what the alert will be about. */
 static enum window_answer feed_step(struct windows *ws, const struct one *o, uint32_t step,
 				    struct window_item *it, struct event *e, struct window_fired *f)
 {
@@ -398,7 +399,7 @@ static enum window_answer feed_step(struct windows *ws, const struct one *o, uin
 	uint32_t n = keys_of(ws, o, step, e, keys);
 	struct window_fired other;
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && answer != WINDOW_TAKEN; i++) {
 		it->key = keys[i];
 		answer = MAX(answer, window_step(o->machine, step, it, e->arena,
 						 answer == WINDOW_FIRED ? &other : f));

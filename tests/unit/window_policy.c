@@ -355,6 +355,29 @@ static void other_message(void)
 	run_free(&n);
 }
 
+/* Below two processes that did the first step: the event that then waits is told of once. */
+static void waits_once(void)
+{
+	struct run r = run_new("policies:\n- name: w\n  sequence:\n    by: process.tree\n"
+			       "    within: 10s\n    steps:\n"
+			       "    - {on: network.connect, where: destination.port = 80}\n"
+			       "    - {on: process.exec, where: process.pid > 0}\n"
+			       "    - {on: process.exit, where: process.pid > 0, not: true}\n");
+	const uint32_t ancestors[] = { 50, 7 };
+	struct arena a;
+	uint32_t n = 0;
+
+	CHECK_INT(arena_init(&a, 1 << 20), 0);
+	CHECK_INT(connect_by(&r, 100 * SEC, 7), 0);
+	CHECK_INT(connect_by(&r, 101 * SEC, 50), 0);
+	CHECK_INT(exec_below(&r, 102 * SEC, 60, ancestors, 2), 0);
+	for (; policy_end(r.engine, 200 * SEC, &a, &r.m); n++)
+		CHECK(r.m->time_ns == 111 * SEC && r.m->event->raw->tgid == 60);
+	CHECK_INT(n, 1);
+	arena_free(&a);
+	run_free(&r);
+}
+
 /* A flood of keys: what is forgotten is counted by policy. */
 static void flood(void)
 {
@@ -404,8 +427,8 @@ static const char *at(const json_t *j, const char *a, const char *b, const char 
 	return json_string_value(j);
 }
 
-#define DOCUMENTS                                                                                  \
-	"policies:\n"                                                                              \
+#define DOCUMENTS "policies:\n" DOCUMENTS_REST
+#define DOCUMENTS_REST                                                                             \
 	"- name: pair\n"                                                                           \
 	"  sequence:\n"                                                                            \
 	"    within: 10s\n"                                                                        \
@@ -466,12 +489,50 @@ static void documents(void)
 	capture_free(c);
 }
 
+/* A sequence over a reload: its first step by a record of one generation, its last by one of the
+ * next, while records of the first still come. */
+static void generations(void)
+{
+	struct capture *c = capture_start(&(struct capture_cfg){ .policies = DOCUMENTS });
+	struct policy_set *set = load(
+		"policies:\n- {name: new, on: file.open, where: file.path = '/n'}\n" DOCUMENTS_REST);
+	struct policy_engine *next = NULL;
+	const char *text;
+	uint32_t n = 0;
+	struct rec r;
+	json_t *j;
+
+	open_path(c, 1, 100 * SEC, 5, "/a");
+	CHECK_INT(policy_engine_new(&next, set), 0);
+	CHECK_INT(consumer_install(c->consumer, next, 7), 0);
+	open_path(c, 2, 101 * SEC, 6, "/a"); /* of generation 0 */
+	for (uint32_t pid = 5; pid <= 6; pid++) {
+		rec_open(&r, pid, pid * 0x10ull, "/b", 0);
+		r.h.seq = pid;
+		r.h.time_ns = 101 * SEC + SEC / 2;
+		r.h.start_ns = SEC;
+		r.h.generation = 7;
+		consumer_record(c->consumer, r.b, r.len);
+	}
+	open_path(c, 8, 101 * SEC + SEC / 2, 5, "/b"); /* begun anew */
+	consumer_end(c->consumer, 200 * SEC);
+	text = capture_stop(c);
+	for (; (j = line(&text)); n++) {
+		CHECK_STR(at(j, "rule", "name", NULL), "pair");
+		json_decref(j);
+	}
+	CHECK_INT(n, 2);
+	policy_engine_free(consumer_retire(c->consumer));
+	capture_free(c);
+	policy_free(set);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(process_tree),  TEST(told),         TEST(thresholds),
-		TEST(other_fields),  TEST(missing_step), TEST(adoption),
-		TEST(other_message), TEST(flood),        TEST(documents),
+		TEST(process_tree), TEST(told),        TEST(thresholds),    TEST(other_fields),
+		TEST(missing_step), TEST(adoption),    TEST(other_message), TEST(flood),
+		TEST(waits_once),   TEST(generations), TEST(documents),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_LEN(tests));
