@@ -433,16 +433,14 @@ static void look_due(struct windows *w)
 
 bool windows_feed(struct windows *w, struct event *e, struct window_alert *out)
 {
-	bool may_wait = false;
-
 	while (w->fed < w->nheld) {
 		const struct rule *r = w->held[w->fed++];
 		const struct one *o = one_of(w, r);
-		enum window_answer answer;
 		struct window_fired f;
+		enum window_answer answer = feed(w, o, r, e, &f);
 
-		may_wait |= o->w->trailing;
-		answer = feed(w, o, r, e, &f);
+		if (o->w->trailing)
+			w->next_due = MIN(w->next_due, window_next_due(o->machine));
 		if (answer == WINDOW_GOES_ON)
 			continue;
 		while (w->fed < w->nheld && policy_of(w->held[w->fed]) == o->policy)
@@ -451,23 +449,20 @@ bool windows_feed(struct windows *w, struct event *e, struct window_alert *out)
 			return true;
 	}
 	w->nheld = w->fed = 0;
-	if (may_wait)
-		look_due(w);
 	return false;
 }
 
+/* next_due may be too early, where a step came in time, and another engine may have fed a machine
+ * that both have: so it is looked up first. */
 bool windows_due(struct windows *w, uint64_t now_ns, struct arena *a, struct window_alert *out)
 {
-	while (w->next_due <= now_ns) {
+	for (look_due(w); w->next_due <= now_ns; look_due(w)) {
 		const struct one *o = w->all;
 		struct window_fired f;
-		bool fired;
 
 		while (window_next_due(o->machine) != w->next_due)
 			o++;
-		fired = window_due(o->machine, now_ns, a, &f);
-		look_due(w);
-		if (!fired)
+		if (!window_due(o->machine, now_ns, a, &f))
 			return false;
 		if (make_alert(w, o, NULL, NULL, a, &f, out))
 			return true;

@@ -31,7 +31,8 @@ void windows_hold(struct windows *w, const struct rule *r);
 bool windows_feed(struct windows *w, struct event *e, struct window_alert *out);
 /* Windows that end without a step by now_ns, in the order of their ends. */
 bool windows_due(struct windows *w, uint64_t now_ns, struct arena *a, struct window_alert *out);
-uint64_t windows_next_due(const struct windows *w); /* UINT64_MAX: nothing waits */
+/* Not before this is there one, as far as w was fed; UINT64_MAX: nothing waits. */
+uint64_t windows_next_due(const struct windows *w);
 
 /* Shares from now on the state of those windows of `from` that mean the same; before any event
  * was fed to w. `from` may go on. */

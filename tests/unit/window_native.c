@@ -124,12 +124,41 @@ static void mistakes_of_both(void)
 		"types\n");
 }
 
+/* A set has a thousand windows at most; these it has. */
+static void too_many(void)
+{
+	struct buf b = { 0 };
+	struct policy_set *s = NULL;
+	struct policy_engine *p = NULL;
+	struct policy_window_stats st;
+	struct diags d = { 0 };
+
+	buf_lit(&b, "policies:\n");
+	for (int i = 0; i < 1001; i++)
+		buf_addf(&b,
+			 "- {name: p%d, on: file.open, where: file.path exists, "
+			 "threshold: {more_than: %d, within: 1s}}\n",
+			 i, 1 + i % 9);
+	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	CHECK_INT(d.count, 1);
+	CHECK_STR(d.items[0].reason, "more than 1000 sequences and thresholds");
+	CHECK_INT(d.items[0].line, 1002);
+	CHECK_INT(policy_engine_new(&p, s), 0);
+	CHECK(policy_window_stats(p, 999, &st) && st.bytes < 128 << 10);
+	CHECK(!policy_window_stats(p, 1000, &st));
+	policy_engine_free(p);
+	policy_free(s);
+	diags_free(&d);
+	buf_free(&b);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(mistakes_of_sequences),
 		TEST(mistakes_of_thresholds),
 		TEST(mistakes_of_both),
+		TEST(too_many),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_LEN(tests));

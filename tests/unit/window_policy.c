@@ -515,13 +515,15 @@ static void generations(void)
 		consumer_record(c->consumer, r.b, r.len);
 	}
 	open_path(c, 8, 101 * SEC + SEC / 2, 5, "/b"); /* begun anew */
+	open_path(c, 9, 102 * SEC, 8, "/a"); /* waits, by the old policies */
+	CHECK(consumer_idle(c->consumer, 104 * SEC + SEC / 2) == UINT64_MAX);
 	consumer_end(c->consumer, 200 * SEC);
 	text = capture_stop(c);
 	for (; (j = line(&text)); n++) {
-		CHECK_STR(at(j, "rule", "name", NULL), "pair");
+		CHECK_STR(at(j, "rule", "name", NULL), n < 2 ? "pair" : "lonely");
 		json_decref(j);
 	}
-	CHECK_INT(n, 2);
+	CHECK_INT(n, 3);
 	policy_engine_free(consumer_retire(c->consumer));
 	capture_free(c);
 	policy_free(set);
