@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The tables of the kernel filter: one block of bytes that pipeline/filter/tables.c makes and the
+ * programs look things up in (filter.h; the lookups themselves are in filter_walk.h, which user
+ * space compiles too). It begins with struct filter_head; every other table is found by its byte
+ * offset in the block, a multiple of 8, and consists of 64-bit words.
+ *
+ * What a path (of a file, of a program) or an address decides is a mask. Each bit of it stands for
+ * a bucket of joins: conditions on the rest of the event, one of which must hold. Bit FILTER_SURE
+ * stands for an event that is wanted whatever the rest is. Some bits of a path are there to exclude:
+ * joins name them (not_mask).
+ */
+#ifndef TOCSIN_FILTER_ABI_H
+#define TOCSIN_FILTER_ABI_H
+
+#include "event.h"
+
+enum {
+	FILTER_BYTES_MIN = 64 << 10, /* sizes of the block, powers of two */
+	FILTER_BYTES_MAX = 16 << 20,
+	FILTER_BITS = 64,
+	FILTER_SURE = 63,
+	FILTER_KINDS = 32,
+	FILTER_OUT_MORE = 255, /* filter_cell.out: the number is in the table `more` */
+	FILTER_MORE_PROBES = 8,
+	FILTER_STATES_MAX = 1 << 24,
+	FILTER_BUCKET_JOINS = 16,
+	FILTER_RANGES = 16, /* of one join */
+	FILTER_COMPONENTS = 128, /* of a path that can be judged */
+	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
+};
+
+#define FILTER_WANTED (1ULL << FILTER_SURE)
+
+enum filter_mode { FILTER_MODE_OFF, FILTER_MODE_ON, FILTER_MODE_VERIFY };
+
+/* What to do with a kind. Zero, as in a block that was never filled, sends. */
+enum filter_kind { FILTER_KIND_ALL, FILTER_KIND_NONE, FILTER_KIND_TABLES };
+
+/* An automaton over bytes (Aho-Corasick in a double array). A state is a number of a cell, a word:
+ *   bits  0 to 23  base: the successor by byte c is the cell base + c, if that cell's byte is c
+ *   bits 24 to 31  byte: by which this cell is reached; 0 where there is no state
+ *   bits 32 to 55  fail: the state to try when there is no successor
+ *   bits 56 to 63  out: number of what is found here (struct filter_out); 0 nothing
+ * No two states have the same base, so that the byte alone tells whose successor a cell is. */
+struct filter_text {
+	__u64 base; /* mask that every text gets */
+	__u32 cells;
+	__u32 start; /* state before the first byte */
+	__u32 root; /* where patterns begin that may be anywhere; fails to itself */
+	__u32 outs; /* of struct filter_out, from number 0 on */
+	__u32 more; /* words state | number << 32, open addressing, 0 is empty */
+	__u32 more_mask; /* entries - 1 */
+	__u32 fold; /* 1: letters are compared without case */
+	__u32 pad;
+};
+
+struct filter_out {
+	__u64 path; /* added wherever the text goes on from here */
+	__u64 name; /* the same, when the last component is being read */
+	__u64 end; /* added when the text ends here */
+};
+
+/* Addresses: sorted intervals, each up to the next one. Entries of four words: two of address (IPv4
+ * in the second, in the order of numbers), mask, 0. */
+struct filter_peers {
+	__u32 v4, nv4, v6, nv6;
+	__u64 none; /* mask of a peer without address: Unix */
+};
+
+struct filter_buckets {
+	__u64 at[FILTER_BITS]; /* byte offset of the first join | number of joins << 32 */
+};
+
+/* All that is asked must hold. */
+struct filter_join {
+	__u64 not_mask; /* none of these bits of the path */
+	__u32 flags_any, mode_any; /* 0: not asked; so below */
+	__u16 types_any;
+	__u8 access_any, families_any, via_any, nuids, nreal_uids, nports;
+	__u32 uids, real_uids; /* offsets of words lo | hi << 32 */
+	__u32 ports, pad;
+	__u64 cgroup_in, cgroup_out; /* sets that the cgroup must be in, must not be in */
+	__u64 self_in, self_out; /* marks of the process's program */
+	__u64 ancestor_in; /* marks that some ancestor's program has */
+	__u64 line_in; /* marks that the process or some ancestor has */
+	__u64 unused[5]; /* 128 bytes: a power of two */
+};
+
+struct filter_head {
+	__u32 generation;
+	__u8 mode; /* enum filter_mode */
+	__u8 pad[3];
+	__u8 kinds[FILTER_KINDS]; /* enum filter_kind by enum ev_kind */
+	__u64 seed, k1, k2; /* random; k1, k2 odd: of the signatures of this generation */
+	struct filter_text open; /* file.path */
+	struct filter_text program; /* process.executable: bits are marks */
+	struct filter_peers connect, accept;
+	struct filter_buckets open_joins, connect_joins, accept_joins;
+};
+
+/* The rest of an event. What is not known lets every question pass. */
+struct filter_facts {
+	__u64 mask; /* of the path */
+	__u32 flags, mode;
+	__u32 uid, real_uid;
+	__u32 port; /* ~0: there is none, which no range holds */
+	__u8 type, access; /* enum ev_filetype; bit number in access_any */
+	__u8 family, via; /* enum ev_family, enum filter_via */
+	__u8 cgroup_known, marks_known;
+	__u8 pad[2];
+	__u64 cgroup, self, ancestors;
+};
+
+/* What user space knows of a cgroup (map filter_cgroups). */
+struct filter_cgroup {
+	__u64 bits;
+	__u32 generation; /* of which bits speaks; another one: unknown */
+	__u32 pad;
+};
+
+#endif

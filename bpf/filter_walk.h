@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Lookups in the tables of filter_abi.h, for both sides: what the programs do and what tests and
+ * tools compute is one text. The includer defines:
+ *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
+ *                                  off is a multiple of align, a power of two
+ */
+#ifndef TOCSIN_FILTER_WALK_H
+#define TOCSIN_FILTER_WALK_H
+
+#include "filter_abi.h"
+
+#define FILTER_WORD(block, off) (*(const __u64 *)FILTER_PTR(block, off, 8))
+
+/* ---- signatures ----
+ * Of a path, from the bytes of its names: 64 bits under secret odd keys that each generation draws.
+ * The last name and its directory are apart, so that the directory has one of its own. */
+
+/* Between two secret factors the bytes are turned around, so that a difference whose effect is sure
+ * after one (of the highest bit) depends on 57 unknown bits of the other. */
+static inline __u64 filter_mix(__u64 x, const struct filter_head *h)
+{
+	return __builtin_bswap64(x * h->k1) * h->k2;
+}
+
+/* Where the words of a name of len bytes begin. Each is mixed in; the last one's unused bytes are
+ * zero. */
+static inline __u64 filter_name_begin(__u64 x, __u64 len, const struct filter_head *h)
+{
+	return x ^ (len * h->k2);
+}
+
+static inline __u64 filter_word_of(__u64 word, __u64 left)
+{
+	return left < 8 ? word & ((1ULL << (left * 8)) - 1) : word;
+}
+
+/* Never 0. */
+static inline __u64 filter_signature(__u64 directory, __u64 name, const struct filter_head *h)
+{
+	__u64 x = filter_mix(filter_mix(directory, h) ^ name, h);
+
+	x ^= x >> 32;
+	return x ? x : 1;
+}
+
+/* ---- the automaton ---- */
+
+/* The text lies as in records: components from the last to the first, each ended by NUL. It is read
+ * from the root on: '/' and the first component, '/' and the next. */
+struct filter_walk {
+	__u64 cell; /* of state */
+	__u64 mask;
+	__u64 dir_mask; /* before the last component */
+	__u32 state;
+	__u32 dir_state;
+	__u32 pos; /* of the next byte */
+	__u32 component; /* that is being read; 0 is the last */
+	__u32 byte; /* that waits; 0: none */
+	__u32 last; /* 1: in the last component */
+	__u32 done;
+	__u32 ncomponents;
+	__u16 at[FILTER_COMPONENTS]; /* where components begin */
+};
+
+static inline __u64 filter_cell(const void *block, const struct filter_text *t, __u32 state)
+{
+	return FILTER_WORD(block, t->cells + state * 8);
+}
+
+static inline __u32 filter_cell_byte(__u64 cell)
+{
+	return (cell >> 24) & 0xff;
+}
+
+static inline __u32 filter_cell_fail(__u64 cell)
+{
+	return (cell >> 32) & 0xffffff;
+}
+
+/* Number of what is found in the state; 0: nothing. */
+static inline __u32 filter_out_number(const void *block, const struct filter_text *t, __u32 state,
+				      __u64 cell)
+{
+	__u32 n = cell >> 56, at = state * 0x9e3779b1u;
+
+	if (n != FILTER_OUT_MORE)
+		return n;
+	for (__u32 i = 0; i < FILTER_MORE_PROBES; i++) {
+		__u64 w = FILTER_WORD(block, t->more + ((at + i) & t->more_mask) * 8);
+
+		if ((__u32)w == state)
+			return w >> 32;
+	}
+	return 0;
+}
+
+static inline __u64 filter_out_word(const void *block, const struct filter_text *t, __u32 number,
+				    __u32 which)
+{
+	return FILTER_WORD(block, t->outs + number * (__u32)sizeof(struct filter_out) + which * 8);
+}
+
+static inline void filter_found(const void *block, const struct filter_text *t,
+				struct filter_walk *w)
+{
+	__u32 n = filter_out_number(block, t, w->state, w->cell);
+
+	w->mask |= filter_out_word(block, t, n, 0);
+	if (w->last)
+		w->mask |= filter_out_word(block, t, n, 1);
+}
+
+/* Before the first step of a whole path of w->ncomponents, which are at w->at. */
+static inline void filter_walk_begin(const void *block, const struct filter_text *t,
+				     struct filter_walk *w)
+{
+	w->state = t->start;
+	w->cell = filter_cell(block, t, t->start);
+	w->mask = t->base;
+	w->component = w->ncomponents;
+	w->byte = w->last = w->done = 0;
+	w->pos = 0xffffffff; /* no text yet: the first byte is the first '/' */
+}
+
+/* Before the first step of a last component at pos, whose directory led to state and mask. */
+static inline void filter_walk_resume(const void *block, const struct filter_text *t,
+				      struct filter_walk *w, __u32 state, __u64 mask, __u32 pos)
+{
+	w->state = state;
+	w->cell = filter_cell(block, t, state);
+	w->mask = mask;
+	w->component = w->byte = w->done = 0;
+	w->last = 1;
+	w->pos = pos;
+}
+
+/* The next byte into w->byte. False at the end. */
+static inline bool filter_walk_fetch(const struct filter_text *t, struct filter_walk *w,
+				     const __u8 *text, __u32 text_mask)
+{
+	__u32 c = w->pos == 0xffffffff ? 0 : text[w->pos & text_mask];
+
+	if (c) {
+		w->pos++;
+		if (t->fold && c - 'A' < 26)
+			c += 'a' - 'A';
+	} else {
+		if (!w->component) {
+			w->done = 1;
+			return false;
+		}
+		w->component--;
+		w->pos = w->at[w->component & (FILTER_COMPONENTS - 1)];
+		c = '/';
+	}
+	w->byte = c;
+	return true;
+}
+
+/* One step. False: the end of the text; w->mask is the answer and w->done 1. */
+static inline bool filter_walk_step(const void *block, const struct filter_text *t,
+				    struct filter_walk *w, const __u8 *text, __u32 text_mask)
+{
+	__u64 next;
+	__u32 to;
+
+	if (!w->byte && !filter_walk_fetch(t, w, text, text_mask)) {
+		w->mask |= filter_out_word(
+			block, t, filter_out_number(block, t, w->state, w->cell), 2);
+		return false;
+	}
+	to = (w->cell & 0xffffff) + w->byte;
+	next = filter_cell(block, t, to);
+	if (filter_cell_byte(next) != w->byte && w->state != t->root) {
+		w->state = filter_cell_fail(w->cell);
+		w->cell = filter_cell(block, t, w->state);
+		return true;
+	}
+	if (filter_cell_byte(next) == w->byte) {
+		w->state = to;
+		w->cell = next;
+		if (next >> 56)
+			filter_found(block, t, w);
+	}
+	w->byte = 0;
+	if (!w->component && !w->last) { /* that was the last '/' */
+		w->last = 1;
+		w->dir_state = w->state;
+		w->dir_mask = w->mask;
+	}
+	return true;
+}
+
+/* ---- addresses ---- */
+
+/* The mask of the last of n entries at off that is not above (hi, lo). The first entry is 0. */
+static inline __u64 filter_interval(const void *block, __u32 off, __u32 n, __u64 hi, __u64 lo)
+{
+	__u32 low = 0, high = n;
+
+	if (!n)
+		return 0;
+	for (__u32 i = 0; i < 24 && high - low > 1; i++) {
+		__u32 mid = low + (high - low) / 2, at = off + mid * 32;
+		__u64 h = FILTER_WORD(block, at);
+
+		if (h < hi || (h == hi && FILTER_WORD(block, at + 8) <= lo))
+			low = mid;
+		else
+			high = mid;
+	}
+	return FILTER_WORD(block, off + low * 32 + 16);
+}
+
+/* ---- joins ---- */
+
+static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32 v)
+{
+	for (__u32 i = 0; i < FILTER_RANGES && i < n; i++) {
+		__u64 w = FILTER_WORD(block, off + i * 8);
+
+		if (v >= (__u32)w && v <= w >> 32)
+			return true;
+	}
+	return false;
+}
+
+static inline bool filter_join_file(const struct filter_join *j, const struct filter_facts *f)
+{
+	if (j->not_mask & f->mask)
+		return false;
+	if (j->flags_any && !(j->flags_any & f->flags))
+		return false;
+	if (j->mode_any && !(j->mode_any & f->mode))
+		return false;
+	if (j->types_any && !(j->types_any >> (f->type & 15) & 1))
+		return false;
+	return !j->access_any || (j->access_any >> (f->access & 7) & 1);
+}
+
+static inline bool filter_join_task(const struct filter_join *j, const struct filter_facts *f)
+{
+	if (f->cgroup_known &&
+	    ((f->cgroup & j->cgroup_in) != j->cgroup_in || (f->cgroup & j->cgroup_out)))
+		return false;
+	if (!f->marks_known)
+		return true;
+	return (f->self & j->self_in) == j->self_in && !(f->self & j->self_out) &&
+	       (f->ancestors & j->ancestor_in) == j->ancestor_in &&
+	       ((f->self | f->ancestors) & j->line_in) == j->line_in;
+}
+
+static inline bool filter_join_holds(const void *block, const struct filter_join *j,
+				     const struct filter_facts *f)
+{
+	if (!filter_join_file(j, f) || !filter_join_task(j, f))
+		return false;
+	if (j->families_any && !(j->families_any >> (f->family & 7) & 1))
+		return false;
+	if (j->via_any && !(j->via_any & f->via))
+		return false;
+	if (j->nuids && !filter_in_ranges(block, j->uids, j->nuids, f->uid))
+		return false;
+	if (j->nreal_uids && !filter_in_ranges(block, j->real_uids, j->nreal_uids, f->real_uid))
+		return false;
+	return !j->nports || filter_in_ranges(block, j->ports, j->nports, f->port);
+}
+
+/* Which join is to be tried next: a cursor over the buckets of a mask. */
+struct filter_cursor {
+	__u64 mask; /* buckets not looked at yet */
+	__u64 range; /* of the bucket at work: offset | left << 32 */
+	__u32 wanted;
+	__u32 pad;
+};
+
+/* One step. False: the end, and c->wanted is the answer. */
+static inline bool filter_join_step(const void *block, const struct filter_buckets *b,
+				    struct filter_cursor *c, const struct filter_facts *f)
+{
+	__u32 off = (__u32)c->range;
+
+	if (!(c->range >> 32)) {
+		if (!c->mask)
+			return false;
+		c->range = b->at[__builtin_ctzll(c->mask) & (FILTER_BITS - 1)];
+		c->mask &= c->mask - 1;
+		return true;
+	}
+	c->range = (off + sizeof(struct filter_join)) | (c->range - (1ULL << 32)) >> 32 << 32;
+	if (!filter_join_holds(block, FILTER_PTR(block, off, 128), f))
+		return true;
+	c->wanted = 1;
+	return false;
+}
+
+#endif

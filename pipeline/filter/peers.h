@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Networks with bits, as the sorted intervals that the programs search.
+ */
+#ifndef TOCSIN_FILTER_PEERS_H
+#define TOCSIN_FILTER_PEERS_H
+
+#include <linux/types.h>
+
+#include "bpf/filter_abi.h"
+#include "pipeline/filter/clause.h"
+
+struct peers_point;
+
+struct peers {
+	struct peers_point *points;	/* where a network begins or has ended */
+	uint32_t count, cap;
+	uint64_t all;			/* bits of every peer, also of one without an address */
+};
+
+int peers_add(struct peers *p, const struct filter_net *net, uint64_t bits);	/* 0 or -ENOMEM */
+/* Appends the intervals to block and fills to. 0, -ENOMEM or -E2BIG. */
+int peers_write(struct peers *p, struct buf *block, struct filter_peers *to);
+void peers_free(struct peers *p);
+
+#endif

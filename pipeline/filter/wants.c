@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The tables' own answers in user space, by the text that the programs are made of too.
+ */
+#include <endian.h>
+
+#include "pipeline/filter/tables.h"
+#include "pipeline/util.h"
+
+/* The size of the block at work: as for the programs, a constant of the load. */
+static _Thread_local size_t block_mask;
+
+#define FILTER_PTR(block, off, align)                                                              \
+	((const void *)((const char *)(block) + ((off) & block_mask & ~((size_t)(align) - 1))))
+
+#include "bpf/filter_walk.h"
+
+#define TEXT_BYTES 8192
+
+_Static_assert(TEXT_BYTES > EV_PATH_MAX, "a path and its NULs");
+
+struct reversed {
+	uint8_t text[TEXT_BYTES];
+	struct filter_walk walk;
+	uint32_t len[FILTER_COMPONENTS];
+};
+
+/* A path as records hold it. False: too long or too deep for the programs too. */
+static bool reverse(struct reversed *r, const char *path)
+{
+	const char *end = path + strlen(path), *p = end;
+	uint32_t pos = 0, n = 0;
+
+	if (path[0] != '/' || end - path >= EV_PATH_MAX)
+		return false;
+	while (p > path) {
+		for (; p[-1] != '/'; p--)
+			;
+		if (n == FILTER_COMPONENTS)
+			return false;
+		r->walk.at[n] = (uint16_t)pos;
+		r->len[n++] = (uint32_t)(end - p);
+		memcpy(r->text + pos, p, (size_t)(end - p));
+		pos += (uint32_t)(end - p);
+		r->text[pos++] = 0;
+		end = --p;
+	}
+	r->walk.ncomponents = n;
+	return true;
+}
+
+uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const char *path)
+{
+	const struct filter_head *h = block;
+	const struct filter_text *t = program ? &h->program : &h->open;
+	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
+
+	block_mask = bytes - 1;
+	if (!r || !reverse(r, path))
+		return FILTER_WANTED;
+	filter_walk_begin(block, t, &r->walk);
+	for (uint32_t i = 0; i < FILTER_STEPS; i++)
+		if (!filter_walk_step(block, t, &r->walk, r->text, TEXT_BYTES - 1))
+			break;
+	return r->walk.done ? r->walk.mask : FILTER_WANTED;
+}
+
+static uint64_t sign_name(const struct filter_head *h, uint64_t x, const uint8_t *name,
+			  uint32_t len)
+{
+	x = filter_name_begin(x, len, h);
+	for (uint32_t i = 0; i < len; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, name + i, MIN(len - i, 8u));
+		x = filter_mix(x ^ word, h);
+	}
+	return x;
+}
+
+uint64_t filter_tables_signature(const void *block, const char *path)
+{
+	const struct filter_head *h = block;
+	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
+	uint64_t dir = h->seed, name = h->seed;
+
+	if (!r || !reverse(r, path))
+		return 0;
+	for (uint32_t i = 0; i < r->walk.ncomponents; i++) {
+		uint64_t *x = i ? &dir : &name;
+
+		*x = sign_name(h, *x, r->text + r->walk.at[i], r->len[i]);
+	}
+	return filter_signature(dir, name, h);
+}
+
+static uint64_t peer_mask(const void *block, const struct filter_peers *p,
+			  const struct filter_event *e)
+{
+	uint64_t words[2];
+	uint32_t word;
+
+	if (e->peer->family == 4) {
+		memcpy(&word, e->peer->addr, sizeof(word));
+		return filter_interval(block, p->v4, p->nv4, 0, be32toh(word));
+	}
+	if (e->peer->family != 6)
+		return p->none;
+	memcpy(words, e->peer->addr, sizeof(words));
+	return filter_interval(block, p->v6, p->nv6, be64toh(words[0]), be64toh(words[1]));
+}
+
+static bool run_joins(const void *block, const struct filter_buckets *b, struct filter_facts *f)
+{
+	struct filter_cursor c = { .mask = f->mask, .wanted = f->mask >> FILTER_SURE };
+
+	while (!c.wanted && filter_join_step(block, b, &c, f))
+		;
+	return c.wanted;
+}
+
+bool filter_tables_wants(const void *block, size_t bytes, const struct filter_event *e)
+{
+	const struct filter_head *h = block;
+	struct filter_facts f = *e->facts;
+
+	block_mask = bytes - 1;
+	if (h->mode == FILTER_MODE_OFF || h->kinds[e->kind] == FILTER_KIND_ALL)
+		return true;
+	if (h->kinds[e->kind] == FILTER_KIND_NONE)
+		return false;
+	if (e->kind == EV_OPEN) {
+		f.mask = filter_tables_mask(block, bytes, false, e->path);
+		return run_joins(block, &h->open_joins, &f);
+	}
+	if (e->peer_unknown)
+		return true;
+	f.mask = peer_mask(block, e->kind == EV_CONNECT ? &h->connect : &h->accept, e);
+	return run_joins(block, e->kind == EV_CONNECT ? &h->connect_joins : &h->accept_joins, &f);
+}
