@@ -18,7 +18,18 @@ struct emitter {
 	__u8 *rec; /* EV_REC_MAX bytes, then the rest of struct scratch_slot */
 	__u32 cpu_id;
 	__u32 slot;
+	__u32 generation; /* of the policies by which the event was, or will be, judged */
+	__u32 flags; /* for ev_hdr.flags */
 };
+
+/* The filter's block at this moment; look it up once an event. */
+static __always_inline const struct filter_block *filter_now(void)
+{
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&filter, &zero);
+
+	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
+}
 
 static __always_inline struct cpu_state *this_cpu(__u32 *id)
 {
@@ -70,8 +81,11 @@ static __always_inline bool is_self(struct task_struct *t)
 /* Claims scratch memory. On failure the loss is counted and false returned. */
 static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 {
+	const struct filter_block *head = filter_now();
 	__u32 key;
 
+	e->generation = head ? head->generation : 0;
+	e->flags = 0;
 	e->cpu = this_cpu(&e->cpu_id);
 	if (!e->cpu)
 		return false;
@@ -159,7 +173,8 @@ static __always_inline void emit_end(struct emitter *e, __u32 kind, __u32 len)
 	barrier_var_(len);
 	if (ctl && len && len <= EV_REC_MAX) {
 		h->len = len;
-		h->generation = ctl->generation;
+		h->generation = e->generation;
+		h->flags |= e->flags;
 		h->seq = __sync_fetch_and_add(&e->cpu->seq, 1) + 1;
 		flags = wakeup_flags(ctl);
 		rc = bpf_ringbuf_output(&events, e->rec, len, flags);

@@ -119,7 +119,7 @@ enum ev_hdr_flag {
 	EV_HDR_UNREAD, /* "unread": some text could not be read */
 	EV_HDR_USER, /* "user_memory": some text is the caller's own, not what the kernel acted on */
 	EV_HDR_IO_URING, /* "io_uring" */
-	EV_HDR_WOULD_DROP, /* "would_drop": reserved for the kernel filter's verify mode */
+	EV_HDR_WOULD_DROP, /* "would_drop": the kernel filter would not have sent it (verify mode) */
 	EV_HDR_FLAG_MAX
 };
 enum ev_path_flag {
@@ -200,6 +200,8 @@ struct bpf_cfg {
 	__u32 ncpu; /* entries of the cpus map */
 	__u32 exit_has_group_dead; /* sched_process_exit has a second argument (6.17 and later) */
 	__u32 no_typed_loads; /* 1: use probe reads even where bpf_rdonly_cast exists (tests) */
+	__u32 filter_mask; /* bytes of the kernel filter's block - 1 */
+	__u32 zero; /* pads to 8 bytes */
 };
 
 /* Shared with user space through the mapped cpus array; one entry a CPU. Only its CPU's
@@ -209,17 +211,15 @@ struct cpu_state {
 	__u64 self; /* events of the agent itself, left out */
 	__u64 lost[EV_MAX][EV_LOSS_MAX_]; /* [kind][cause] */
 	__u64 sent[EV_MAX];
+	__u64 filtered[EV_MAX]; /* not sent: nobody wants them (kernel filter) */
 	__u32 claims[4]; /* 1: that scratch slot is in use */
-	__u64 pad[3];
 };
 
 /* One entry, mapped: what user space may change while programs run. */
 struct ring_control {
 	__u32 want_wakeup; /* set by a consumer that goes to sleep, cleared by the waker */
-	__u32 generation; /* policy generation written into headers */
-	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
 	__u32 failed_opens; /* 1: a policy or record wants opens that failed */
-	__u32 pad;
+	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
 	__u64 self_exec_id; /* the agent, once the scan of running tasks has met it; 0: not yet */
 };
 #pragma GCC diagnostic pop

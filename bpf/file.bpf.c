@@ -3,7 +3,7 @@
  * file.open, read at the end of the call: the struct file behind the new descriptor is what was
  * opened, whatever the caller's memory says by then.
  */
-#include "path.h"
+#include "filter.h"
 #include "syscalls.h"
 #include "uring.h"
 
@@ -14,20 +14,6 @@ enum {
 	OP_OPENAT2 = 28,
 	REQ_CQE_SKIP = 1 << 6, /* IOSQE_CQE_SKIP_SUCCESS */
 };
-
-static __always_inline __u8 file_type(__u32 mode)
-{
-	switch (mode >> 12) {
-	case 8: return EV_FILETYPE_FILE;
-	case 4: return EV_FILETYPE_DIR;
-	case 10: return EV_FILETYPE_SYMLINK;
-	case 2: return EV_FILETYPE_CHAR;
-	case 6: return EV_FILETYPE_BLOCK;
-	case 1: return EV_FILETYPE_FIFO;
-	case 12: return EV_FILETYPE_SOCKET;
-	}
-	return EV_FILETYPE_OTHER;
-}
 
 static __always_inline void clear_open(struct ev_open *r)
 {
@@ -116,7 +102,7 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 		return 0;
 	if (ret >= 0)
 		f = file_of_fd(t, ret);
-	if (!emit_begin(&e, EV_OPEN))
+	if (!filter_open(&e, f, t, VIA_SYSCALL))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_SYS_EXIT);
@@ -164,7 +150,7 @@ static __always_inline int uring_open(struct io_ring_ctx *ring, void *req, int r
 		return 0;
 	if (res >= 0)
 		f = uring_file(ring, req, t, res);
-	if (!emit_begin(&e, EV_OPEN))
+	if (!filter_open(&e, f, t, VIA_IO_URING))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_COMPLETE);
@@ -212,7 +198,7 @@ int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
 	if (!wanted(EV_OPEN) || is_self(t))
 		return 0;
 	name = LOAD(req, struct io_open, filename);
-	if (!emit_begin(&e, EV_OPEN))
+	if (!filter_open(&e, NULL, t, VIA_IO_URING))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_SUBMIT);

@@ -2,7 +2,7 @@
  *
  * The tables of the kernel filter: one block of bytes that pipeline/filter/tables.c makes and the
  * programs look things up in (filter.h; the lookups themselves are in filter_walk.h, which user
- * space compiles too). It begins with struct filter_head; every other table is found by its byte
+ * space compiles too). It begins with struct filter_block; every other table is found by its byte
  * offset in the block, a multiple of 8, and consists of 64-bit words.
  *
  * What a path (of a file, of a program) or an address decides is a mask. Each bit of it stands for
@@ -25,7 +25,7 @@ enum {
 	FILTER_MORE_PROBES = 8,
 	FILTER_STATES_MAX = 1 << 24,
 	FILTER_BUCKET_JOINS = 16,
-	FILTER_RANGES = 16, /* of one join */
+	FILTER_RANGES = 8, /* of one join */
 	FILTER_COMPONENTS = 128, /* of a path that can be judged */
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
 };
@@ -87,7 +87,7 @@ struct filter_join {
 	__u64 unused[5]; /* 128 bytes: a power of two */
 };
 
-struct filter_head {
+struct filter_block {
 	__u32 generation;
 	__u8 mode; /* enum filter_mode */
 	__u8 pad[3];
@@ -97,6 +97,24 @@ struct filter_head {
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
 	struct filter_buckets open_joins, connect_joins, accept_joins;
+};
+
+/* A walk of the automaton (filter_walk.h). The text lies as in records: components from the last to
+ * the first, each ended by NUL. It is read from the root on: '/' and the first component, '/' and
+ * the next. */
+struct filter_walk {
+	__u64 cell; /* of state */
+	__u64 mask;
+	__u64 dir_mask; /* before the last component */
+	__u32 state;
+	__u32 dir_state;
+	__u32 pos; /* of the next byte */
+	__u32 component; /* that is being read; 0 is the last */
+	__u32 byte; /* that waits; 0: none */
+	__u32 last; /* 1: in the last component */
+	__u32 done;
+	__u32 ncomponents;
+	__u16 at[FILTER_COMPONENTS]; /* where components begin */
 };
 
 /* The rest of an event. What is not known lets every question pass. */
@@ -112,11 +130,50 @@ struct filter_facts {
 	__u64 cgroup, self, ancestors;
 };
 
-/* What user space knows of a cgroup (map filter_cgroups). */
+/* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. */
 struct filter_cgroup {
 	__u64 bits;
 	__u32 generation; /* of which bits speaks; another one: unknown */
 	__u32 pad;
+};
+
+#define FILTER_CGROUP_KEY(hierarchy, id) ((id) | (__u64)(hierarchy) << 48)
+
+/* What a program that a task runs, and those that its ancestors ran when it came to be, have for
+ * marks. Of another generation: not known. */
+struct filter_marks {
+	__u64 self, ancestors;
+	__u32 generation;
+	__u32 pad;
+};
+
+/* A mask under the signature of its path; both words at zero is empty. The first word says whether
+ * the second belongs to it, so that two writers cannot make a pair that nobody wrote. */
+struct filter_verdict {
+	__u64 check; /* signature ^ mask */
+	__u64 mask;
+};
+
+/* Where the automaton stands after a directory and its '/', under the directory's signature. */
+struct filter_dir {
+	__u64 check; /* signature ^ filter_dir_sum(state, mask) */
+	__u64 state, mask;
+	__u64 pad;
+};
+
+enum {
+	FILTER_WAYS = 4,
+	FILTER_VERDICT_SETS = 1 << 15,
+	FILTER_DIR_WAYS = 2,
+	FILTER_DIR_SETS = 1 << 13,
+};
+
+struct filter_verdict_set {
+	struct filter_verdict way[FILTER_WAYS];
+};
+
+struct filter_dir_set {
+	struct filter_dir way[FILTER_DIR_WAYS];
 };
 
 #endif

@@ -18,25 +18,26 @@
 
 /* Between two secret factors the bytes are turned around, so that a difference whose effect is sure
  * after one (of the highest bit) depends on 57 unknown bits of the other. */
-static inline __u64 filter_mix(__u64 x, const struct filter_head *h)
+static inline __u64 filter_mix(__u64 x, const struct filter_block *h)
 {
 	return __builtin_bswap64(x * h->k1) * h->k2;
 }
 
 /* Where the words of a name of len bytes begin. Each is mixed in; the last one's unused bytes are
  * zero. */
-static inline __u64 filter_name_begin(__u64 x, __u64 len, const struct filter_head *h)
+static inline __u64 filter_name_begin(__u64 x, __u64 len, const struct filter_block *h)
 {
 	return x ^ (len * h->k2);
 }
 
-static inline __u64 filter_word_of(__u64 word, __u64 left)
+/* The first n bytes of a word, 1 to 7. */
+static inline __u64 filter_part_of(__u64 word, __u64 n)
 {
-	return left < 8 ? word & ((1ULL << (left * 8)) - 1) : word;
+	return word & (~0ULL >> ((64 - n * 8) & 63));
 }
 
 /* Never 0. */
-static inline __u64 filter_signature(__u64 directory, __u64 name, const struct filter_head *h)
+static inline __u64 filter_signature(__u64 directory, __u64 name, const struct filter_block *h)
 {
 	__u64 x = filter_mix(filter_mix(directory, h) ^ name, h);
 
@@ -44,24 +45,31 @@ static inline __u64 filter_signature(__u64 directory, __u64 name, const struct f
 	return x ? x : 1;
 }
 
-/* ---- the automaton ---- */
+/* Of a directory alone. */
+static inline __u64 filter_dir_signature(__u64 directory, const struct filter_block *h)
+{
+	__u64 x = filter_mix(directory ^ h->k1, h);
 
-/* The text lies as in records: components from the last to the first, each ended by NUL. It is read
- * from the root on: '/' and the first component, '/' and the next. */
-struct filter_walk {
-	__u64 cell; /* of state */
-	__u64 mask;
-	__u64 dir_mask; /* before the last component */
-	__u32 state;
-	__u32 dir_state;
-	__u32 pos; /* of the next byte */
-	__u32 component; /* that is being read; 0 is the last */
-	__u32 byte; /* that waits; 0: none */
-	__u32 last; /* 1: in the last component */
-	__u32 done;
-	__u32 ncomponents;
-	__u16 at[FILTER_COMPONENTS]; /* where components begin */
-};
+	x ^= x >> 32;
+	return x ? x : 1;
+}
+
+static inline __u64 filter_dir_sum(__u64 state, __u64 mask, const struct filter_block *h)
+{
+	return filter_mix(filter_mix(mask, h) ^ state, h);
+}
+
+static inline __u32 filter_verdict_index(__u64 signature)
+{
+	return (signature >> 40) & (FILTER_VERDICT_SETS - 1);
+}
+
+static inline __u32 filter_dir_index(__u64 signature)
+{
+	return (signature >> 40) & (FILTER_DIR_SETS - 1);
+}
+
+/* ---- the automaton ---- */
 
 static inline __u64 filter_cell(const void *block, const struct filter_text *t, __u32 state)
 {
@@ -275,6 +283,16 @@ struct filter_cursor {
 	__u32 pad;
 };
 
+/* Number of the lowest bit set: how many lie below it. (clang 14 has no __builtin_ctzll for BPF.) */
+static inline __u32 filter_lowest(__u64 x)
+{
+	x = (x & -x) - 1;
+	x -= (x >> 1) & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (x * 0x0101010101010101ULL) >> 56;
+}
+
 /* One step. False: the end, and c->wanted is the answer. */
 static inline bool filter_join_step(const void *block, const struct filter_buckets *b,
 				    struct filter_cursor *c, const struct filter_facts *f)
@@ -284,7 +302,7 @@ static inline bool filter_join_step(const void *block, const struct filter_bucke
 	if (!(c->range >> 32)) {
 		if (!c->mask)
 			return false;
-		c->range = b->at[__builtin_ctzll(c->mask) & (FILTER_BITS - 1)];
+		c->range = b->at[filter_lowest(c->mask) & (FILTER_BITS - 1)];
 		c->mask &= c->mask - 1;
 		return true;
 	}

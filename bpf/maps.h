@@ -7,6 +7,7 @@
 
 #include "compat.h"
 #include "event.h"
+#include "filter_abi.h"
 
 /* Four programs can be at work on one CPU before one finds no room: a task's, one that preempted
  * it, a softirq's and a hard interrupt's. */
@@ -40,6 +41,7 @@ struct {
 struct scratch_slot {
 	__u8 b[EV_REC_MAX];
 	__u32 pos, flags;
+	struct filter_walk walk; /* where the last path's components are, and the filter's automaton */
 };
 
 struct {
@@ -48,5 +50,21 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch_slot);
 } scratch SEC(".maps");
+
+/* The filter's block: the one value of the one map inside. Everything that a policy generation
+ * brings is in it, so that whoever looked it up once has a whole generation. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(key_size, 4);
+			__uint(value_size, FILTER_BYTES_MIN);
+		});
+} filter SEC(".maps");
 
 #endif

@@ -74,6 +74,7 @@ static __always_inline bool path_name(struct path_walk *w)
 		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
 		return false;
 	}
+	w->s->walk.at[w->s->walk.ncomponents++ & (FILTER_COMPONENTS - 1)] = pos;
 	w->s->pos = pos + n;
 	return true;
 }
@@ -109,10 +110,10 @@ static long path_step(__u64 i, struct path_walk *w)
 	return 0;
 }
 
-/* Does the walk's last mount root the task's mount namespace? */
-static __always_inline __u32 path_end(struct path_walk *w, struct task_struct *t)
+/* Does m, the last mount of a walk, root the task's mount namespace? */
+static __always_inline __u32 path_end(struct mount *m, struct task_struct *t)
 {
-	struct mnt_namespace *ns = LOAD(w->m, struct mount, mnt_ns), *own;
+	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns), *own;
 	struct nsproxy *proxy;
 	__u32 inum;
 
@@ -145,14 +146,17 @@ static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *re
 		flags |= 1u << EV_PATHF_DELETED;
 	s->pos = *pos;
 	s->flags = 0;
+	s->walk.ncomponents = 0;
 	path_mount(&w, (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt)));
 	bpf_loop(PATH_STEPS, path_step, &w, 0);
-	flags |= w.done ? path_end(&w, t) : 1u << EV_PATHF_TRUNCATED;
+	flags |= w.done ? path_end(w.m, t) : 1u << EV_PATHF_TRUNCATED;
 	end = s->pos;
 	if (end == *pos) { /* the root itself: one empty component */
 		if (end >= EV_REC_MAX)
 			return flags | 1u << EV_PATHF_UNREAD;
 		rec[end++] = 0;
+		s->walk.at[0] = *pos;
+		s->walk.ncomponents = 1;
 	}
 	ref->off = *pos;
 	ref->len = end - *pos;

@@ -35,24 +35,22 @@ static __always_inline __u64 task_exec_id(struct task_struct *t)
 
 /* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
  * hierarchy that the loader chose. */
-static __always_inline void fill_cgroup(struct ev_hdr *h, struct task_struct *t)
+static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 {
 	struct css_set *set = t->cgroups;
 	struct cgroup *cg = set->dfl_cgrp;
 	__u32 i = cfg.v1_subsys;
 
-	h->cgroup_hierarchy = 0;
+	*hierarchy = 0;
 	if (cg->level == 0 && cfg.v1_hierarchy && i < CGROUP_SUBSYS_COUNT) {
 		void *slot = (char *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8;
 		struct cgroup_subsys_state *css = LOAD_SLOT(slot);
 
-		h->cgroup_hierarchy = cfg.v1_hierarchy;
-		h->cgroup_id =
-			LOAD(LOAD(LOAD(css, struct cgroup_subsys_state, cgroup), struct cgroup, kn),
-			     struct kernfs_node, id);
-		return;
+		*hierarchy = cfg.v1_hierarchy;
+		return LOAD(LOAD(LOAD(css, struct cgroup_subsys_state, cgroup), struct cgroup, kn),
+			    struct kernfs_node, id);
 	}
-	h->cgroup_id = cg->kn->id;
+	return cg->kn->id;
 }
 
 /* t: a pointer whose type the verifier knows. */
@@ -69,7 +67,7 @@ static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
 	h->uid = cred->uid.val;
 	h->euid = cred->euid.val;
 	h->gid = cred->gid.val;
-	fill_cgroup(h, t);
+	h->cgroup_id = cgroup_of(t, &h->cgroup_hierarchy);
 }
 
 #endif

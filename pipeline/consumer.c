@@ -255,6 +255,17 @@ int consumer_install(struct consumer *c, struct policy_engine *engine, uint32_t 
 	return 0;
 }
 
+struct policy_engine *consumer_withdraw(struct consumer *c)
+{
+	struct policy_engine *newest = c->generations[0].engine;
+
+	if (c->ngenerations < 2)
+		return NULL;
+	c->ngenerations--;
+	memmove(c->generations, c->generations + 1, sizeof(*c->generations) * c->ngenerations);
+	return newest;
+}
+
 struct policy_engine *consumer_retire(struct consumer *c)
 {
 	struct policy_engine *oldest;

@@ -48,6 +48,9 @@ void consumer_free(struct consumer *c);
  * records of theirs. Takes the engine. 0; -EBUSY when CONSUMER_GENERATIONS are in force. */
 enum { CONSUMER_GENERATIONS = 4 };
 int consumer_install(struct consumer *c, struct policy_engine *engine, uint32_t generation);
+/* Gives back the newest engine, of whose generation there was no record yet; NULL when only one is in
+ * force. */
+struct policy_engine *consumer_withdraw(struct consumer *c);
 /* Gives back the oldest engine when no record of its generation can come any more; NULL when only
  * one is in force. Its statistics stay in consumer_policy_stats. */
 struct policy_engine *consumer_retire(struct consumer *c);

@@ -36,6 +36,13 @@ static void install(void *arg)
 	c->rc = consumer_install(c->consumer, c->engine, c->generation);
 }
 
+static void withdraw(void *arg)
+{
+	struct change *c = arg;
+
+	c->engine = consumer_withdraw(c->consumer);
+}
+
 static void retire(void *arg)
 {
 	struct change *c = arg;
@@ -66,7 +73,12 @@ static int switch_to(struct reload *r, struct policy_set *new)
 		policy_engine_free(c.engine);
 		return rc;
 	}
-	probe_set_generation(r->probes, c.generation);
+	rc = probe_set_generation(r->probes, c.generation);
+	if (rc) {
+		live_call(r->live, withdraw, &c);
+		policy_engine_free(c.engine);
+		return rc;
+	}
 	r->generation = c.generation;
 	probe_set_want(r->probes, want, failed_opens, err, sizeof(err));
 	live_catch_up(r->live);

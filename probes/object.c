@@ -11,9 +11,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "bpf/filter_abi.h"
 #include "pipeline/util.h"
 
 struct object {
@@ -24,8 +26,10 @@ struct object {
 };
 
 static const char *const shared_names[SHARED_MAPS] = {
-	[MAP_EVENTS] = "events",   [MAP_CPUS] = "cpus",         [MAP_CONTROL] = "control",
-	[MAP_SCRATCH] = "scratch", [MAP_DISPATCH] = "dispatch",
+	[MAP_EVENTS] = "events",     [MAP_CPUS] = "cpus",         [MAP_CONTROL] = "control",
+	[MAP_SCRATCH] = "scratch",   [MAP_DISPATCH] = "dispatch", [MAP_FILTER] = "filter",
+	[MAP_VERDICTS] = "verdicts", [MAP_DIRS] = "dirs",         [MAP_CGROUPS] = "filter_cgroups",
+	[MAP_MARKS] = "marks",
 };
 
 /* Where libbpf's messages of the call at work go; the callback has no context of its own. */
@@ -159,6 +163,43 @@ void shared_maps_close(struct shared_maps *m)
 	}
 }
 
+static int make_block(const struct shared_maps *m)
+{
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "filter_block", sizeof(uint32_t), m->filter_bytes,
+			      1, NULL);
+}
+
+void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	uint32_t zero = 0;
+	int block, rc;
+
+	m->filter_bytes = bytes ? bytes : FILTER_BYTES_MIN;
+	while ((block = make_block(m)) == -E2BIG && m->filter_bytes > FILTER_BYTES_MIN)
+		m->filter_bytes /= 2;
+	if (block < 0) {
+		m->failed = block;
+		return;
+	}
+	opts.inner_map_fd = (uint32_t)block;
+	rc = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, shared_names[MAP_FILTER], sizeof(uint32_t),
+			    sizeof(uint32_t), 1, &opts);
+	m->fd[MAP_FILTER] = rc < 0 ? -1 : rc;
+	rc = rc < 0 ? rc : bpf_map_update_elem(rc, &zero, &block, BPF_ANY);
+	close(block);
+	m->failed = rc;
+}
+
+int shared_maps_set_filter(struct shared_maps *m, const void *block)
+{
+	CLEANUP_CLOSE int fd = make_block(m);
+	uint32_t zero = 0;
+	int rc = fd < 0 ? fd : bpf_map_update_elem(fd, &zero, block, BPF_ANY);
+
+	return rc ? rc : bpf_map_update_elem(m->fd[MAP_FILTER], &zero, &fd, BPF_ANY);
+}
+
 static uint32_t shared_entries(const struct shared_maps *m, int which, const struct bpf_map *map)
 {
 	switch (which) {
@@ -190,8 +231,8 @@ static int share_maps(struct bpf_object *bpf, struct shared_maps *m, struct obje
 
 	for (int i = 0; i < SHARED_MAPS; i++) {
 		map = bpf_object__find_map_by_name(bpf, shared_names[i]);
-		if (!map)
-			continue;
+		if (!map || (i == MAP_MARKS && m->fd[i] < 0))
+			continue; /* task storage needs types, which libbpf gives it */
 		rc = m->fd[i] >= 0 ? 0 : make_shared(m, i, map);
 		rc = rc ? rc : bpf_map__reuse_fd(map, m->fd[i]);
 		if (rc) {
@@ -200,6 +241,21 @@ static int share_maps(struct bpf_object *bpf, struct shared_maps *m, struct obje
 			return rc;
 		}
 	}
+	return 0;
+}
+
+/* What libbpf has made for the first object that has it. */
+static int adopt_marks(struct bpf_object *bpf, struct shared_maps *m)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(bpf, shared_names[MAP_MARKS]);
+	int fd;
+
+	if (!map || m->fd[MAP_MARKS] >= 0)
+		return 0;
+	fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	m->fd[MAP_MARKS] = fd;
 	return 0;
 }
 
@@ -261,6 +317,7 @@ int object_load(struct object **out, const struct object_request *req, struct ob
 	capture_begin(e);
 	rc = prepare(o, req, e);
 	rc = rc ? rc : bpf_object__load(o->bpf);
+	rc = rc ? rc : adopt_marks(o->bpf, req->maps);
 	if (capture_end(e, rc)) {
 		object_free(o);
 		return rc;

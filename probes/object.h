@@ -14,16 +14,24 @@
 
 /* Maps that objects share by name. Each is made after the definition in the first object that
  * has it. */
-enum shared_map { MAP_EVENTS, MAP_CPUS, MAP_CONTROL, MAP_SCRATCH, MAP_DISPATCH, SHARED_MAPS };
+enum shared_map { MAP_EVENTS, MAP_CPUS, MAP_CONTROL, MAP_SCRATCH, MAP_DISPATCH, MAP_FILTER, MAP_VERDICTS,
+		  MAP_DIRS, MAP_CGROUPS, MAP_MARKS, SHARED_MAPS };
 
 struct shared_maps {
 	int fd[SHARED_MAPS];	/* -1: not made yet */
-	uint32_t ring_bytes, ncpu;
+	uint32_t ring_bytes, ncpu, filter_bytes;
 	int failed;		/* negative errno: one could not be made, so no object can work */
 };
 
 void shared_maps_init(struct shared_maps *m, uint32_t ring_bytes, uint32_t ncpu);
 void shared_maps_close(struct shared_maps *m);
+/* Makes the map that holds the kernel filter's block, with an empty block of bytes (0: the least), a
+ * power of two; less where the kernel does not allow so much. m->filter_bytes says. A negative errno
+ * goes to m->failed. */
+void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes);
+/* Puts a new block of bytes in the place of the one there is: programs that have begun finish with
+ * the old one. */
+int shared_maps_set_filter(struct shared_maps *m, const void *block);
 
 enum { OBJECT_PROGRAMS = 32, OBJECT_REASON = 160 };
 

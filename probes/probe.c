@@ -6,19 +6,18 @@
 #include "probes/probe.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
+#include "bpf/filter_abi.h"
 #include "pipeline/util.h"
 #include "probes/set.h"
 #include "probes/tables.h"
 
 #define ALWAYS_WANTED (KIND(FORK) | KIND(EXEC) | KIND(EXIT) | KIND(TASK) | KIND(CGROUP))
 
-enum { RING_MAX = 1 << 30, GRACE_US = 100000 };
+enum { RING_MAX = 1 << 30 };
 
 static int set_alloc(struct probe_set **out, const struct probe *const *list,
 		     const struct probe *dispatcher, const struct probe_cfg *cfg)
@@ -45,7 +44,7 @@ static int set_alloc(struct probe_set **out, const struct probe *const *list,
 }
 
 static void fill_cfg(struct bpf_cfg *b, const struct probe_cfg *cfg, const struct kernel *k,
-		     uint32_t ncpu)
+		     uint32_t ncpu, uint32_t filter_bytes)
 {
 	b->boot_salt = cfg->boot_salt;
 	b->self_tgid = cfg->self_tgid == (uint32_t)getpid() ? kernel_own_tgid() : cfg->self_tgid;
@@ -54,6 +53,7 @@ static void fill_cfg(struct bpf_cfg *b, const struct probe_cfg *cfg, const struc
 	b->ncpu = ncpu;
 	b->exit_has_group_dead = kernel_tracepoint_args(k, "sched_process_exit") >= 2;
 	b->no_typed_loads = cfg->no_typed_loads;
+	b->filter_mask = filter_bytes - 1;
 	kernel_v1_stand_in(k, &b->v1_subsys, &b->v1_hierarchy);
 }
 
@@ -169,7 +169,9 @@ static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err,
 
 	if (rc)
 		return rc;
-	fill_cfg(&s->cfg, cfg, k, s->ncpu);
+	shared_maps_make_filter(&s->maps,
+				cfg->filter_bytes); /* a failure is told with the others */
+	fill_cfg(&s->cfg, cfg, k, s->ncpu, s->maps.filter_bytes);
 	s->want = cfg->want | ALWAYS_WANTED;
 	s->named = cfg->named;
 	s->failed_opens = cfg->failed_opens;
@@ -186,7 +188,14 @@ static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err,
 static int check_cfg(const struct probe_cfg *cfg, char *err, size_t err_len)
 {
 	uint64_t n = cfg->ring_bytes;
+	uint32_t f = cfg->filter_bytes;
 
+	if (f && (f < FILTER_BYTES_MIN || f > FILTER_BYTES_MAX || f & (f - 1))) {
+		snprintf(err, err_len,
+			 "room of %u bytes for the filter: a power of two from %d to %d", f,
+			 FILTER_BYTES_MIN, FILTER_BYTES_MAX);
+		return -EINVAL;
+	}
 	if (n >= (uint64_t)sysconf(_SC_PAGESIZE) && n <= RING_MAX && !(n & (n - 1)))
 		return 0;
 	snprintf(err, err_len, "a ring of %llu bytes: it must be a power of two from %ld to %d",
@@ -317,15 +326,6 @@ int probe_set_ncpu(const struct probe_set *p)
 const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cpu)
 {
 	return cpu >= 0 && (uint32_t)cpu < p->ncpu ? &p->cpus[cpu] : NULL;
-}
-
-void probe_set_generation(struct probe_set *p, uint32_t generation)
-{
-	__atomic_store_n(&p->control->generation, generation, __ATOMIC_RELEASE);
-	/* Waits for an RCU grace period, so for the end of every program that runs now; refused
-	 * with nohz_full=, where a pause stands in: no program runs that long. */
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		usleep(GRACE_US);
 }
 
 static uint64_t mix64(uint64_t x)

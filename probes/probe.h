@@ -49,6 +49,8 @@ struct probe_cfg {
 	uint64_t boot_salt;
 	uint32_t self_tgid;	/* getpid(); 0: also report the agent's own events */
 	bool no_typed_loads;
+	uint32_t filter_bytes;	/* room for the kernel filter's block: a power of two, FILTER_BYTES_MIN to
+				 * FILTER_BYTES_MAX (bpf/filter_abi.h); 0: the least */
 	bool scan_first;	/* scan running tasks before the probes after the first attach */
 };
 
@@ -91,9 +93,21 @@ const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cp
  * others that stay attached send nothing. probe_coverage then says what is seen. Main thread.
  * 0; -ENOSYS, -ENOMEM, with err filled. */
 int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *err, size_t err_len);
-/* Policy generation that the programs write into headers from now on. When it returns, every record
- * of the generation before is in the ring. */
-void probe_set_generation(struct probe_set *p, uint32_t generation);
+/* Policy generation that the programs write into headers from now on; the kernel filter is off.
+ * When it returns, every record of the generation before is in the ring. 0 or a negative errno: then
+ * all stays as it was. */
+int probe_set_generation(struct probe_set *p, uint32_t generation);
+/* Room for the kernel filter's block, bytes: what filter_tables_make is asked for. */
+uint32_t probe_set_filter_bytes(const struct probe_set *p);
+/* From now on events are judged by this block, of probe_set_filter_bytes; each carries the generation
+ * of the block that judged it. As probe_set_generation. */
+int probe_set_tables(struct probe_set *p, const void *block);
+/* Which sets (bit per number) of that generation a cgroup is in. A cgroup that is not told of is in
+ * all of them. hierarchy: 0 for v2. From any thread. 0 or a negative errno. */
+int probe_set_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id, uint64_t bits,
+		     uint32_t generation);
+/* Forgets a cgroup that is gone. */
+void probe_set_forget_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id);
 
 /* From /proc/sys/kernel/random/boot_id; only the hex digits count. */
 uint64_t probe_boot_salt(const char *boot_id_hex);

@@ -18,16 +18,16 @@
 enum { NODE_ANYWHERE, NODE_ANCHORED, NODE_FIRST, BYTES = 256, TRIES = 32 };
 
 struct node {
-	uint32_t child, next;		/* first successor; next one of the same parent */
+	uint32_t child, next; /* first successor; next one of the same parent */
 	uint32_t fail, state;
-	uint32_t out;			/* index in outs; 0 none */
+	uint32_t out; /* index in outs; 0 none */
 	uint8_t byte;
 };
 
 struct automaton {
 	struct node *nodes;
-	struct filter_out *outs;	/* the first is empty */
-	uint32_t *slots;		/* hash table over outs once they are shared; 0 is free */
+	struct filter_out *outs; /* the first is empty */
+	uint32_t *slots; /* hash table over outs once they are shared; 0 is free */
 	uint32_t count, cap, nouts, outs_cap, slots_mask;
 	bool fold;
 };
@@ -230,9 +230,9 @@ static void link_nodes(struct automaton *a, uint32_t *order, struct filter_out *
 /* ---- placing ---- */
 
 struct layout {
-	uint32_t *next, *prev;	/* list of free cells; 0 ends it */
-	uint8_t *taken;		/* bit 0: the cell; bit 1: it is the base of a state; bit 2: off the list */
-	uint8_t *tries;		/* how often it did not do */
+	uint32_t *next, *prev; /* list of free cells; 0 ends it */
+	uint8_t *taken; /* bit 0: the cell; bit 1: it is the base of a state; bit 2: off the list */
+	uint8_t *tries; /* how often it did not do */
 	uint32_t first, cells, cap, last;
 	uint32_t max_base;
 };

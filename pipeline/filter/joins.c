@@ -114,9 +114,9 @@ static int add_ranges(struct joins *j, const struct filter_range *ranges, uint32
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		if (ranges[i].lo <= UINT32_MAX && ranges[i].lo <= ranges[i].hi)
-			r[kept++] = (struct filter_range){
-				ranges[i].lo, MIN(ranges[i].hi, (uint64_t)UINT32_MAX)
-			};
+			r[kept++] =
+				(struct filter_range){ ranges[i].lo,
+						       MIN(ranges[i].hi, (uint64_t)UINT32_MAX) };
 	if (!kept) /* holds for nobody: an empty range */
 		r[kept++] = (struct filter_range){ 1, 0 };
 	kept = kept > 1 ? merge_ranges(r, kept) : kept;
@@ -147,8 +147,7 @@ static bool add_program(struct filter_join *join, const struct filter_program *p
 {
 	int mark;
 
-	if (p->negated &&
-	    (p->who != FILTER_SELF || !all_exact(x, p->patterns, p->npatterns, true)))
+	if (p->negated && (p->who != FILTER_SELF || !all_exact(x, p->patterns, p->npatterns, true)))
 		return false;
 	mark = groups_need(x->programs, p->patterns, p->npatterns);
 	if (mark < 0)

@@ -11,7 +11,7 @@
 
 struct peers_point {
 	uint64_t hi, lo, bits;
-	int8_t step;	/* 1: begins, -1: has ended */
+	int8_t step; /* 1: begins, -1: has ended */
 	uint8_t family;
 };
 

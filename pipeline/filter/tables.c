@@ -17,7 +17,7 @@
 struct kind_work {
 	const struct filter_clauses *clauses;
 	struct joins joins;
-	int64_t *of;	/* join of each clause, or JOINS_SURE */
+	int64_t *of; /* join of each clause, or JOINS_SURE */
 };
 
 struct work {
@@ -48,8 +48,8 @@ static void find_fold(struct work *w, const struct filter_clauses *cs)
 	for (uint32_t i = 0; i < cs->count; i++) {
 		const struct filter_clause *c = &cs->items[i];
 
-		w->paths.fold |= any_icase(c->paths, c->npaths) ||
-				 any_icase(c->not_paths, c->nnot_paths);
+		w->paths.fold |=
+			any_icase(c->paths, c->npaths) || any_icase(c->not_paths, c->nnot_paths);
 		for (uint32_t k = 0; k < c->nprograms; k++)
 			w->programs.fold |=
 				any_icase(c->programs[k].patterns, c->programs[k].npatterns);
@@ -180,7 +180,7 @@ static uint8_t kind_of(const struct kind_work *k, uint64_t base)
 	return base & FILTER_WANTED ? FILTER_KIND_ALL : FILTER_KIND_TABLES;
 }
 
-static int draw_keys(struct filter_head *h)
+static int draw_keys(struct filter_block *h)
 {
 	uint64_t keys[3];
 
@@ -194,7 +194,7 @@ static int draw_keys(struct filter_head *h)
 
 static int write_all(struct work *w)
 {
-	struct filter_head h = { .generation = w->req->generation, .mode = w->req->mode };
+	struct filter_block h = { .generation = w->req->generation, .mode = w->req->mode };
 	struct buf *b = &w->block;
 	int rc;
 
@@ -235,7 +235,7 @@ static int work_run(struct work *w)
 /* Everything that anybody wants of a kind, all of it. */
 static void write_nothing(struct work *w)
 {
-	struct filter_head *h = (struct filter_head *)w->block.p;
+	struct filter_block *h = (struct filter_block *)w->block.p;
 
 	memset(h, 0, sizeof(*h));
 	h->generation = w->req->generation;
@@ -248,7 +248,7 @@ static void write_nothing(struct work *w)
 
 static void fill_report(const struct work *w, struct filter_report *r)
 {
-	const struct filter_head *h = (const struct filter_head *)w->block.p;
+	const struct filter_block *h = (const struct filter_block *)w->block.p;
 
 	*r = (struct filter_report){
 		.bytes = w->block.len,
@@ -256,8 +256,8 @@ static void fill_report(const struct work *w, struct filter_report *r)
 			  automaton_states(w->programs.automaton),
 		.cut = w->paths.cut,
 		.joins = w->open.joins.count + w->connect.joins.count + w->accept.joins.count,
-		.relaxed = w->open.joins.relaxed + w->connect.joins.relaxed +
-			   w->accept.joins.relaxed,
+		.relaxed =
+			w->open.joins.relaxed + w->connect.joins.relaxed + w->accept.joins.relaxed,
 	};
 	for (uint32_t i = 0; i < EV_MAX; i++)
 		r->all |= (uint64_t)(h->kinds[i] == FILTER_KIND_ALL) << i;

@@ -13,8 +13,8 @@ enum { GLOB_MAX = 4096, PREFIX_HANDICAP = 4 };
 struct literal {
 	char bytes[GLOB_MAX];
 	uint32_t len;
-	bool begins, ends;	/* the text must begin, must end with it */
-	bool exact;		/* it is all that the pattern asks */
+	bool begins, ends; /* the text must begin, must end with it */
+	bool exact; /* it is all that the pattern asks */
 };
 
 /* Moves *at past the set that begins there. */

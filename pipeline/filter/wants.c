@@ -11,7 +11,7 @@
 static _Thread_local size_t block_mask;
 
 #define FILTER_PTR(block, off, align)                                                              \
-	((const void *)((const char *)(block) + ((off) & block_mask & ~((size_t)(align) - 1))))
+	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
 
 #include "bpf/filter_walk.h"
 
@@ -51,7 +51,7 @@ static bool reverse(struct reversed *r, const char *path)
 
 uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const char *path)
 {
-	const struct filter_head *h = block;
+	const struct filter_block *h = block;
 	const struct filter_text *t = program ? &h->program : &h->open;
 	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
 
@@ -65,7 +65,7 @@ uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const
 	return r->walk.done ? r->walk.mask : FILTER_WANTED;
 }
 
-static uint64_t sign_name(const struct filter_head *h, uint64_t x, const uint8_t *name,
+static uint64_t sign_name(const struct filter_block *h, uint64_t x, const uint8_t *name,
 			  uint32_t len)
 {
 	x = filter_name_begin(x, len, h);
@@ -80,7 +80,7 @@ static uint64_t sign_name(const struct filter_head *h, uint64_t x, const uint8_t
 
 uint64_t filter_tables_signature(const void *block, const char *path)
 {
-	const struct filter_head *h = block;
+	const struct filter_block *h = block;
 	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
 	uint64_t dir = h->seed, name = h->seed;
 
@@ -121,7 +121,7 @@ static bool run_joins(const void *block, const struct filter_buckets *b, struct 
 
 bool filter_tables_wants(const void *block, size_t bytes, const struct filter_event *e)
 {
-	const struct filter_head *h = block;
+	const struct filter_block *h = block;
 	struct filter_facts f = *e->facts;
 
 	block_mask = bytes - 1;

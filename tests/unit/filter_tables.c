@@ -37,7 +37,7 @@ static bool fits(const struct filter_pattern *p, const char *path)
 
 	snprintf(text, sizeof(text), "%s", p->name ? strrchr(path, '/') + 1 : path);
 	snprintf(pattern, sizeof(pattern), "%.*s", (int)p->text.len, p->text.p);
-	if (p->icase) {
+	if (p->icase && p->type != FILTER_GLOB) {
 		lower(text);
 		lower(pattern);
 	}
@@ -48,7 +48,7 @@ static bool fits(const struct filter_pattern *p, const char *path)
 	case FILTER_PREFIX: return str_starts(t, g);
 	case FILTER_SUFFIX: return t.len >= g.len && !memcmp(t.p + t.len - g.len, g.p, g.len);
 	case FILTER_CONTAINS: return strstr(text, pattern) != NULL;
-	default: return op_glob_match(g, t);
+	default: return op_glob_match(g, t, p->icase);
 	}
 }
 
@@ -94,12 +94,14 @@ static void random_pattern(struct filter_pattern *p, char *text, bool exact_only
 	uint32_t from, len;
 
 	random_path(path);
-	*p = (struct filter_pattern){ .type = (uint8_t)roll(5), .icase = !roll(12), .name = !roll(3) };
+	*p = (struct filter_pattern){ .type = (uint8_t)roll(5),
+				      .icase = !roll(12),
+				      .name = !roll(3) };
 	if (exact_only)
 		*p = (struct filter_pattern){ .type = (uint8_t)roll(4), .name = !roll(3) };
-	from = p->type == FILTER_SUFFIX || p->type == FILTER_CONTAINS || p->name ?
-		       roll((uint32_t)strlen(path)) :
-		       0;
+	from = p->type == FILTER_SUFFIX || p->type == FILTER_CONTAINS || p->name
+		       ? roll((uint32_t)strlen(path))
+		       : 0;
 	len = p->type == FILTER_EXACT ? 100 : roll(6);
 	snprintf(text, 64, "%.*s", (int)len, path + from);
 	if (p->type == FILTER_GLOB)
@@ -321,7 +323,7 @@ static void kinds_without_tables(void)
 	struct filter_request req = { .kinds[EV_CONNECT] = { &any, 1 } };
 	struct filter_report r;
 	CLEANUP_FREE void *block = tables(&req, &r);
-	const struct filter_head *h = block;
+	const struct filter_block *h = block;
 
 	CHECK_INT(h->kinds[EV_OPEN], FILTER_KIND_NONE);
 	CHECK_INT(h->kinds[EV_CONNECT], FILTER_KIND_ALL);
@@ -348,7 +350,9 @@ static void many_joins(void)
 			snprintf(names[i], sizeof(names[i]), "/f%u/", i);
 			p[i] = (struct filter_pattern){ str_of(names[i]), FILTER_PREFIX, 0, 0 };
 			r[i] = (struct filter_range){ i, i };
-			c[i] = (struct filter_clause){ .paths = &p[i], .npaths = 1, .uids = &r[i], .nuids = 1 };
+			c[i] = (struct filter_clause){
+				.paths = &p[i], .npaths = 1, .uids = &r[i], .nuids = 1
+			};
 		}
 		req.kinds[EV_OPEN].count = n;
 		req.max_bytes = 4 << 20;
@@ -380,15 +384,17 @@ static void too_little_room(void)
 	struct filter_report r;
 
 	for (uint32_t i = 0; i < N; i++) {
-		snprintf(names[i], sizeof(names[i]), "/opt/%08x/%08x/data", i * 2654435761u, i * 40503u);
+		snprintf(names[i], sizeof(names[i]), "/opt/%08x/%08x/data", i * 2654435761u,
+			 i * 40503u);
 		p[i] = (struct filter_pattern){ str_of(names[i]), (uint8_t)(i % 4), 0, 0 };
 		c[i] = (struct filter_clause){ .paths = &p[i], .npaths = 1 };
 	}
-	for (req.max_bytes = FILTER_BYTES_MIN; req.max_bytes <= FILTER_BYTES_MAX; req.max_bytes *= 4) {
+	for (req.max_bytes = FILTER_BYTES_MIN; req.max_bytes <= FILTER_BYTES_MAX;
+	     req.max_bytes *= 4) {
 		CLEANUP_FREE void *block = tables(&req, &r);
 
-		printf("# %zu KiB: cut %u, %u states, all %llx\n", req.max_bytes >> 10, r.cut, r.states,
-		       (unsigned long long)r.all);
+		printf("# %zu KiB: cut %u, %u states, all %llx\n", req.max_bytes >> 10, r.cut,
+		       r.states, (unsigned long long)r.all);
 		for (uint32_t i = 0; i < N; i++) {
 			struct filter_facts f = { 0 };
 			struct filter_event e = { .kind = EV_OPEN, .path = names[i], .facts = &f };
@@ -401,8 +407,9 @@ static void too_little_room(void)
 
 static void networks(void)
 {
-	static const char *const nets[] = { "10.0.0.0/8",   "10.1.0.0/16", "0.0.0.0/1",
-					    "255.0.0.0/8", "fd00::/8",    "2001:db8::1/128", "::/2" };
+	static const char *const nets[] = { "10.0.0.0/8",  "10.1.0.0/16", "0.0.0.0/1",
+					    "255.0.0.0/8", "fd00::/8",    "2001:db8::1/128",
+					    "::/2" };
 	struct filter_net net[ARRAY_LEN(nets)];
 	struct filter_range ports[] = { { 443, 443 }, { 8000, 8100 } };
 	uint32_t wanted = 0;
@@ -445,9 +452,12 @@ static void networks(void)
 				uint32_t whole = n->bits / 8, rest = n->bits % 8;
 
 				want = !c[i].npeers ||
-				       (n->family == ip.family && !memcmp(n->addr, ip.addr, whole) &&
-					(!rest || !((n->addr[whole] ^ ip.addr[whole]) >> (8 - rest))));
-				want = want && (!c[i].nports || in_ranges(ports, c[i].nports, f.port));
+				       (n->family == ip.family &&
+					!memcmp(n->addr, ip.addr, whole) &&
+					(!rest ||
+					 !((n->addr[whole] ^ ip.addr[whole]) >> (8 - rest))));
+				want = want &&
+				       (!c[i].nports || in_ranges(ports, c[i].nports, f.port));
 			}
 			CHECK_INT(filter_tables_wants(block, req.max_bytes, &e), want);
 			wanted += want;
@@ -460,7 +470,8 @@ static void networks(void)
 static void peers_without_address(void)
 {
 	static const struct filter_net net = { { 10 }, 4, 8 };
-	struct filter_clause c[2] = { { .peers = &net, .npeers = 1 }, { .families_any = 1 << EV_FAMILY_UNIX } };
+	struct filter_clause c[2] = { { .peers = &net, .npeers = 1 },
+				      { .families_any = 1 << EV_FAMILY_UNIX } };
 	struct filter_request req = { .kinds[EV_ACCEPT] = { c, 2 } };
 	struct filter_facts f = { .family = EV_FAMILY_UNIX, .port = ~0u };
 	struct ev_ip ip = { .family = 0 };
@@ -479,11 +490,12 @@ static void peers_without_address(void)
 static void cgroups_and_marks(void)
 {
 	static const struct filter_pattern sh = { STR("/bin/sh"), FILTER_EXACT, 0, 0 };
-	static const struct filter_program programs[] = {
-		{ &sh, 1, FILTER_SELF, true }, { &sh, 1, FILTER_ANCESTOR, false }
-	};
+	static const struct filter_program programs[] = { { &sh, 1, FILTER_SELF, true },
+							  { &sh, 1, FILTER_ANCESTOR, false } };
 	static const struct filter_cgroups groups[] = { { 3, false }, { 5, true } };
-	struct filter_clause c = { .programs = programs, .nprograms = 2, .cgroups = groups, .ncgroups = 2 };
+	struct filter_clause c = {
+		.programs = programs, .nprograms = 2, .cgroups = groups, .ncgroups = 2
+	};
 	struct filter_request req = { .kinds[EV_OPEN] = { &c, 1 } };
 	struct filter_facts f = { 0 };
 	struct filter_event e = { .kind = EV_OPEN, .path = "/x", .facts = &f };
@@ -510,8 +522,18 @@ static void cgroups_and_marks(void)
 static void signatures(void)
 {
 	static const char *const paths[] = {
-		"/", "/a", "/a/b", "/b/a", "/ab", "/abcdefgh", "/abcdefgh/x", "/x/abcdefgh",
-		"/abcdefghx", "/abcdefghabcdefgh", "/abcdefgh/abcdefgh", "/abcdefgha/bcdefgh",
+		"/",
+		"/a",
+		"/a/b",
+		"/b/a",
+		"/ab",
+		"/abcdefgh",
+		"/abcdefgh/x",
+		"/x/abcdefgh",
+		"/abcdefghx",
+		"/abcdefghabcdefgh",
+		"/abcdefgh/abcdefgh",
+		"/abcdefgha/bcdefgh",
 	};
 	struct filter_request req = { 0 };
 	CLEANUP_FREE void *block = tables(&req, NULL), *other = tables(&req, NULL);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The kernel filter's answer for one event: does anybody want it?
+ *
+ * Of an open, the path decides a mask (filter_abi.h). Before the path is built, a walk over the
+ * chain of dentries and mounts signs the bytes of its names (64 bits, secret keys of the policy
+ * generation), and the mask is looked up by the signature. Where it is not there, the path is
+ * built, or only its last name copied if the directory is known, the automaton is walked and the
+ * mask stored: under the signature of the very bytes that were judged, so that no rename can make a
+ * stored mask wrong; and a mask is of a text, so that none has to be forgotten when names change.
+ *
+ * Whatever is not clear is wanted and not stored: a dentry that is being renamed (d_seq), a walk
+ * that does not reach the root of a mount namespace, a file without a name, a path past the limits.
+ */
+#ifndef TOCSIN_FILTER_H
+#define TOCSIN_FILTER_H
+
+#include "path.h"
+
+#define FILTER_PTR(block, off, align)                                                              \
+	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align) - 1)))))
+
+#include "filter_walk.h"
+
+enum { SIGN_STEPS = FILTER_COMPONENTS + 64, NAME_WORDS_MAX = 31, JOIN_STEPS = 4096 };
+enum { VIA_SYSCALL = 1, VIA_IO_URING = 2 }; /* enum filter_via of clause.h */
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LOST };
+enum sign_state { SIGN_WALKS, SIGN_DONE, SIGN_UNCLEAR };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FILTER_VERDICT_SETS);
+	__type(key, __u32);
+	__type(value, struct filter_verdict_set);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FILTER_DIR_SETS);
+	__type(key, __u32);
+	__type(value, struct filter_dir_set);
+} dirs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct filter_cgroup);
+} filter_cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct filter_marks);
+} marks SEC(".maps");
+
+/* ---- signatures ---- */
+
+struct sign_walk {
+	struct dentry *d, *root; /* root: of mount m */
+	struct mount *m;
+	const struct filter_block *head;
+	__u64 dir, name;
+	struct dentry *leaf; /* the dentry that the last name is of */
+	__u32 state; /* enum sign_state */
+	__u32 pad;
+};
+
+/* Words are counted apart from the length, so that the verifier, which follows every number of
+ * them, finds nothing different behind the loop. */
+static __always_inline __u64 sign_dentry(__u64 x, struct dentry *d, const struct filter_block *h)
+{
+	const unsigned char *name = LOAD(d, struct dentry, d_name.name);
+	__u32 len = LOAD(d, struct dentry, d_name.len) & (NAME_LEN - 1), words = len >> 3, tail = len & 7;
+
+	x = filter_name_begin(x, len, h);
+#pragma nounroll
+	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
+		x = filter_mix(x ^ (__u64)LOAD(name + i * 8, struct timespec64, tv_sec), h);
+	if (tail)
+		x = filter_mix(x ^ filter_part_of((__u64)LOAD(name + (len - tail), struct timespec64,
+							     tv_sec),
+						  tail),
+			       h);
+	return x;
+}
+
+#define COPY_WORD(rec, pos) (*(const __u64 *)((rec) + ((pos) & (EV_REC_MAX - 1))))
+
+/* The same of a name of len bytes in scratch memory. */
+static __always_inline __u64 sign_copy(__u64 x, const __u8 *rec, __u32 pos, __u32 len,
+				       const struct filter_block *h)
+{
+	__u32 words, tail;
+
+	len &= NAME_LEN - 1;
+	words = len >> 3;
+	tail = len & 7;
+	x = filter_name_begin(x, len, h);
+#pragma nounroll
+	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
+		x = filter_mix(x ^ COPY_WORD(rec, pos + i * 8), h);
+	if (tail)
+		x = filter_mix(x ^ filter_part_of(COPY_WORD(rec, pos + len - tail), tail), h);
+	return x;
+}
+
+static __always_inline __u32 dentry_seq(struct dentry *d)
+{
+	return LOAD(d, struct dentry, d_seq.seqcount.sequence);
+}
+
+/* Up over the root of a mount. */
+static __always_inline long sign_mount(struct sign_walk *w)
+{
+	struct mount *up = LOAD(w->m, struct mount, mnt_parent);
+
+	if (up == w->m) {
+		w->state = SIGN_DONE;
+		return 1;
+	}
+	w->d = LOAD(w->m, struct mount, mnt_mountpoint);
+	barrier();
+	if (LOAD(w->m, struct mount, mnt_parent) != up) {
+		w->state = SIGN_UNCLEAR;
+		return 1;
+	}
+	w->m = up;
+	w->root = LOAD(up, struct mount, mnt.mnt_root);
+	return 0;
+}
+
+static long sign_step(__u64 i, struct sign_walk *w)
+{
+	struct dentry *d = w->d, *parent;
+	__u32 seq;
+	__u64 x;
+
+	if (d == w->root)
+		return sign_mount(w);
+	seq = dentry_seq(d);
+	barrier();
+	parent = LOAD(d, struct dentry, d_parent);
+	x = sign_dentry(w->leaf ? w->dir : w->name, d, w->head);
+	barrier();
+	if ((seq & 1) || dentry_seq(d) != seq || parent == d || !parent) {
+		w->state = SIGN_UNCLEAR;
+		return 1;
+	}
+	if (w->leaf) {
+		w->dir = x;
+	} else {
+		w->name = x;
+		w->leaf = d;
+	}
+	w->d = parent;
+	return 0;
+}
+
+/* False: unclear. */
+static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struct task_struct *t,
+				      const struct filter_block *h)
+{
+	struct vfsmount *mnt = file_mnt(f);
+
+	w->d = file_dentry_(f);
+	w->m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+	w->head = h;
+	w->dir = w->name = h->seed;
+	w->leaf = NULL;
+	w->state = SIGN_WALKS;
+	w->pad = 0;
+	if (!w->d || !mnt)
+		return false;
+	if (!LOAD(w->d, struct dentry, d_hash.pprev) && LOAD(w->d, struct dentry, d_parent) != w->d)
+		return false; /* no longer linked */
+	w->root = LOAD(w->m, struct mount, mnt.mnt_root);
+	bpf_loop(SIGN_STEPS, sign_step, w, 0);
+	return w->state == SIGN_DONE &&
+	       !(path_end(w->m, t) & ~(1u << EV_PATHF_FOREIGN));
+}
+
+/* ---- what is known ---- */
+
+static __always_inline bool verdict_find(__u64 signature, __u64 *mask)
+{
+	__u32 at = filter_verdict_index(signature);
+	volatile struct filter_verdict_set *s = bpf_map_lookup_elem(&verdicts, &at);
+
+#pragma unroll
+	for (int i = 0; s && i < FILTER_WAYS; i++) {
+		__u64 m = s->way[i].mask;
+
+		if ((s->way[i].check ^ m) != signature)
+			continue;
+		*mask = m;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void verdict_store(__u64 signature, __u64 mask)
+{
+	__u32 at = filter_verdict_index(signature), to = bpf_get_prandom_u32() & (FILTER_WAYS - 1);
+	volatile struct filter_verdict_set *s = bpf_map_lookup_elem(&verdicts, &at);
+
+	if (!s)
+		return;
+#pragma unroll
+	for (int i = 0; i < FILTER_WAYS; i++)
+		if (!s->way[i].check)
+			to = i;
+	to &= FILTER_WAYS - 1;
+	s->way[to].mask = mask;
+	s->way[to].check = signature ^ mask;
+}
+
+static __always_inline bool dir_find(__u64 signature, const struct filter_block *h, __u32 *state,
+				     __u64 *mask)
+{
+	__u32 at = filter_dir_index(signature);
+	volatile struct filter_dir_set *s = bpf_map_lookup_elem(&dirs, &at);
+
+#pragma unroll
+	for (int i = 0; s && i < FILTER_DIR_WAYS; i++) {
+		__u64 st = s->way[i].state, m = s->way[i].mask;
+
+		if ((s->way[i].check ^ filter_dir_sum(st, m, h)) != signature)
+			continue;
+		*state = st;
+		*mask = m;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void dir_store(__u64 signature, const struct filter_block *h, __u32 state,
+				      __u64 mask)
+{
+	__u32 at = filter_dir_index(signature), to = bpf_get_prandom_u32() & (FILTER_DIR_WAYS - 1);
+	volatile struct filter_dir_set *s = bpf_map_lookup_elem(&dirs, &at);
+
+	if (!s)
+		return;
+	s->way[to].state = state;
+	s->way[to].mask = mask;
+	s->way[to].check = signature ^ filter_dir_sum(state, mask, h);
+}
+
+/* ---- what is not ---- */
+
+struct judge {
+	const struct filter_block *head;
+	struct scratch_slot *s;
+	__u64 dir, name; /* signed from the copy */
+};
+
+static long judge_step(__u64 i, struct judge *j)
+{
+	return !filter_walk_step(j->head, &j->head->open, &j->s->walk, j->s->b, EV_REC_MAX - 1);
+}
+
+static long sign_component(__u64 i, struct judge *j)
+{
+	struct scratch_slot *s = j->s;
+	__u32 from = s->walk.at[i & (FILTER_COMPONENTS - 1)], to = s->pos;
+	__u64 x;
+
+	if (i + 1 < s->walk.ncomponents)
+		to = s->walk.at[(i + 1) & (FILTER_COMPONENTS - 1)];
+	x = sign_copy(i ? j->dir : j->name, s->b, from, to - from - 1, j->head);
+	if (i)
+		j->dir = x;
+	else
+		j->name = x;
+	return 0;
+}
+
+/* Walks the last name alone, from where its directory led to. False: unclear. */
+static __always_inline bool judge_name(struct judge *j, struct sign_walk *w, __u32 state,
+				       __u64 mask)
+{
+	const __u32 pos = sizeof(struct ev_open);
+	long n = bpf_probe_read_kernel_str(j->s->b + pos, NAME_LEN,
+					   LOAD(w->leaf, struct dentry, d_name.name));
+
+	if (n <= 1 || sign_copy(j->head->seed, j->s->b, pos, n - 1, j->head) != w->name)
+		return false;
+	filter_walk_resume(j->head, &j->head->open, &j->s->walk, state, mask, pos);
+	bpf_loop(FILTER_STEPS, judge_step, j, 0);
+	return j->s->walk.done;
+}
+
+/* Builds the path and walks all of it; the directory is known from now on. False: unclear. */
+static __always_inline bool judge_path(struct judge *j, struct sign_walk *w, struct file *f,
+				       struct task_struct *t)
+{
+	__u32 pos = sizeof(struct ev_open), n;
+	struct ev_ref ref;
+	__u32 flags = path_write(j->s->b, &pos, &ref, file_mnt(f), file_dentry_(f), t);
+
+	n = j->s->walk.ncomponents;
+	if (flags & ~(1u << EV_PATHF_FOREIGN) || !n || n > FILTER_COMPONENTS)
+		return false;
+	j->s->pos = pos;
+	j->dir = j->name = j->head->seed;
+	bpf_loop(n, sign_component, j, 0);
+	if (j->dir != w->dir || j->name != w->name)
+		return false;
+	filter_walk_begin(j->head, &j->head->open, &j->s->walk);
+	bpf_loop(FILTER_STEPS, judge_step, j, 0);
+	if (!j->s->walk.done)
+		return false;
+	dir_store(filter_dir_signature(j->dir, j->head), j->head, j->s->walk.dir_state,
+		  j->s->walk.dir_mask);
+	return true;
+}
+
+/* The mask of a path that no verdict is known of, in scratch memory that e has claimed. */
+static __always_inline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
+				      struct task_struct *t, __u64 signature, __u64 *mask)
+{
+	struct judge j = { .head = w->head, .s = (struct scratch_slot *)e->rec };
+	__u32 state = 0;
+	__u64 before = 0;
+	bool clear;
+
+	if (w->leaf && dir_find(filter_dir_signature(w->dir, w->head), w->head, &state, &before))
+		clear = judge_name(&j, w, state, before);
+	else
+		clear = judge_path(&j, w, f, t);
+	if (!clear)
+		return false;
+	*mask = j.s->walk.mask;
+	verdict_store(signature, *mask);
+	return true;
+}
+
+/* ---- the rest of the event ---- */
+
+struct ask {
+	const struct filter_block *head;
+	const struct filter_buckets *buckets;
+	struct filter_cursor cursor;
+	struct filter_facts facts;
+};
+
+static long ask_step(__u64 i, struct ask *a)
+{
+	return !filter_join_step(a->head, a->buckets, &a->cursor, &a->facts);
+}
+
+static __always_inline void ask_cgroup(struct ask *a, __u64 key)
+{
+	const struct filter_cgroup *c = bpf_map_lookup_elem(&filter_cgroups, &key);
+
+	a->facts.cgroup_known = c && c->generation == a->head->generation;
+	a->facts.cgroup = c ? c->bits : 0;
+}
+
+static __always_inline void ask_marks(struct ask *a, const struct filter_marks *m)
+{
+	a->facts.marks_known = m && m->generation == a->head->generation;
+	a->facts.self = m ? m->self : 0;
+	a->facts.ancestors = m ? m->ancestors : 0;
+}
+
+/* t: the current task. */
+static __always_inline void ask_task(struct ask *a, struct task_struct *t)
+{
+	const struct cred *cred = t->cred;
+	__u32 hierarchy;
+	__u64 id = cgroup_of(t, &hierarchy);
+
+	a->facts.uid = cred->euid.val;
+	a->facts.real_uid = cred->uid.val;
+	ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
+	ask_marks(a, bpf_task_storage_get(&marks, t, NULL, 0));
+}
+
+static __always_inline bool ask_joins(struct ask *a)
+{
+	a->cursor.mask = a->facts.mask;
+	bpf_loop(JOIN_STEPS, ask_step, a, 0);
+	return a->cursor.wanted;
+}
+
+/* ---- answers ---- */
+
+/* Nobody wants it. False: do not send it. */
+static __always_inline bool filter_drop(struct emitter *e, const struct filter_block *h, __u32 kind)
+{
+	__u32 id;
+	struct cpu_state *cpu = this_cpu(&id);
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->filtered[kind], 1);
+	if (h->mode != FILTER_MODE_ON)
+		return true;
+	if (e->rec)
+		emit_abort(e);
+	return false;
+}
+
+static __always_inline bool filter_begin(struct emitter *e, __u32 kind, const struct filter_block *h,
+					 __u32 flags)
+{
+	if (!e->rec && !emit_begin(e, kind))
+		return false;
+	e->generation = h ? h->generation : 0;
+	e->flags = flags;
+	return true;
+}
+
+static __always_inline __u8 file_type(__u32 mode)
+{
+	switch (mode >> 12) {
+	case 8: return EV_FILETYPE_FILE;
+	case 4: return EV_FILETYPE_DIR;
+	case 10: return EV_FILETYPE_SYMLINK;
+	case 2: return EV_FILETYPE_CHAR;
+	case 6: return EV_FILETYPE_BLOCK;
+	case 1: return EV_FILETYPE_FIFO;
+	case 12: return EV_FILETYPE_SOCKET;
+	}
+	return EV_FILETYPE_OTHER;
+}
+
+static __always_inline bool ask_open(const struct filter_block *h, struct file *f,
+				     struct task_struct *t, __u64 mask, __u8 via)
+{
+	struct inode *inode = LOAD(f, struct file, f_inode);
+	__u32 flags = LOAD(f, struct file, f_flags), mode = LOAD(inode, struct inode, i_mode);
+	struct ask a = { .head = h, .buckets = &h->open_joins };
+
+	a.facts.mask = mask;
+	a.facts.flags = flags;
+	a.facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
+	a.facts.mode = mode & 07777;
+	a.facts.type = file_type(mode);
+	a.facts.via = via;
+	ask_task(&a, t);
+	return ask_joins(&a);
+}
+
+/* Does anybody want that t, the current task, opened f? Unknown is yes. An event that could not be
+ * judged for want of scratch memory cannot be sent either, and is counted as lost. */
+static __always_inline enum answer wants_open(struct emitter *e, const struct filter_block *h,
+				       struct file *f, struct task_struct *t, __u8 via)
+{
+	struct sign_walk w;
+	__u64 signature, mask = 0;
+
+	if (h->kinds[EV_OPEN] != FILTER_KIND_TABLES)
+		return h->kinds[EV_OPEN] == FILTER_KIND_NONE ? ANSWER_NO : ANSWER_YES;
+	if (!f || !sign_path(&w, f, t, h))
+		return ANSWER_YES;
+	signature = filter_signature(w.dir, w.name, h);
+	if (!verdict_find(signature, &mask)) {
+		if (!emit_begin(e, EV_OPEN))
+			return ANSWER_LOST;
+		if (!judge_new(e, &w, f, t, signature, &mask))
+			return ANSWER_YES;
+	}
+	if (!mask)
+		return ANSWER_NO;
+	return mask >> FILTER_SURE || ask_open(h, f, t, mask, via) ? ANSWER_YES : ANSWER_NO;
+}
+
+/* Begins the record of an open, unless nobody wants it. */
+static __always_inline bool filter_open(struct emitter *e, struct file *f, struct task_struct *t,
+					__u8 via)
+{
+	const struct filter_block *h = filter_now();
+	enum answer a = ANSWER_YES;
+	__u32 flags = 0;
+
+	e->rec = NULL;
+	if (h && h->mode != FILTER_MODE_OFF)
+		a = wants_open(e, h, f, t, via);
+	if (a == ANSWER_NO) {
+		if (!filter_drop(e, h, EV_OPEN))
+			return false;
+		flags = 1u << EV_HDR_WOULD_DROP;
+	}
+	return a != ANSWER_LOST && filter_begin(e, EV_OPEN, h, flags);
+}
+
+#endif
