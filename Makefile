@@ -58,7 +58,7 @@ ACT := build/tests/integration/act/act
 DRIVE := $B/tests/integration/drive/sinkdrive
 BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
-MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN)
+MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN) $B/tests/bench/bench_policy
 # Unit tests of what has threads, and so runs under TSan too.
 # Not the Kafka sink: librdkafka makes threads by thrd_create, which TSan does not see and crashes in.
 TSAN_TESTS := $(filter-out %/sink_kafka,$(patsubst %.c,%,$(shell grep -lE \
@@ -127,7 +127,7 @@ $(ACT): $(ACT_SRC) $(wildcard tests/integration/act/*.h)
 integration: $B/tocsin $(ACT) $(DRIVE) ## the tests on the live kernel (root)
 	$Qtests/run.sh integration
 
-unit: $(UNIT_BIN) ## build and run the unit tests alone
+unit: $(UNIT_BIN) $B/tests/bench/bench_policy ## build and run the unit tests alone
 	$Qtests/run.sh unit
 
 live: $(LIVE_BIN) ## build and run the tests on the live kernel (root)
