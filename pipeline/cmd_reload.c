@@ -47,9 +47,9 @@ static void print_policies(const json_t *answer, const char *what, char sign)
 
 static int code(const json_t *answer)
 {
-	if (json_object_get(answer, "error"))
-		return EXIT_RUNTIME;
-	return json_integer_value(json_object_get(answer, "errors")) ? EXIT_POLICY : EXIT_OK;
+	if (json_integer_value(json_object_get(answer, "errors")))
+		return EXIT_POLICY;
+	return json_object_get(answer, "error") ? EXIT_RUNTIME : EXIT_OK;
 }
 
 static void print(const json_t *answer)
@@ -58,11 +58,11 @@ static void print(const json_t *answer)
 	const char *error = json_string_value(json_object_get(answer, "error"));
 	size_t i;
 
+	json_array_foreach(list, i, p) fprintf(stderr, "%s\n", json_string_value(p));
 	if (error) {
 		fprintf(stderr, "tocsin reload: %s\n", error);
 		return;
 	}
-	json_array_foreach(list, i, p) fprintf(stderr, "%s\n", json_string_value(p));
 	print_policies(answer, "added", '+');
 	print_policies(answer, "changed", '~');
 	print_policies(answer, "removed", '-');

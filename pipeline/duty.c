@@ -48,10 +48,16 @@ static bool has_terminal(void)
 static void watch_paths(struct duty *d)
 {
 	const struct opt_list *paths = &d->cfg->policies;
+	const char *values;
+	uint32_t at = 0;
 	int rc = 0, one;
 
 	for (uint32_t i = 0; i < paths->count; i++) {
 		one = watch_add(d->watch, paths->items[i]);
+		rc = rc ? rc : one;
+	}
+	while ((values = policy_values_file(d->reload->session->policies, &at))) {
+		one = watch_add(d->watch, values);
 		rc = rc ? rc : one;
 	}
 	if (rc)

@@ -11,13 +11,10 @@
 #include "pipeline/policy/policy.h"
 #include "pipeline/util.h"
 
-static json_t *failed(const char *what, int rc)
+static const char *reason(int rc)
 {
-	char text[300];
-
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(-rc));
-	log_error("the policies in force stay: %s", text);
-	return json_pack("{ss}", "error", text);
+	return rc == -EINVAL ? "the last good version of a file does not go with the others"
+			     : strerror(-rc);
 }
 
 /* ---- the switch ---- */
@@ -156,6 +153,20 @@ static void add_problems(json_t *report, const struct diags *d)
 	}
 }
 
+static json_t *failed(const struct diags *d, int rc)
+{
+	json_t *report = json_pack("{s[]si}", "problems", "errors", (int)d->errors);
+	char text[300];
+
+	if (!report)
+		return NULL;
+	add_problems(report, d);
+	snprintf(text, sizeof(text), "all policies stay as they were: %s", reason(rc));
+	log_error("%s", text);
+	json_object_set_new(report, "error", json_string(text));
+	return report;
+}
+
 static void tell(const json_t *report)
 {
 	static const char *const what[] = { "added", "changed", "removed" };
@@ -185,7 +196,7 @@ static json_t *reload_to(struct reload *r, struct policy_set *new, const struct 
 		policy_free(new);
 	if (rc) {
 		json_decref(report);
-		return failed("policies", rc);
+		return failed(d, rc);
 	}
 	add_problems(report, d);
 	json_object_set_new(report, "generation", json_integer(r->generation));
@@ -204,7 +215,7 @@ json_t *reload_policies(struct reload *r)
 	int rc = policy_reload(&new, (const char *const *)paths->items, paths->count,
 			       r->session->policies, &d);
 
-	report = rc ? failed("policies", rc) : reload_to(r, new, &d);
+	report = rc ? failed(&d, rc) : reload_to(r, new, &d);
 	diags_free(&d);
 	return report;
 }

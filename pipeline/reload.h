@@ -30,7 +30,8 @@ struct reload {
  * a policy where it had some, keeps its last good version. Logs what changed and each problem.
  * The report, a new object for `tocsin reload`: {"generation", "policies": how many, "added",
  * "changed", "removed": [{"name", "file", "line"}], "problems": ["file:line:column: reason"],
- * "errors": how many of them are}; or {"error": why the old policies stay}. NULL: out of memory. */
+ * "errors": how many of them are}; or "error", why all policies stay, with "problems" and "errors".
+ * NULL: out of memory. */
 json_t *reload_policies(struct reload *r);
 
 #endif

@@ -211,7 +211,6 @@ static int add_file(struct policy_set *s, struct native *n, uint32_t file)
 	struct diags *d = native_problems(n, file);
 	struct policy_def *defs = NULL;
 	struct pool pool = { 0 };
-	uint32_t count = 0;
 	int err = native_policies(n, file, &pool, &s->patterns, &defs);
 
 	if (err || d->errors) {
@@ -222,10 +221,9 @@ static int add_file(struct policy_set *s, struct native *n, uint32_t file)
 	for (struct policy_def *p = defs; p && !err; p = p->next) {
 		policy_define(p);
 		err = add_policy(s, p, d);
-		count++;
 	}
 	native_digest(n, file, &s->sha);
-	return err ? err : native_sources(n, file, count, &s->sources);
+	return err ? err : native_sources(n, file, &s->sources);
 }
 
 /* All files of a load; their problems go to d, file by file. */
@@ -418,6 +416,17 @@ const struct policy *policy_of_rule(const struct policy_set *s, uint32_t rule)
 const struct rules *policy_rules(const struct policy_set *s)
 {
 	return &s->rules;
+}
+
+const char *policy_values_file(const struct policy_set *s, uint32_t *at)
+{
+	while (*at < s->sources.count) {
+		const struct source *f = &s->sources.items[(*at)++];
+
+		if (f->values)
+			return f->path;
+	}
+	return NULL;
 }
 
 struct str policy_digest(const struct policy_set *s)

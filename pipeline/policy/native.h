@@ -47,7 +47,7 @@ struct diags *native_problems(struct native *n, uint32_t file);
 /* Name and bytes of the file and of the files of values that it names, for a digest. */
 void native_digest(const struct native *n, uint32_t file, struct sha256 *sha);
 /* Adds the file and its files of values. 0 or -ENOMEM. */
-int native_sources(const struct native *n, uint32_t file, uint32_t policies, struct sources *to);
+int native_sources(const struct native *n, uint32_t file, struct sources *to);
 struct pool *native_pool(struct native *n);	/* texts of lists, which policies point to */
 
 /* For one expression of no file: names are unknown in it. The tree is in x->pool. NULL after one

@@ -311,13 +311,25 @@ void native_digest(const struct native *n, uint32_t file, struct sha256 *sha)
 		digest_one(sha, v->path.p, v->text);
 }
 
-int native_sources(const struct native *n, uint32_t file, uint32_t policies, struct sources *to)
+/* Policies, lists, macros, overrides. */
+static uint32_t entries(const struct yaml_node *root)
+{
+	uint32_t n = 0;
+
+	if (root->type != YAML_MAP)
+		return 0;
+	for (uint32_t i = 0; i < root->count; i++)
+		n += root->items[2 * i + 1]->count;
+	return n;
+}
+
+int native_sources(const struct native *n, uint32_t file, struct sources *to)
 {
 	const struct native_file *f = &n->files[file];
-	int err = sources_add(to, f->path, yaml_source(f->doc), policies);
+	int err = sources_add(to, f->path, yaml_source(f->doc), entries(yaml_root(f->doc)), false);
 
 	for (const struct value_file *v = f->values; v && !err; v = v->next)
-		err = sources_add(to, v->path.p, v->text, 0);
+		err = sources_add(to, v->path.p, v->text, 0, true);
 	return err;
 }
 

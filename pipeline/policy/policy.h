@@ -40,7 +40,7 @@ struct policy {
 int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d);
 /* The same while `old` is in force: a file with an error, or without a policy where it had some,
  * keeps its version in `old`, with the reason in d; a path that is gone takes its policies away.
- * 0 or -ENOMEM, -E2BIG. */
+ * 0; -EINVAL when such a version does not go with what other files now say; -ENOMEM, -E2BIG. */
 int policy_reload(struct policy_set **out, const char *const *paths, uint32_t npaths,
 		  const struct policy_set *old, struct diags *d);
 /* The same as policy_load from one text: tests and fuzzing. */
@@ -53,6 +53,8 @@ uint32_t policy_kinds(const struct policy_set *s);		/* union of kinds, bit per e
 bool policy_wants_failed_opens(const struct policy_set *s);	/* a file.open policy can hold for a failed open */
 const struct rules *policy_rules(const struct policy_set *s);	/* rules.h: for the kernel filter */
 const struct policy *policy_of_rule(const struct policy_set *s, uint32_t rule);	/* by rule_source.policy */
+/* The next file of values that the set was made of, from *at on, 0 at first; NULL past the last. */
+const char *policy_values_file(const struct policy_set *s, uint32_t *at);
 struct str policy_digest(const struct policy_set *s);		/* hex SHA-256 or the like over names and texts */
 
 /* An event that led to an alert: what its document says of it. */

@@ -11,9 +11,10 @@
 #include "pipeline/policy/set.h"
 #include "pipeline/util.h"
 
-int sources_add(struct sources *s, const char *path, struct str text, uint32_t policies)
+int sources_add(struct sources *s, const char *path, struct str text, uint32_t entries, bool values)
 {
-	struct source *grown, new = { .len = text.len, .policies = policies };
+	struct source *grown;
+	struct source new = { .len = text.len, .entries = entries, .values = values };
 
 	if (!(s->count & (s->count - 1))) {
 		grown = reallocarray(s->items, s->count ? (size_t)s->count * 2 : 1, sizeof(*grown));
@@ -90,7 +91,7 @@ static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struc
 		const struct source *old = &k->from->items[i];
 		const struct source *new = sources_find(&s->sources, old->path);
 		bool bad = has_error(found, old->path);
-		bool emptied = !bad && new && old->policies && !new->policies;
+		bool emptied = !bad && new && old->entries && !new->entries;
 
 		if (k->use[i] || (!bad && !emptied))
 			continue;
@@ -101,12 +102,20 @@ static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struc
 			diag_warn(d, old->path, 0, 0,
 				  "until it is mended, its last good version stays in force");
 		else
-			diag_add(
-				d, old->path, 0, 0,
-				"no policy is left in it, so its last good version stays in force; "
-				"delete the file to take its policies away");
+			diag_add(d, old->path, 0, 0,
+				 "nothing is left in it, so its last good version stays in force; "
+				 "delete the file to take away what was in it");
 	}
 	return n;
+}
+
+/* Does a last good version not go with what is new in other files (a list is gone)? */
+static bool kept_in_vain(const struct kept *k, const struct diags *found)
+{
+	for (uint32_t i = 0; i < k->from->count; i++)
+		if (k->use[i] && has_error(found, k->from->items[i].path))
+			return true;
+	return false;
 }
 
 int policy_reload(struct policy_set **out, const char *const *paths, uint32_t npaths,
@@ -123,6 +132,10 @@ int policy_reload(struct policy_set **out, const char *const *paths, uint32_t np
 			break;
 		policy_free(TAKE_PTR(s));
 		diags_free(&found);
+	}
+	if (!rc && kept_in_vain(&k, &found)) {
+		policy_free(TAKE_PTR(s));
+		rc = -EINVAL;
 	}
 	copy(d, &found, NULL);
 	diags_free(&found);

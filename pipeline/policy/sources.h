@@ -12,7 +12,8 @@ struct source {
 	char *path;
 	char *text;		/* owned, len bytes */
 	uint32_t len;
-	uint32_t policies;	/* also disabled ones */
+	uint32_t entries;	/* policies, lists, macros and overrides; 0 for a file of values */
+	bool values;		/* a file of values */
 };
 
 struct sources {
@@ -21,7 +22,7 @@ struct sources {
 };
 
 /* Copies both. 0 or -ENOMEM. */
-int sources_add(struct sources *s, const char *path, struct str text, uint32_t policies);
+int sources_add(struct sources *s, const char *path, struct str text, uint32_t entries, bool values);
 const struct source *sources_find(const struct sources *s, const char *path);
 void sources_free(struct sources *s);
 

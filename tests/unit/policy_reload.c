@@ -2,6 +2,7 @@
  *
  * Loading policies again while a set is in force: what is kept, and what counts as changed.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,37 @@ static void kept_file_makes_another_bad(void)
 	end(s);
 }
 
+/* What other files name: a file of lists, and a file of values. */
+static void lists_are_kept(void)
+{
+	const char *path = dir;
+	struct policy_set *s, *new = NULL;
+
+	start();
+	put("a.yaml", FILE_OF(POLICY("a1", "process.name in $shells")));
+	put("b.yaml", FILE_OF(POLICY("b1", "file.inode = 1")));
+	put("lists.yaml", "lists:\n  shells: {file: shells.txt}\n");
+	put("shells.txt", "sh\nbash\n");
+	s = load();
+	CHECK_STR(names(s), "a1 b1");
+	put("lists.yaml", "");
+	put("b.yaml", FILE_OF(POLICY("b2", "file.inode = 1")));
+	again(&s);
+	CHECK_STR(names(s), "a1 b2");
+	CHECK(d.errors > 0);
+	put("lists.yaml", "lists:\n  shells: {file: none.txt}\n");
+	again(&s);
+	CHECK_STR(names(s), "a1 b2");
+	CHECK(d.errors > 0);
+	/* Not kept by itself, since it is right by itself: then all stays. */
+	put("lists.yaml", "lists:\n  others: [a]\n");
+	put("b.yaml", FILE_OF(POLICY("b3", "file.inode = 1")));
+	diags_free(&d);
+	CHECK_INT(policy_reload(&new, &path, 1, s, &d), -EINVAL);
+	CHECK(d.errors > 0 && !new);
+	end(s);
+}
+
 static bool same(const char *one, const char *other)
 {
 	struct policy_set *a = NULL, *b = NULL;
@@ -199,6 +231,7 @@ static const struct test tests[] = {
 	TEST(bad_file_is_kept),
 	TEST(emptied_is_kept_and_deleted_goes),
 	TEST(kept_file_makes_another_bad),
+	TEST(lists_are_kept),
 	TEST(what_counts_as_a_change),
 };
 
