@@ -132,6 +132,8 @@ static void judge(struct consumer *c)
 	uint32_t n = policy_match(engine, &c->e, &m);
 	bool record = c->cfg.record_kinds & 1ULL << c->e.kind->kind, drop = false;
 
+	if (engine != c->generations[0].engine)
+		policy_look_due(c->generations[0].engine); /* they share windows */
 	if (c->e.raw->flags & 1u << EV_HDR_WOULD_DROP)
 		verify(c, policy_wanted_by(engine), record);
 
@@ -146,25 +148,16 @@ static void judge(struct consumer *c)
 		add_document(c, NULL);
 }
 
-/* Engines share windows, and any of them may have begun to wait for something. */
-static uint64_t next_due(const struct consumer *c)
-{
-	uint64_t due = UINT64_MAX;
-
-	for (uint32_t i = 0; i < c->ngenerations; i++)
-		due = MIN(due, policy_next_due(c->generations[i].engine));
-	return due;
-}
-
 /* What did not happen by now_ns, by the newest policies; memory of the arena is given back. */
 static void tell_due(struct consumer *c, uint64_t now_ns)
 {
+	struct policy_engine *p = c->generations[0].engine;
 	size_t used = c->arena.used;
 	const struct match *m;
 
-	if (next_due(c) > now_ns)
+	if (policy_next_due(p) > now_ns)
 		return;
-	while (policy_due(c->generations[0].engine, now_ns, &c->arena, &m)) {
+	while (policy_due(p, now_ns, &c->arena, &m)) {
 		add_document(c, m);
 		c->arena.used = used;
 	}
@@ -223,7 +216,7 @@ uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns)
 		arena_reset(&c->arena);
 		tell_due(c, boot_ns - IDLE_LATE_NS);
 	}
-	due = next_due(c);
+	due = policy_next_due(c->generations[0].engine);
 	if (due > UINT64_MAX - IDLE_LATE_NS)
 		return UINT64_MAX;
 	return due + IDLE_LATE_NS > boot_ns ? due + IDLE_LATE_NS - boot_ns : 0;

@@ -330,6 +330,12 @@ bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const
 	return policy_due(p, end_ns + MIN((uint64_t)WINDOW_LATE_NS, UINT64_MAX - 1 - end_ns), a, m);
 }
 
+void policy_look_due(struct policy_engine *p)
+{
+	if (p->windows)
+		windows_look_due(p->windows);
+}
+
 uint64_t policy_next_due(const struct policy_engine *p)
 {
 	return p->windows ? windows_next_due(p->windows) : UINT64_MAX;

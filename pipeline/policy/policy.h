@@ -109,8 +109,10 @@ const struct policy *policy_wanted_by(const struct policy_engine *p);
 bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m);
 /* The same for a stream that ended at end_ns: nothing that is late can come any more. */
 bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m);
-/* Before this time policy_due has nothing of what p judged; UINT64_MAX: nothing waits. */
+/* Before this time policy_due has nothing; UINT64_MAX: nothing waits. */
 uint64_t policy_next_due(const struct policy_engine *p);
+/* An engine that shares windows with p judged an event: policy_next_due is to be looked up. */
+void policy_look_due(struct policy_engine *p);
 /* After a reload: p, which has judged nothing yet, goes on where `old` is. They share from now on
  * what suppression remembers, by policy name, and the windows of policies that mean the same; old
  * may judge on, in the same thread. */

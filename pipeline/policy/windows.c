@@ -424,7 +424,7 @@ static enum window_answer feed(struct windows *ws, const struct one *o, const st
 	return feed_threshold(ws, o, &it, e, f) ? WINDOW_FIRED : WINDOW_GOES_ON;
 }
 
-static void look_due(struct windows *w)
+void windows_look_due(struct windows *w)
 {
 	w->next_due = UINT64_MAX;
 	for (uint32_t i = 0; i < w->count; i++)
@@ -452,11 +452,10 @@ bool windows_feed(struct windows *w, struct event *e, struct window_alert *out)
 	return false;
 }
 
-/* next_due may be too early, where a step came in time, and another engine may have fed a machine
- * that both have: so it is looked up first. */
+/* next_due may be too early, where a step came in time: so it is looked up first. */
 bool windows_due(struct windows *w, uint64_t now_ns, struct arena *a, struct window_alert *out)
 {
-	for (look_due(w); w->next_due <= now_ns; look_due(w)) {
+	for (windows_look_due(w); w->next_due <= now_ns; windows_look_due(w)) {
 		const struct one *o = w->all;
 		struct window_fired f;
 
@@ -566,7 +565,7 @@ void windows_adopt(struct windows *w, const struct windows *from)
 			w->all[i].machine = window_ref(from->all[j].machine);
 			break;
 		}
-	look_due(w);
+	windows_look_due(w);
 }
 
 bool windows_stats(const struct windows *w, uint32_t i, struct policy_window_stats *out)

@@ -33,6 +33,8 @@ bool windows_feed(struct windows *w, struct event *e, struct window_alert *out);
 bool windows_due(struct windows *w, uint64_t now_ns, struct arena *a, struct window_alert *out);
 /* Not before this is there one, as far as w was fed; UINT64_MAX: nothing waits. */
 uint64_t windows_next_due(const struct windows *w);
+/* Looks it up, after others fed what w shares with them. */
+void windows_look_due(struct windows *w);
 
 /* Shares from now on the state of those windows of `from` that mean the same; before any event
  * was fed to w. `from` may go on. */

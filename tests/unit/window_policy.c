@@ -89,7 +89,8 @@ static uint32_t judge(struct run *r, const char *kind, uint64_t at_ns, uint32_t 
 	va_list ap;
 	const char *path;
 
-	made_free(m);
+	if (m)
+		made_free(m);
 	m = made_new(kind);
 	m->rec.h.tgid = pid;
 	m->rec.h.start_ns = pid * SEC;
