@@ -26,6 +26,8 @@ struct run {
 	struct save *save;
 	struct probe_set *probes;
 	struct live *consumer;
+	struct reload reload;
+	struct duty *duty;
 	sigset_t signals;
 };
 
@@ -146,7 +148,9 @@ static int start_reading(struct run *r)
 		return session_fail(EXIT_RUNTIME, "consumer: %s", strerror(-rc));
 	live_on_end(r->consumer, unblock_outputs, r);
 	meet_running(r);
-	return EXIT_OK;
+	r->reload = (struct reload){ &r->session, r->probes, r->consumer, 0 };
+	rc = duty_new(&r->duty, &r->reload, &r->signals);
+	return rc ? session_fail(EXIT_RUNTIME, "signals: %s", strerror(-rc)) : EXIT_OK;
 }
 
 static int start(struct run *r)
@@ -182,17 +186,11 @@ static void tell_ready(struct run *r)
 	session_tell(&r->session);
 }
 
-static void work(struct run *r)
-{
-	struct reload reload = { &r->session, r->probes, r->consumer, 0 };
-
-	duty(&reload, &r->signals);
-}
-
 static int finish(struct run *r)
 {
 	int rc, saved;
 
+	duty_free(TAKE_PTR(r->duty));
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL); /* a second one ends it at once */
 	unblock_outputs(r);
 	live_stop(TAKE_PTR(r->consumer));
@@ -206,6 +204,7 @@ static int finish(struct run *r)
 
 static void run_free(struct run *r)
 {
+	duty_free(r->duty);
 	live_stop(r->consumer);
 	probe_set_free(r->probes);
 	session_free(&r->session);
@@ -240,7 +239,7 @@ int cmd_run(int argc, char **argv)
 	rc = start(&r);
 	if (!rc) {
 		tell_ready(&r);
-		work(&r);
+		duty_run(r.duty);
 		rc = finish(&r);
 	}
 	run_free(&r);

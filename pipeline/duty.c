@@ -108,15 +108,10 @@ static void take_change(struct duty *d)
 		d->quiet_at = d->first_change + QUIET_MAX_MS * NS_PER_MS;
 }
 
-static void start(struct duty *d, const sigset_t *signals)
+static void take_commands(struct duty *d)
 {
-	int rc = watch_new(&d->watch);
+	int rc;
 
-	d->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (rc)
-		log_warn("changes of policy files go unnoticed: %s", strerror(-rc));
-	else
-		watch_paths(d);
 	if (!d->cfg->control[0])
 		return;
 	rc = control_open(&d->control, d->cfg->control);
@@ -125,6 +120,42 @@ static void start(struct duty *d, const sigset_t *signals)
 			 d->cfg->control);
 	else if (rc)
 		log_warn("commands cannot be taken at %s: %s", d->cfg->control, strerror(-rc));
+}
+
+int duty_new(struct duty **out, struct reload *r, const sigset_t *signals)
+{
+	struct duty *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (!d)
+		return -ENOMEM;
+	d->reload = r;
+	d->cfg = r->session->cfg;
+	d->terminal = has_terminal();
+	d->first_change = d->quiet_at = UINT64_MAX;
+	d->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (d->signals < 0) {
+		free(d);
+		return -EMFILE;
+	}
+	rc = watch_new(&d->watch);
+	if (rc)
+		log_warn("changes of policy files go unnoticed: %s", strerror(-rc));
+	else
+		watch_paths(d);
+	take_commands(d);
+	*out = d;
+	return 0;
+}
+
+void duty_free(struct duty *d)
+{
+	if (!d)
+		return;
+	control_close(d->control);
+	watch_free(d->watch);
+	close(d->signals);
+	free(d);
 }
 
 /* Lines that are late are left out. */
@@ -162,30 +193,18 @@ static void wait(struct duty *d)
 		control_serve(d->control, command, d);
 }
 
-void duty(struct reload *r, const sigset_t *signals)
+void duty_run(struct duty *d)
 {
-	const struct config *cfg = r->session->cfg;
 	uint64_t now = clock_mono_ns();
-	struct duty d = {
-		.reload = r,
-		.cfg = cfg,
-		.terminal = has_terminal(),
-		.until = cfg->duration_ns ? now + cfg->duration_ns : UINT64_MAX,
-		.stats_at = cfg->stats_interval_ns ? now + cfg->stats_interval_ns : UINT64_MAX,
-		.first_change = UINT64_MAX,
-		.quiet_at = UINT64_MAX,
-	};
 
-	start(&d, signals);
-	while (!d.end && now < d.until) {
-		wait(&d);
+	d->until = d->cfg->duration_ns ? now + d->cfg->duration_ns : UINT64_MAX;
+	d->stats_at = d->cfg->stats_interval_ns ? now + d->cfg->stats_interval_ns : UINT64_MAX;
+	while (!d->end && now < d->until) {
+		wait(d);
 		now = clock_mono_ns();
-		if (!d.end && now >= d.quiet_at)
-			json_decref(reload_now(&d));
-		if (!d.end && now >= d.stats_at && now < d.until)
-			tell_stats(&d);
+		if (!d->end && now >= d->quiet_at)
+			json_decref(reload_now(d));
+		if (!d->end && now >= d->stats_at && now < d->until)
+			tell_stats(d);
 	}
-	control_close(d.control);
-	watch_free(d.watch);
-	close(d.signals);
 }

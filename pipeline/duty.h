@@ -10,8 +10,14 @@
 
 #include "pipeline/reload.h"
 
+struct duty;
+
+/* Begins to watch and to listen, so that what happens after `ready:` is not missed. signals: those
+ * to wait for, blocked in every thread. 0, or -ENOMEM, -EMFILE. */
+int duty_new(struct duty **out, struct reload *r, const sigset_t *signals);
+void duty_free(struct duty *d); /* NULL is legal */
 /* Until SIGINT, SIGTERM, the loss of the terminal, or duration_ns have passed (0: no limit).
- * SIGHUP reloads. signals: those to wait for, blocked in every thread. */
-void duty(struct reload *r, const sigset_t *signals);
+ * SIGHUP reloads. */
+void duty_run(struct duty *d);
 
 #endif
