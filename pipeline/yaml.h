@@ -10,7 +10,7 @@
 #include "pipeline/diag.h"
 #include "pipeline/str.h"
 
-enum { YAML_MAX_DEPTH = 32, YAML_MAX_NODES = 1000000, YAML_MAX_BYTES = 16 << 20 };
+enum { YAML_MAX_DEPTH = 32, YAML_MAX_NODES = 2000000, YAML_MAX_BYTES = 64 << 20 };
 
 enum yaml_type { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
 

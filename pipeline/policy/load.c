@@ -158,8 +158,12 @@ static int keep_pointer(const struct policy_def ***array, uint32_t *count,
 static int add_rule(struct policy_set *s, const struct policy_def *p, uint32_t kinds,
 		    const struct cond *where, uint32_t number)
 {
-	return rules_add(&s->rules, kinds, where, (const struct cond *const *)p->exceptions,
-			 p->nexceptions, number);
+	int err = rules_add(&s->rules, kinds, where, (const struct cond *const *)p->exceptions,
+			    p->nexceptions, number);
+
+	if (!err && p->pub.action == POLICY_DROP) /* to drop it, nobody needs the event */
+		s->rules.sources[s->rules.nsources - 1].kinds = 0;
+	return err;
 }
 
 static int add_steps(struct policy_set *s, const struct policy_def *p)

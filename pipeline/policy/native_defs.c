@@ -10,7 +10,7 @@
 #include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
 
-enum { SUGGESTIONS_MAX = 50, PIECES_MAX = 100000, POSITIONS_MAX = 1 << 30 };
+enum { SUGGESTIONS_MAX = 50, CIRCLES_MAX = 100, PIECES_MAX = 100000, POSITIONS_MAX = 1 << 30 };
 
 static const char *type_name(uint8_t type)
 {
@@ -259,10 +259,19 @@ static void release(struct order *o, struct definition *d)
 			o->ready[o->count++] = u->other;
 }
 
+/* Where there are too many circles to look for each. */
+static struct definition *report_rest(struct definition *d)
+{
+	diag_add(&d->file->d, d->file->path, d->line, d->column,
+		 "%s $%.*s uses itself, or a name that does", type_name(d->type), SHOWN(d->name));
+	d->bad = true;
+	return d;
+}
+
 static void check_in_order(struct reader *r, struct order *o)
 {
 	const struct native *n = r->n;
-	uint32_t next = 0;
+	uint32_t next = 0, circles = 0;
 
 	for (uint32_t i = 0; i < n->nall; i++)
 		if (!n->all[i]->waits)
@@ -275,7 +284,9 @@ static void check_in_order(struct reader *r, struct order *o)
 		if (r->no_memory)
 			return;
 		if (!n->all[i]->done) {
-			release(o, report_circle(n->all[i], i + 1));
+			circles++;
+			release(o, circles <= CIRCLES_MAX ? report_circle(n->all[i], circles)
+							  : report_rest(n->all[i]));
 			i--; /* it may wait for another circle too */
 		}
 	}

@@ -84,6 +84,31 @@ static void records_by_kind_and_by_policy(void)
 	capture_free(c);
 }
 
+/* A drop takes an event from the records, whoever wanted it, and from no alert. */
+static void drops(void)
+{
+	struct capture *c = capture_start(&(struct capture_cfg){
+		.policies = SHADOW
+		"- {name: keep, on: file.open, where: 'file.path startswith \"/srv/\"', action: record}\n"
+		"- {name: noise, on: file.open, action: drop, where: 'file.path endswith (\"shadow\", \"noise\")'}\n",
+		.record_kinds = 1 << EV_OPEN });
+	static const char *const paths[] = { "/etc/shadow", "/etc/passwd", "/tmp/x",
+					     "/tmp/noise",  "/srv/noise",  "/srv/x" };
+	const char *json;
+	struct rec r;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(paths); i++) {
+		rec_open(&r, 100, 0x100, paths[i], 0);
+		feed(c, &r, i + 1);
+	}
+	CHECK_INT(consumer_stats(c->consumer)->alerts, 3);
+	CHECK_INT(consumer_stats(c->consumer)->records, 3);
+	json = capture_stop(c);
+	CHECK_INT(count(json, "noise"), 0);
+	CHECK_INT(count(json, "\"kind\":\"alert\""), 3);
+	capture_free(c);
+}
+
 static void losses_are_always_told(void)
 {
 	struct capture *c = capture_start(&(struct capture_cfg){ .policies = SHADOW });
@@ -282,10 +307,15 @@ static void wanted_and_dropped(void)
 }
 
 static const struct test tests[] = {
-	TEST(one_alert_an_event_and_policy), TEST(records_by_kind_and_by_policy),
-	TEST(losses_are_always_told),        TEST(bad_records_are_counted),
-	TEST(batches_fill_and_age),          TEST(a_process_has_its_context),
-	TEST(a_replay_says_the_same),        TEST(wanted_and_dropped),
+	TEST(one_alert_an_event_and_policy),
+	TEST(records_by_kind_and_by_policy),
+	TEST(losses_are_always_told),
+	TEST(bad_records_are_counted),
+	TEST(batches_fill_and_age),
+	TEST(a_process_has_its_context),
+	TEST(a_replay_says_the_same),
+	TEST(wanted_and_dropped),
+	TEST(drops),
 };
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pipeline/policy/policy.h"
+#include "pipeline/util.h"
 #include "tests/harness/made.h"
 #include "tests/harness/test.h"
 
@@ -404,6 +405,77 @@ static void scopes(void)
 		"a.yaml:13:44: container.id must be text\n");
 }
 
+/* 100,000 policies that share a macro and a list are within the limits. */
+static void ordinary_many(void)
+{
+	struct buf b = { 0 };
+	struct made *m = shell();
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+
+	buf_lit(&b,
+		"lists:\n  shells: [sh, dash]\nmacros:\n  shell: process.name in $shells\npolicies:\n");
+	for (int i = 0; i < 100000; i++)
+		buf_addf(&b,
+			 "- {name: p%d, on: process.exec, where: $shell and user.name = 'u%d'}\n",
+			 i, i);
+	CHECK(!b.failed);
+	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	CHECK_INT(d.count, 0);
+	CHECK_INT(policy_count(s), 100000);
+	CHECK(made_set(m, "user.name", "u77777"));
+	CHECK_STR(hits(s, m), "p77777");
+	policy_free(s);
+	buf_free(&b);
+	made_free(m);
+}
+
+/* Files made to take long or much. */
+static void hostile(void)
+{
+	struct buf b = { 0 };
+	struct policy_set *s = NULL;
+	struct diags d = { 0 };
+
+	/* Circles and chains without end, each definition used by many. */
+	buf_lit(&b, "macros:\n");
+	for (int i = 0; i < 20000; i++)
+		buf_addf(&b, "  m%d: $m%d and $m%d and $nope\n", i, (i + 1) % 20000,
+			 (i * 7) % 20000);
+	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	CHECK(d.errors >= 1000);
+	CHECK_INT(policy_count(s), 0);
+	policy_free(TAKE_PTR(s));
+	diags_free(&d);
+	buf_reset(&b);
+	/* A long list in many policies. */
+	buf_lit(&b, "lists:\n  l: [");
+	for (int i = 0; i < 99999; i++)
+		buf_addf(&b, "v%d, ", i);
+	buf_lit(&b, "x]\npolicies:\n");
+	for (int i = 0; i < 1000; i++)
+		buf_addf(&b, "- {name: p%d, on: process.exec, where: process.name in $l}\n", i);
+	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	CHECK(d.count &&
+	      strstr(d.items[0].reason,
+		     "macros and lists come to more than 2000000 tests or 4000000 values in all"));
+	policy_free(TAKE_PTR(s));
+	diags_free(&d);
+	buf_reset(&b);
+	/* Overrides of what does not exist. */
+	buf_lit(&b, "overrides:\n");
+	for (int i = 0; i < 50000; i++)
+		buf_addf(&b, "- {policy: nam%d, severity: low}\n", i);
+	buf_lit(&b, "policies:\n");
+	for (int i = 0; i < 50000; i++)
+		buf_addf(&b, "- {name: name%d, on: process.exec, where: process.name = 'x'}\n", i);
+	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+	CHECK_INT(d.count, DIAGS_MAX);
+	policy_free(TAKE_PTR(s));
+	diags_free(&d);
+	buf_free(&b);
+}
+
 static uint32_t matches_at(struct policy_engine *p, struct made *m, uint64_t seconds,
 			   uint64_t *held)
 {
@@ -527,6 +599,8 @@ int main(int argc, char **argv)
 		TEST(drops),
 		TEST(digest),
 		TEST(twice),
+		TEST(ordinary_many),
+		TEST(hostile),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
