@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * `tocsin check PATH…`: loads policies as `run` does and tells every problem of every file, and
- * which policies the kernel filter can do nothing for.
+ * `tocsin check PATH…`: loads policies as `run` does and tells every problem of every file, which
+ * policies the kernel filter can do nothing for, and which the index cannot find.
  */
 #include <errno.h>
 
@@ -11,7 +11,7 @@
 #include "pipeline/util.h"
 
 struct check_cfg {
-	uint32_t quiet, filter;
+	uint32_t quiet, filter, cost;
 	const char **paths;
 	uint32_t npaths;
 };
@@ -27,6 +27,11 @@ static const struct option opts[] = {
 	  OPT(struct check_cfg, filter),
 	  .def = "false",
 	  .help = "Name each policy that the kernel cannot filter, and the test that makes it so" },
+	{ .key = "cost",
+	  .type = OPT_BOOL,
+	  OPT(struct check_cfg, cost),
+	  .def = "false",
+	  .help = "Name each policy that is asked of every event, since nothing in it can be looked up" },
 	{ 0 },
 };
 static const struct option *const tables[] = { opts };
@@ -78,6 +83,27 @@ static int tell_filter(const struct policy_set *set, bool name_them)
 	return 0;
 }
 
+static void tell_cost(const struct policy_set *set, bool name_them)
+{
+	for (uint32_t k = 0; k < EV_MAX; k++) {
+		uint32_t n = 0, i, last = UINT32_MAX;
+
+		for (uint32_t at = 0; (i = policy_always(set, k, at)) != UINT32_MAX; at++) {
+			const struct policy *p = policy_at(set, i);
+
+			n += i != last; /* a policy may have several steps */
+			if (name_them && i != last)
+				printf("%.*s:%u: note: %.*s is asked of every %s: no test in it "
+				       "can be looked up\n",
+				       (int)p->file.len, p->file.p, p->line, (int)p->name.len,
+				       p->name.p, schema_kind(k)->name);
+			last = i;
+		}
+		if (n && name_them)
+			printf("%u of them are asked of every %s\n", n, schema_kind(k)->name);
+	}
+}
+
 static int check(const struct check_cfg *c)
 {
 	struct policy_set *set = NULL;
@@ -95,6 +121,8 @@ static int check(const struct check_cfg *c)
 		printf("%u policies, %u problems\n", rc ? 0 : policy_count(set), errors);
 	if (!rc && !c->quiet)
 		rc = tell_filter(set, c->filter);
+	if (!rc && !c->quiet)
+		tell_cost(set, c->cost);
 	policy_free(set);
 	if (rc == -ENOMEM) {
 		fprintf(stderr, "tocsin check: %s\n", strerror(-rc));

@@ -197,7 +197,7 @@ static int build_patterns(const struct keys_of_slot *k)
 	s->loose = pool_array(k->pool, n, sizeof(*s->loose));
 	if ((n && !items) || !taken || !s->loose)
 		return -ENOMEM;
-	if (n >= SCAN_FROM)
+	if (n)
 		err = scan_regexes(&s->patterns, items, n, taken);
 	for (uint32_t i = 0; i < n; i++)
 		if (!taken[i])
@@ -363,6 +363,38 @@ static int build_slots(struct index *x, const struct index_key *keys, uint32_t n
 	return 0;
 }
 
+static void mark_key(const struct index *x, struct marks *m, uint32_t key)
+{
+	for (uint32_t i = x->first[key]; i < x->first[key + 1]; i++)
+		marks_set(m, x->rules[i]);
+}
+
+static int list_broad(struct index *x, uint32_t nrules)
+{
+	struct marks m = { 0 };
+	uint32_t rule, top = 0;
+
+	x->broad = pool_array(&x->pool, nrules, sizeof(*x->broad));
+	if (!x->broad || marks_init(&m, nrules)) {
+		marks_free(&m);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < x->nalways; i++)
+		marks_set(&m, x->always[i]);
+	for (uint32_t i = 0; i < x->nslots; i++) {
+		const struct slot_index *s = &x->slots[i];
+
+		if (s->present != NO_KEY)
+			mark_key(x, &m, s->present);
+		for (uint32_t j = 0; j < s->nloose; j++)
+			mark_key(x, &m, s->loose[j]);
+	}
+	while ((rule = marks_next(&m, &top)) != UINT32_MAX)
+		x->broad[x->nbroad++] = rule;
+	marks_free(&m);
+	return 0;
+}
+
 int index_new(struct index **out, struct access *a, const uint32_t *places, uint32_t nrules)
 {
 	struct index *x = calloc(1, sizeof(*x));
@@ -377,6 +409,8 @@ int index_new(struct index **out, struct access *a, const uint32_t *places, uint
 		err = list_rules(x, &f, nkept);
 	if (!err)
 		err = build_slots(x, kept, nkept);
+	if (!err)
+		err = list_broad(x, nrules);
 	free(f.items);
 	if (err) {
 		index_free(x);

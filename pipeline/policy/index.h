@@ -64,5 +64,7 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 		struct scan_scratch *s);
 /* Rules that no key finds and that are asked of every event, ascending. */
 const uint32_t *index_always(const struct index *x, uint32_t *count);
+/* These, and those that any value of some slot finds. */
+const uint32_t *index_broad(const struct index *x, uint32_t *count);
 
 #endif

@@ -186,6 +186,12 @@ const uint32_t *index_always(const struct index *x, uint32_t *count)
 	return x->always;
 }
 
+const uint32_t *index_broad(const struct index *x, uint32_t *count)
+{
+	*count = x->nbroad;
+	return x->broad;
+}
+
 int marks_init(struct marks *m, uint32_t nrules)
 {
 	m->ntops = (nrules >> 18) + 1;

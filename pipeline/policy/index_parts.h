@@ -62,8 +62,8 @@ struct index {
 	uint32_t nslots;
 	uint32_t *first;	/* by key, and one more: its rules in rules */
 	uint32_t *rules;
-	uint32_t *always;
-	uint32_t nalways;
+	uint32_t *always, *broad;
+	uint32_t nalways, nbroad;
 };
 
 static inline uint32_t number_hash(uint64_t n)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "pipeline/policy/definition.h"
+#include "pipeline/policy/index.h"
 #include "pipeline/policy/native.h"
 #include "pipeline/policy/strmap.h"
 #include "pipeline/util.h"
@@ -431,6 +432,17 @@ const char *policy_values_file(const struct policy_set *s, uint32_t *at)
 			return f->path;
 	}
 	return NULL;
+}
+
+uint32_t policy_always(const struct policy_set *s, uint32_t kind, uint32_t n)
+{
+	const struct kind_rules *kr = &s->rules.kinds[kind];
+	const uint32_t *broad;
+	uint32_t count = 0;
+
+	if (kr->lookup)
+		broad = index_broad(kr->lookup, &count);
+	return n < count ? kr->rules[broad[n]].policy & POLICY_NUMBER_MASK : UINT32_MAX;
 }
 
 struct str policy_digest(const struct policy_set *s)

@@ -6,6 +6,7 @@
   agent CPU   user and system time of the agent per event, from /proc, over a busy loop
   rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
   consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
+  policies    with 10 to 100,000 of them: agent CPU an event, live and replayed, load, memory
   start, RSS  time from exec to `ready:`, resident memory idle and after load
   latency     from the kernel's time stamp to the line on the agent's standard output
 
@@ -21,10 +22,10 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 class Agent:
     """A running `tocsin run` that writes to a directory of its own."""
 
-    def __init__(self, *extra, outputs=None, stdout=subprocess.DEVNULL):
+    def __init__(self, *extra, outputs=None, stdout=subprocess.DEVNULL, policies="policies"):
         self.dir = tempfile.mkdtemp(prefix="tocsin-bench-")
         outputs = outputs or ["file:path=" + os.path.join(self.dir, "out")]
-        argv = [TOCSIN, "run", "--policies", "policies", "--stats-json", self.dir + "/stats.json", *extra]
+        argv = [TOCSIN, "run", "--policies", policies, "--stats-json", self.dir + "/stats.json", *extra]
         for o in outputs:
             argv += ["--output", o]
         self.err = open(self.dir + "/err", "w+")
@@ -42,7 +43,7 @@ class Agent:
 
     def rss_mib(self):
         text = open(f"/proc/{self.p.pid}/status").read()
-        return {k: int(re.search(k + r":\s+(\d+)", text).group(1)) / 1024 for k in ("VmRSS", "RssAnon", "RssFile")}
+        return {k: int(re.search(k + r":\s+(\d+)", text).group(1)) / 1024 for k in ("VmRSS", "RssAnon", "RssFile", "VmHWM")}
 
     def stop(self):
         self.p.send_signal(signal.SIGTERM)
@@ -101,9 +102,9 @@ def rate(seconds):
           f"RSS {rss['VmRSS']:.1f} MiB (anonymous {rss['RssAnon']:.1f}, program and maps {rss['RssFile']:.1f}).")
 
 
-def replay(save, *extra):
+def replay(save, *extra, policies="policies"):
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run([TOCSIN, "replay", save, "--policies", "policies", *extra], check=True, cwd=ROOT,
+    subprocess.run([TOCSIN, "replay", save, "--policies", policies, *extra], check=True, cwd=ROOT,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -130,6 +131,49 @@ def consumer(runs):
                         (f"the same and every event encoded and written to a file ({out / n:.0f} bytes each)", written)):
         cpu, wall = (statistics.median(t[i] for t in times) for i in (0, 1))
         print(f"| {name} | {n / wall:,.0f} | {n / cpu:,.0f} |")
+    shutil.rmtree(d)
+
+
+def children_cpu(argv):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def record(save, ops):
+    """A stream of the live kernel; the number of its events."""
+    a = Agent("--save", save)
+    work("mixed", ops)
+    return events_of(a.stop())
+
+
+def policies(runs):
+    """The stream's cost is that of a long one less that of a short one: loading is in both."""
+    d = tempfile.mkdtemp(prefix="tocsin-bench-")
+    streams = {ops: (d + f"/stream-{ops}", record(d + f"/stream-{ops}", ops)) for ops in (100, 12000)}
+    (short, few), (long, many) = streams.values()
+    print(f"\n### Cost against the number of policies\n\nMade policies (tests/bench/rules.py), none of which matches. Live: agent CPU per event of "
+          f"the mixed loop, kernel part not included. Replay: CPU per event of {many:,} recorded ones, validation, enrichment and matching. Medians "
+          f"of {runs} runs; memory is the agent's at most.\n")
+    print("| policies | load, CPU s | memory, MiB | live, µs | replay, ns | policies asked per 1,000 events |\n|---:|---:|---:|---:|---:|---:|")
+    for n in (10, 100, 1000, 10000, 100000):
+        rules = f"{d}/{n}"
+        subprocess.run([sys.executable, "tests/bench/rules.py", str(n), rules], check=True, cwd=ROOT)
+        load = statistics.median(children_cpu([TOCSIN, "check", "--quiet", "true", rules]) for _ in range(runs))
+        ns = statistics.median((replay(long, policies=rules)[0] - replay(short, policies=rules)[0]) * 1e9 / (many - few)
+                               for _ in range(runs))
+        live = []
+        for _ in range(runs):
+            a = Agent(policies=rules)
+            before = a.cpu_s()
+            work("mixed", 3000)
+            time.sleep(0.1)
+            used, mib = a.cpu_s() - before, a.rss_mib()["VmHWM"]
+            stats = a.stop()
+            live.append(1e6 * used / events_of(stats))
+        asked = 1000 * stats["policies"]["evaluated"] / stats["policies"]["events"]
+        print(f"| {n:,} | {load:.2f} | {mib:.0f} | {statistics.median(live):.2f} | {ns:.0f} | {asked:.1f} |", flush=True)
     shutil.rmtree(d)
 
 
@@ -179,15 +223,18 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--seconds", type=int, default=10)
+    p.add_argument("--only", choices=("cost", "rate", "consumer", "policies", "start", "latency"))
     a = p.parse_args()
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
     print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
-    for step in (lambda: cost(a.runs), lambda: rate(a.seconds), lambda: consumer(a.runs),
-                 lambda: start_and_rss(a.runs), lambda: latency(a.seconds)):
-        step()
-        sys.stdout.flush()
+    steps = {"cost": lambda: cost(a.runs), "rate": lambda: rate(a.seconds), "consumer": lambda: consumer(a.runs),
+             "policies": lambda: policies(a.runs), "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
+    for name, step in steps.items():
+        if a.only in (None, name):
+            step()
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
