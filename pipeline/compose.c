@@ -162,8 +162,7 @@ static int set_hex(struct compose *c, const struct field *f, char *at, struct st
 	return put_number(c, f, at, v);
 }
 
-/* "2026-11-24T18:04:53.123456789Z"; up to nine digits of a second. */
-static bool parse_time(const char *text, uint64_t *ns)
+bool compose_time(const char *text, uint64_t *ns)
 {
 	struct tm tm = { 0 };
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -192,7 +191,7 @@ static int set_time(struct compose *c, const struct field *f, char *at, struct s
 
 	if (s.len < sizeof(text))
 		memcpy(text, s.p, s.len);
-	if (!parse_time(text, &ns) && (number_parse(s, false, &ns, &negative, &unit) || negative))
+	if (!compose_time(text, &ns) && (number_parse(s, false, &ns, &negative, &unit) || negative))
 		return fail(c, -EINVAL,
 			    "%s is a time as 2026-11-24T18:04:53.123456789Z, not \"%.*s\"", f->path,
 			    SHOWN(s));

@@ -66,4 +66,7 @@ struct event *compose_event(struct compose *c);
  * 1234, comm "test", user 1000, CPU 0, sequence 1, 5 s after boot. */
 void compose_fixed(void *rec, const struct event_kind *k);
 
+/* "2026-11-24T18:04:53.123456789Z", up to nine digits of a second, to ns since 1970. */
+bool compose_time(const char *text, uint64_t *ns);
+
 #endif
