@@ -94,18 +94,60 @@ static void add_ancestors(struct buf *b, struct lineage *l, const struct lineage
 	l->cut = up->cut || n < up->depth;
 }
 
-static void add_names(struct buf *b, const struct proc *p, const struct lineage *up, uint32_t depth)
+/* One text of p, and those of so many of its ancestors that the depth is reached. */
+static void add_list(struct buf *b, struct str own, struct str up, uint32_t depth)
 {
-	struct str s = up ? up->names : (struct str){ 0 };
-	const char *end = s.p;
+	const char *end = up.p;
 
-	if (p->process.name.len) {
-		buf_str(b, p->process.name);
+	if (own.len) {
+		buf_str(b, own);
 		buf_char(b, 0);
 	}
-	for (uint32_t n = 1; n < depth && end < s.p + s.len; n++)
-		end = (const char *)memchr(end, 0, (size_t)(s.p + s.len - end)) + 1;
-	buf_add(b, s.p, (size_t)(end - s.p));
+	for (uint32_t n = 1; n < depth && end < up.p + up.len; n++)
+		end = (const char *)memchr(end, 0, (size_t)(up.p + up.len - end)) + 1;
+	buf_add(b, up.p, (size_t)(end - up.p));
+}
+
+/* As many whole elements as fit into max bytes. */
+static struct str cut_list(struct str s, size_t max)
+{
+	const char *nul;
+
+	if (s.len <= max)
+		return s;
+	nul = max ? memrchr(s.p, 0, max) : NULL;
+	return (struct str){ s.p, nul ? (uint32_t)(nul - s.p) + 1 : 0 };
+}
+
+static void add_args(struct buf *b, struct str own, struct str up)
+{
+	size_t before = b->len;
+
+	buf_str(b, own);
+	buf_str(b, cut_list(up, LINEAGE_BYTES_MAX - (b->len - before)));
+}
+
+/* The texts of p and its ancestors behind the JSON; ends[i]: where the i-th list ends. */
+static void add_lists(struct buf *b, const struct proctable *t, const struct proc *p,
+		      uint32_t depth, size_t ends[4])
+{
+	static const struct lineage none;
+	const struct lineage *up = p->lineage ? p->lineage : &none;
+	uint32_t max = t->bytes < t->cfg.max_bytes ? LINEAGE_ARGS_MAX : 0;
+
+	add_list(b, p->process.name, up->names, depth);
+	ends[0] = b->len;
+	add_list(b, p->process.executable, up->executables, depth);
+	ends[1] = b->len;
+	add_list(b, cut(p->process.command_line, max), up->command_lines, depth);
+	ends[2] = b->len;
+	add_args(b, cut_list(p->process.args, max), up->args);
+	ends[3] = b->len;
+}
+
+static struct str part(const struct lineage *l, size_t from, size_t to)
+{
+	return (struct str){ l->data + from, (uint32_t)(to - from) };
 }
 
 /* p and its ancestors, as p's children show them. NULL without memory. */
@@ -114,7 +156,7 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 	struct lineage tmp = { .refs = 1 }, *l = NULL;
 	struct buf b = { 0 };
 	uint64_t id = ctx_process_id(p->pid, p->start_ns);
-	size_t json, names;
+	size_t json, ends[4];
 
 	buf_char(&b, '[');
 	add_self(&b, t, p);
@@ -125,8 +167,7 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 		buf_lit(&b, ",{\"truncated\":true}");
 	buf_char(&b, ']');
 	json = b.len;
-	add_names(&b, p, p->lineage, tmp.depth);
-	names = b.len;
+	add_lists(&b, t, p, tmp.depth, ends);
 	buf_add(&b, &id, sizeof(id));
 	if (tmp.depth > 1)
 		buf_add(&b, p->lineage->ids.p, (tmp.depth - 1) * sizeof(id));
@@ -136,9 +177,12 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 		*l = tmp;
 		l->bytes = (uint32_t)(sizeof(*l) + b.len);
 		memcpy(l->data, b.p, b.len);
-		l->json = (struct str){ l->data, (uint32_t)json };
-		l->names = (struct str){ l->data + json, (uint32_t)(names - json) };
-		l->ids = (struct str){ l->data + names, (uint32_t)(b.len - names) };
+		l->json = part(l, 0, json);
+		l->names = part(l, json, ends[0]);
+		l->executables = part(l, ends[0], ends[1]);
+		l->command_lines = part(l, ends[1], ends[2]);
+		l->args = part(l, ends[2], ends[3]);
+		l->ids = part(l, ends[3], b.len);
 		t->bytes += l->bytes;
 	}
 	buf_free(&b);
@@ -187,9 +231,14 @@ static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
 	p->ancestors = (struct ctx_lineage){ 0 };
 	if (p->lineage) {
 		p->lineage->refs++;
-		p->ancestors.names = p->lineage->names;
-		p->ancestors.ancestors = p->lineage->json;
-		p->ancestors.ids = p->lineage->ids;
+		p->ancestors = (struct ctx_lineage){
+			.names = p->lineage->names,
+			.ancestors = p->lineage->json,
+			.executables = p->lineage->executables,
+			.command_lines = p->lineage->command_lines,
+			.args = p->lineage->args,
+			.ids = p->lineage->ids,
+		};
 	}
 	lineage_drop(t, TAKE_PTR(p->as_parent));
 }

@@ -21,7 +21,8 @@ struct lineage {
 	uint32_t refs, bytes;	/* bytes: of the whole allocation */
 	uint32_t depth;
 	bool cut;		/* there are more ancestors than it holds */
-	struct str names;	/* LIST of those known */
+	struct str names, executables, command_lines;	/* LISTs of those known */
+	struct str args;	/* LIST: of all, one after the other */
 	struct str json;	/* array */
 	struct str ids;		/* ctx_process_id of each */
 	uint32_t ends[LINEAGE_DEPTH_MAX];	/* where each object ends in json */

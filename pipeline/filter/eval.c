@@ -46,26 +46,31 @@ static bool name_fits(const struct filter_program *p, struct str executable, str
 	return false;
 }
 
-static bool ancestor_fits(const struct event *e, const struct filter_program *p)
+/* Does any element of a list of names, or of program files, fit? */
+static bool list_fits(const struct filter_program *p, struct str left, bool names)
 {
-	const struct ctx_parent *parent = e->ctx[CTX_PARENT];
-	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
-	struct str left = l ? l->names : (struct str){ 0 };
-
-	if (parent && name_fits(p, parent->executable, parent->name))
-		return true;
 	while (left.len) {
 		uint32_t n = (uint32_t)strnlen(left.p, left.len);
-		struct str name = { left.p, n };
+		struct str one = { left.p, n };
 
 		for (uint32_t i = 0; i < p->npatterns; i++)
-			if (p->patterns[i].name && pattern_fits(&p->patterns[i], name))
+			if (p->patterns[i].name == names && pattern_fits(&p->patterns[i], one))
 				return true;
 		n += n < left.len;
 		left.p += n;
 		left.len -= n;
 	}
 	return false;
+}
+
+static bool ancestor_fits(const struct event *e, const struct filter_program *p)
+{
+	const struct ctx_parent *parent = e->ctx[CTX_PARENT];
+	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
+
+	if (parent && name_fits(p, parent->executable, parent->name))
+		return true;
+	return l && (list_fits(p, l->names, true) || list_fits(p, l->executables, false));
 }
 
 static bool program_fits(const struct event *e, const struct filter_program *p)

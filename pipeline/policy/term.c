@@ -17,6 +17,9 @@ static const struct {
 	const char *path, *member;
 } ancestors[] = {
 	{ "process.name", "names" },
+	{ "process.executable", "executables" },
+	{ "process.command_line", "command_lines" },
+	{ "process.args", "args" },
 };
 
 struct node {

@@ -58,6 +58,7 @@ static void number_functions(void)
 static void ancestors(void)
 {
 	struct made *m = judge_open();
+	struct ctx_lineage *l;
 
 	NO(m, "any_ancestor(process.name) exists");
 	CHECK(made_set(m, "process.ancestor_names", "bash\x1fsshd\x1fsystemd"));
@@ -71,6 +72,17 @@ static void ancestors(void)
 	NO(m, "process.name in any_ancestor(process.name)");
 	CHECK(made_set(m, "process.name", "bash"));
 	YES(m, "process.name in any_ancestor(process.name)");
+	l = (struct ctx_lineage *)(void *)m->c.ctx[CTX_LINEAGE].b;
+	l->executables = (struct str){ "/bin/bash\0/usr/sbin/sshd", 25 };
+	l->command_lines = (struct str){ "-bash\0sshd: root@pts/0", 23 };
+	l->args = (struct str){ "-bash\0sshd:\0root@pts/0", 23 };
+	YES(m, "any_ancestor(process.executable) startswith '/usr/sbin/'");
+	NO(m, "any_ancestor(process.executable) = '/usr/sbin'");
+	YES(m, "basename(any_ancestor(process.executable)) = 'sshd'");
+	YES(m, "any_ancestor(process.command_line) regex '^sshd: root@'");
+	YES(m, "any_ancestor(process.args) = 'root@pts/0'");
+	YES(m, "count(any_ancestor(process.args)) = 3");
+	YES(m, "any_ancestor(process.executable) iglob '*/SSHD'");
 	made_free(m);
 }
 
