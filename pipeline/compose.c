@@ -396,6 +396,20 @@ static void clear_group(struct compose *c, uint32_t g)
 	c->has[g] = true;
 }
 
+static void no_such_field(struct compose *c, struct str path)
+{
+	for (uint32_t i = 0; i < EV_MAX; i++) {
+		const struct event_kind *k = schema_kind(i);
+
+		if (!k || !schema_kind_is_public(k) || !schema_field(k, path))
+			continue;
+		fail(c, -ENOENT, "%s has no field %.*s; %s has it", kind_of(c)->name, SHOWN(path),
+		     k->name);
+		return;
+	}
+	cond_field_unknown(1u << c->rec.h.kind, path, c->why, sizeof(c->why));
+}
+
 /* Where the field lies; NULL: there is none of that name. */
 static char *place(struct compose *c, struct str path, const struct field **out)
 {
@@ -403,7 +417,7 @@ static char *place(struct compose *c, struct str path, const struct field **out)
 
 	*out = f;
 	if (!f) {
-		cond_field_unknown(1u << c->rec.h.kind, path, c->why, sizeof(c->why));
+		no_such_field(c, path);
 		return NULL;
 	}
 	if (f->source == FIELD_CTX && !c->has[f->group])

@@ -83,6 +83,7 @@ const struct command commands[] = {
 	{ "run", "Watch the kernel and deliver alerts and records", cmd_run },
 	{ "reload", "Have the running agent read its policies again", cmd_reload },
 	{ "check", "Check policies and tell all problems", cmd_check },
+	{ "policy", "Run the tests that policies carry: policy test PATH…", cmd_policy },
 	{ "explain", "Tell why a policy does or does not hold for a document", cmd_explain },
 	{ "doctor", "Tell what can be seen on this machine and what it lacks", cmd_doctor },
 	{ "schema", "Print the fields of every event kind", cmd_schema },

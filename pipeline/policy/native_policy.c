@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "pipeline/nearest.h"
+#include "pipeline/policy/cases.h"
 #include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
 
@@ -290,6 +291,22 @@ static void read_exceptions(struct reader *r, const struct yaml_node *n)
 		read_exception(r, n->items[i]);
 }
 
+/* Those of an override come after the policy's own. */
+static void read_tests(struct reader *r, const struct yaml_node *n)
+{
+	uint32_t kinds = r->p->pub.kinds;
+	bool one = kinds && !(kinds & (kinds - 1)) && !r->p->window;
+	struct case_reader cr = {
+		.file = r->file->path,
+		.pool = r->pool,
+		.d = &r->file->d,
+		.only = one ? schema_kind((uint32_t)__builtin_ctz(kinds)) : NULL,
+	};
+
+	case_read_all(&cr, n, r->p);
+	r->no_memory |= cr.no_memory;
+}
+
 static const struct key keys[] = {
 	{ "name", read_name, false, true },
 	{ "description", read_description, false, false },
@@ -307,6 +324,7 @@ static const struct key keys[] = {
 	{ "scope", native_read_scope, true, false },
 	{ "suppress", native_read_suppress, true, false },
 	{ "limit", native_read_limit, true, false },
+	{ "tests", read_tests, true, false },
 };
 
 static void need(struct reader *r, const char *key)

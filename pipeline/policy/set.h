@@ -61,6 +61,8 @@ struct policy_def {
 	const struct cond **exceptions;
 	uint32_t nexceptions;
 	bool disabled;			/* checked, and not used */
+	const struct policy_case *cases;	/* its tests, cases.h */
+	uint32_t ncases;
 	struct policy_def *next;	/* of its file */
 };
 

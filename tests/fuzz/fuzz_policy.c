@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Policy files: any text. What loads judges events of some kinds, more than once for the windows.
+ * Policy files: any text. What loads judges events of some kinds, more than once for the windows, and
+ * runs the tests that it carries.
  */
 #include <stdlib.h>
 
-#include "pipeline/policy/policy.h"
+#include "pipeline/policy/cases.h"
 #include "tests/harness/made.h"
 #include "tests/harness/scene.h"
 
@@ -52,6 +53,25 @@ static void end(struct policy_engine *p)
 	arena_free(&a);
 }
 
+static void run_tests(const struct policy_set *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		for (uint32_t j = 0; j < s->policies[i]->ncases && j < 4; j++) {
+			const struct policy_case *c = &s->policies[i]->cases[j];
+			struct buf why = { 0 };
+			uint64_t events = 0;
+			bool passed;
+
+			for (uint32_t k = 0; k < c->nevents; k++)
+				events += 1 + c->events[k].repeat;
+			if (events > 50)
+				continue;
+			if (!case_run(s, i, c, &passed, &why) && !passed && c->raises && !why.len)
+				abort();
+			buf_free(&why);
+		}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy_engine *p = NULL;
@@ -73,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		end(p);
 	}
 	policy_engine_free(p);
+	if (policy_count(s))
+		run_tests(s);
 	policy_free(s);
 	diags_free(&d);
 	return 0;

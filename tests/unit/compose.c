@@ -105,7 +105,7 @@ static void mistakes(void)
 	refused("file.open", "file.pth", "/x", -ENOENT,
 		"unknown field file.pth; did you mean file.path?");
 	refused("file.open", "destination.ip", "1.2.3.4", -ENOENT,
-		"no kind of this policy has the field destination.ip; network.accept has it");
+		"file.open has no field destination.ip; network.connect has it");
 	refused("file.open", "event.id", "x", -ENOENT,
 		"event.id is made with the document: policies cannot use it");
 	refused("file.open", "file.uid", "root", -EINVAL, "file.uid is a number, not \"root\"");
