@@ -20,6 +20,7 @@ struct emitter {
 	__u32 slot;
 	__u32 generation; /* of the policies by which the event was, or will be, judged */
 	__u32 flags; /* for ev_hdr.flags */
+	__u64 signature; /* of the path that the filter judged; 0: it judged none */
 };
 
 /* The filter's block at this moment; look it up once an event. */

@@ -456,7 +456,7 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 		return h->kinds[EV_OPEN] == FILTER_KIND_NONE ? ANSWER_NO : ANSWER_YES;
 	if (!f || !sign_path(&w, f, t, h))
 		return ANSWER_YES;
-	signature = filter_signature(w.dir, w.name, h);
+	signature = e->signature = filter_signature(w.dir, w.name, h);
 	if (!verdict_find(signature, &mask)) {
 		if (!emit_begin(e, EV_OPEN))
 			return ANSWER_LOST;
@@ -477,6 +477,7 @@ static __always_inline bool filter_open(struct emitter *e, struct file *f, struc
 	__u32 flags = 0;
 
 	e->rec = NULL;
+	e->signature = 0;
 	if (h && h->mode != FILTER_MODE_OFF)
 		a = wants_open(e, h, f, t, via);
 	if (a == ANSWER_NO) {
@@ -485,6 +486,25 @@ static __always_inline bool filter_open(struct emitter *e, struct file *f, struc
 		flags = 1u << EV_HDR_WOULD_DROP;
 	}
 	return a != ANSWER_LOST && filter_begin(e, EV_OPEN, h, flags);
+}
+
+/* Verify mode: the mark is about the path that was judged. Where the record, whose path was just
+ * written and ends at end, says another one, because of a rename between, the mark goes. */
+static __always_inline void filter_confirm(struct emitter *e, __u32 end)
+{
+	struct judge j = { .head = filter_now(), .s = (struct scratch_slot *)e->rec };
+	__u32 n = j.s->walk.ncomponents;
+
+	if (!(e->flags & 1u << EV_HDR_WOULD_DROP) || !e->signature)
+		return;
+	if (j.head && j.head->generation == e->generation && n && n <= FILTER_COMPONENTS) {
+		j.s->pos = end;
+		j.dir = j.name = j.head->seed;
+		bpf_loop(n, sign_component, &j, 0);
+		if (filter_signature(j.dir, j.name, j.head) == e->signature)
+			return;
+	}
+	e->flags &= ~(1u << EV_HDR_WOULD_DROP);
 }
 
 #endif

@@ -79,6 +79,15 @@ static uint32_t env_bytes(const struct config *c)
 	return (uint32_t)c->env_max;
 }
 
+static uint32_t power_of_two(uint64_t at_least)
+{
+	uint32_t n = 1;
+
+	while (n < at_least)
+		n *= 2;
+	return n;
+}
+
 static int machine_fails(int rc, const char *err)
 {
 	return session_fail(rc == -EPERM || rc == -ENOSYS || rc == -ENOTSUP ? EXIT_MACHINE
@@ -109,6 +118,7 @@ static int start_probes(struct run *r)
 		.boot_salt = probe_boot_salt(r->session.id.boot_id),
 		.self_tgid = (uint32_t)getpid(),
 		.no_typed_loads = !c->typed_loads,
+		.filter_bytes = c->filter == FILTERING_OFF ? 0 : power_of_two(c->filter_bytes),
 		.scan_first = true,
 	};
 	char err[ERR_MAX] = "";
@@ -138,6 +148,27 @@ static void unblock_outputs(void *arg)
 	egress_unblock(r->session.egress, (int)(r->cfg.shutdown_timeout_ns / NS_PER_MS / 2));
 }
 
+struct use {
+	struct filtering *filtering;
+	struct filter *next;
+};
+
+static void use(void *arg)
+{
+	struct use *u = arg;
+
+	filtering_use(u->filtering, u->next, 0);
+}
+
+/* Last: what the kernel sent until now it sent whole. */
+static void start_filtering(struct run *r)
+{
+	struct use u = { .filtering = &r->session.filtering };
+
+	if (!filtering_put(u.filtering, r->probes, r->session.policies, 0, &u.next))
+		live_call(r->consumer, use, &u);
+}
+
 static int start_reading(struct run *r)
 {
 	/* A ring takes this long to fill at 500 MB/s: more than any host makes. */
@@ -148,6 +179,7 @@ static int start_reading(struct run *r)
 		return session_fail(EXIT_RUNTIME, "consumer: %s", strerror(-rc));
 	live_on_end(r->consumer, unblock_outputs, r);
 	meet_running(r);
+	start_filtering(r);
 	r->reload = (struct reload){ &r->session, r->probes, r->consumer, 0 };
 	rc = duty_new(&r->duty, &r->reload, &r->signals);
 	return rc ? session_fail(EXIT_RUNTIME, "signals: %s", strerror(-rc)) : EXIT_OK;
@@ -161,6 +193,8 @@ static int start(struct run *r)
 	rc = rc ? rc : session_outputs(&r->session);
 	rc = rc ? rc : start_outside(r);
 	rc = rc ? rc : start_saving(r);
+	if (!rc && filtering_init(&r->session.filtering, r->cfg.filter, r->cfg.record_kinds))
+		rc = session_fail(EXIT_RUNTIME, "out of memory");
 	rc = rc ? rc : session_consumer(&r->session, &r->answers, r->save);
 	rc = rc ? rc : start_probes(r);
 	return rc ? rc : start_reading(r);

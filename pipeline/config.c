@@ -10,14 +10,20 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "bpf/filter_abi.h"
 #include "pipeline/clock.h"
 #include "pipeline/config_set.h"
+#include "pipeline/filtering.h"
 #include "pipeline/nearest.h"
 #include "pipeline/schema.h"
 #include "pipeline/util.h"
 
 static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 static const char *const failed_opens_names[] = { "policy", "always", "never", NULL };
+
+static const char *const filter_names[] = {
+	[FILTERING_ON] = "on", [FILTERING_OFF] = "off", [FILTERING_VERIFY] = "verify", NULL
+};
 
 static const struct option common_opts[] = {
 	{ .key = "policies",
@@ -129,6 +135,21 @@ static const struct option run_opts[] = {
 	  .def = "policy",
 	  .names = failed_opens_names,
 	  .help = "Report opens that failed: where a policy can hold for one, always or never" },
+	{ .key = "filter",
+	  .type = OPT_ENUM,
+	  OPT(struct config, filter),
+	  .def = "on",
+	  .names = filter_names,
+	  .help = "Leave in the kernel what nobody can want; verify: send it all the same, "
+		  "marked, and fail at the end when somebody wanted one of these" },
+	{ .key = "filter_size",
+	  .type = OPT_SIZE,
+	  OPT(struct config, filter_bytes),
+	  .def = "2MiB",
+	  .min = FILTER_BYTES_MIN,
+	  .max = FILTER_BYTES_MAX,
+	  .help = "Room for the tables of the kernel filter, rounded up to a power of two; what "
+		  "has no room is sent" },
 	{ .key = "typed_loads",
 	  .type = OPT_BOOL,
 	  OPT(struct config, typed_loads),

@@ -40,6 +40,8 @@ struct config {
 	uint64_t gather_ns;		/* how long events gather in the ring while they come fast */
 	uint64_t args_max, env_max;
 	uint32_t failed_opens;		/* enum failed_opens */
+	uint32_t filter;		/* enum filtering_mode */
+	uint64_t filter_bytes;
 	uint32_t typed_loads;
 	uint64_t duration_ns;		/* 0: until a signal */
 	uint64_t stats_interval_ns;	/* 0: only at the end */

@@ -23,6 +23,8 @@ struct change {
 	struct consumer *consumer;
 	struct policy_engine *engine;
 	uint32_t generation;
+	struct filtering *filtering;
+	struct filter *filter; /* of the new set */
 	int rc;
 };
 
@@ -45,13 +47,16 @@ static void retire(void *arg)
 	struct change *c = arg;
 
 	c->engine = consumer_retire(c->consumer);
+	filtering_use(c->filtering, c->filter, c->generation);
 }
 
 /* From the old set to the new. On failure the old one is in force, and new still the caller's. */
 static int switch_to(struct reload *r, struct policy_set *new)
 {
 	struct session *s = r->session;
-	struct change c = { .consumer = s->consumer, .generation = r->generation + 1 };
+	struct change c = { .consumer = s->consumer,
+			    .generation = r->generation + 1,
+			    .filtering = &s->filtering };
 	uint64_t want = policy_kinds(new) | s->cfg->record_kinds;
 	uint64_t before = policy_kinds(s->policies) | s->cfg->record_kinds;
 	bool failed_opens = session_wants_failed_opens(s, new);
@@ -70,7 +75,7 @@ static int switch_to(struct reload *r, struct policy_set *new)
 		policy_engine_free(c.engine);
 		return rc;
 	}
-	rc = probe_set_generation(r->probes, c.generation);
+	rc = filtering_put(&s->filtering, r->probes, new, c.generation, &c.filter);
 	if (rc) {
 		live_call(r->live, withdraw, &c);
 		policy_engine_free(c.engine);

@@ -76,6 +76,7 @@ int session_consumer(struct session *s, struct outside *outside, struct save *sa
 		.enricher_cfg = (const void *const *)s->cfg->enricher_cfg,
 		.save = save,
 		.latency_ns = s->cfg->latency_ns,
+		.classify = s->filtering.classify,
 	};
 	char err[ERR_MAX] = "";
 	int rc = consumer_new(&s->consumer, &cfg, err, sizeof(err));
@@ -105,6 +106,7 @@ int session_end(struct session *s, const struct probe_set *set)
 		.consumer = s->consumer,
 		.egress = s->egress,
 		.set = set,
+		.filtering = &s->filtering,
 		.run_ns = clock_mono_ns() - s->started_ns,
 	};
 	const char *path = s->cfg->stats_json;
@@ -125,6 +127,7 @@ int session_end(struct session *s, const struct probe_set *set)
 void session_free(struct session *s)
 {
 	consumer_free(s->consumer);
+	filtering_free(&s->filtering);
 	egress_free(s->egress);
 	policy_free(s->policies);
 	diags_free(&s->problems);

@@ -6,6 +6,7 @@
 #ifndef TOCSIN_SESSION_H
 #define TOCSIN_SESSION_H
 
+#include "pipeline/filtering.h"
 #include "pipeline/save_header.h"
 #include "pipeline/stats.h"
 
@@ -15,6 +16,7 @@ struct session {
 	struct policy_set *policies;
 	struct diags problems; /* of the policies; told once the command is ready */
 	struct egress *egress;
+	struct filtering filtering; /* of `run` alone */
 	struct consumer *consumer;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };

@@ -79,11 +79,23 @@ static json_t *lost_object(uint64_t lost[EV_MAX][EV_LOSS_MAX_])
 	return o;
 }
 
+/* {kind: count} of what is not zero. */
+static json_t *kinds_object(const uint64_t counts[EV_MAX])
+{
+	json_t *o = json_object();
+
+	for (uint32_t k = 1; k < EV_MAX; k++)
+		if (counts[k])
+			put(o, kind_name(k), counts[k]);
+	return o;
+}
+
 /* What the programs counted themselves: it must agree with what the consumer read and told. */
 static json_t *kernel_object(const struct probe_set *set)
 {
-	uint64_t self = 0, sent[EV_MAX] = { 0 }, lost[EV_MAX][EV_LOSS_MAX_] = { 0 };
-	json_t *o = json_object(), *kinds = json_object();
+	uint64_t self = 0, lost[EV_MAX][EV_LOSS_MAX_] = { 0 };
+	uint64_t sent[EV_MAX] = { 0 }, filtered[EV_MAX] = { 0 };
+	json_t *o = json_object();
 
 	for (int cpu = 0; cpu < probe_set_ncpu(set); cpu++) {
 		const volatile struct cpu_state *c = probe_set_cpu(set, cpu);
@@ -91,16 +103,46 @@ static json_t *kernel_object(const struct probe_set *set)
 		self += c->self;
 		for (uint32_t k = 0; k < EV_MAX; k++) {
 			sent[k] += c->sent[k];
+			filtered[k] += c->filtered[k];
 			for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
 				lost[k][i] += c->lost[k][i];
 		}
 	}
-	for (uint32_t k = 1; k < EV_MAX; k++)
-		if (sent[k])
-			put(kinds, kind_name(k), sent[k]);
 	put(o, "self", self);
-	json_object_set_new(o, "sent", kinds);
+	json_object_set_new(o, "sent", kinds_object(sent));
+	json_object_set_new(o, "filtered", kinds_object(filtered));
 	json_object_set_new(o, "lost", lost_object(lost));
+	return o;
+}
+
+/* {kind: [policies that need every event of it]}. */
+static json_t *open_object(const struct filtering *f)
+{
+	uint32_t n = 0;
+	const struct filter_note *notes = f->filter ? filter_notes(f->filter, &n) : NULL;
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; i < n; i++) {
+		const char *kind = kind_name(notes[i].kind);
+
+		if (!json_object_get(o, kind))
+			json_object_set_new(o, kind, json_array());
+		json_array_append_new(
+			json_object_get(o, kind),
+			json_stringn(notes[i].policy->name.p, notes[i].policy->name.len));
+	}
+	return o;
+}
+
+static json_t *filter_object(const struct filtering *f)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "mode",
+			    json_string(!f->filter                    ? "off"
+					: f->mode == FILTERING_VERIFY ? "verify"
+								      : "on"));
+	json_object_set_new(o, "open", open_object(f));
 	return o;
 }
 
@@ -223,6 +265,8 @@ static json_t *make(const struct stats_source *s)
 	json_object_set_new(o, "lost", lost_object(lost));
 	if (s->set)
 		json_object_set_new(o, "kernel", kernel_object(s->set));
+	if (s->set)
+		json_object_set_new(o, "filter", filter_object(s->filtering));
 #define COUNTER(member, help) put(documents, #member, c->member);
 #include "pipeline/counters.def"
 #undef COUNTER
@@ -357,6 +401,31 @@ static void print_windows(FILE *f, json_t *windows)
 	json_decref(evicted);
 }
 
+/* What the kernel left out, and the policies for which it can leave out nothing. */
+static void print_filter(FILE *f, json_t *filter, json_t *kernel)
+{
+	const char *kind;
+	json_t *names, *name;
+	size_t i;
+
+	fprintf(f, "  %-20s %14s  ", "kernel filter",
+		json_string_value(json_object_get(filter, "mode")));
+	print_numbers(f, json_object_get(kernel, "filtered"), "nothing left out");
+	json_object_foreach(json_object_get(filter, "open"), kind, names)
+	{
+		fprintf(f, "  %-20s %14s  needed whole by", "", kind);
+		json_array_foreach(names, i, name)
+		{
+			if (i == 8)
+				break;
+			fprintf(f, "%s %s", i ? "," : "", json_string_value(name));
+		}
+		if (json_array_size(names) > 8)
+			fprintf(f, " and %zu more", json_array_size(names) - 8);
+		fputc('\n', f);
+	}
+}
+
 static void print_outputs(FILE *f, json_t *outputs)
 {
 	const char *name;
@@ -397,6 +466,8 @@ void stats_print(const struct stats_source *s, FILE *f)
 	if (kernel)
 		fprintf(f, "  %-20s %14s  left out, counted\n", "agent's own events",
 			grouped(json_integer_value(json_object_get(kernel, "self")), n));
+	if (kernel)
+		print_filter(f, json_object_get(o, "filter"), kernel);
 	if (kernel && !json_equal(json_object_get(kernel, "lost"), json_object_get(o, "lost")))
 		fprintf(f, "  the losses above are not those that the kernel counted\n");
 	fprintf(f, "  %-20s ", "consumer");

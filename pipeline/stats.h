@@ -7,12 +7,14 @@
 #define TOCSIN_STATS_H
 
 #include "pipeline/consumer.h"
+#include "pipeline/filtering.h"
 #include "probes/probe.h"
 
 struct stats_source {
 	const struct consumer *consumer;
 	const struct egress *egress;
 	const struct probe_set *set; /* NULL: a replay */
+	const struct filtering *filtering; /* looked at where set is there */
 	uint64_t run_ns; /* how long it ran */
 };
 

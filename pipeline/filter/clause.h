@@ -6,7 +6,7 @@
  * Clauses over-approximate: an event that a policy, a window, a record or a sink can want fulfils
  * one; an event that fulfils one may still be wanted by nobody. A part that the kernel cannot
  * decide is left out of its clause, never guessed and never negated. A kind without clauses is
- * wanted by nobody; one clause without parts wants every event of the kind.
+ * wanted by nobody at all; one clause without parts wants every event of the kind.
  *
  * Clauses speak of plain events. The others are few and always wanted, so that nothing need be said
  * of absent fields:

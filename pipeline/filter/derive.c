@@ -122,11 +122,19 @@ bool filter_knows_kind(uint32_t kind)
 	return kind == EV_OPEN || kind == EV_CONNECT || kind == EV_ACCEPT;
 }
 
+/* No plain event fulfils it, but the others of the kind are wanted: a kind without any clause is
+ * nobody's at all. */
+static const struct filter_clause nothing_plain = {
+	.types_any = 1 << EV_FILETYPE_NONE,
+	.families_any = 1 << EV_FAMILY_NONE,
+};
+
 static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set *s, bool record)
 {
 	const struct rules *r = policy_rules(s);
 	struct dnf all = dnf_never();
 	struct deriving d = { .x = { .pool = &f->pool } };
+	bool asked = false;
 	int rc = 0;
 
 	d.leaf = (struct leaf_ctx){ &d.x, kind, f->sets, &f->nsets, NULL };
@@ -136,8 +144,12 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 		/* A policy that drops takes from records; it needs no event. */
 		if (r->sources[i].kinds & 1u << kind && p->action != POLICY_DROP)
 			rc = add_rule(f, &d, &r->sources[i], p, &all);
+		asked |= r->sources[i].kinds & 1u << kind && p->action != POLICY_DROP;
 	}
-	f->kinds[kind] = record ? dnf_maybe(&d.x) : dnf_merge(&d.x, all, FILTER_CLAUSES_MAX);
+	f->kinds[kind] = record      ? dnf_maybe(&d.x)
+			 : all.count ? dnf_merge(&d.x, all, FILTER_CLAUSES_MAX)
+			 : asked     ? dnf_one(&d.x, nothing_plain)
+				     : dnf_never();
 	if (dnf_is_open(&f->kinds[kind]))
 		f->kinds[kind] = dnf_maybe(&d.x);
 	return d.x.no_memory ? -ENOMEM : rc;

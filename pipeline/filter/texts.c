@@ -60,13 +60,14 @@ static uint32_t worth(const struct literal *l)
 
 static void best_literal(struct str g, struct literal *best)
 {
-	uint32_t at = 0, specials = 0, stars = 0;
+	uint32_t at = 0, specials = 0, stars = 0, literals = 0;
 	struct literal l;
 
 	best->len = 0;
 	best->begins = best->ends = false;
 	while (at < g.len) {
 		read_literal(g, &at, &l);
+		literals += l.len != 0;
 		if (l.len && (!best->len || worth(&l) > worth(best)))
 			*best = l;
 		if (at >= g.len)
@@ -80,7 +81,7 @@ static void best_literal(struct str g, struct literal *best)
 			at++;
 	}
 	/* "text", "text*", "*text" and "*text*" ask nothing else. */
-	best->exact = best->len && stars == specials &&
+	best->exact = literals == 1 && stars == specials &&
 		      stars == (uint32_t)!best->begins + (uint32_t)!best->ends;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "tests/harness/policymaker.h"
 
+#include "pipeline/names.h"
 #include "pipeline/policy/regex.h"
 #include "pipeline/util.h"
 
@@ -382,6 +383,8 @@ static void set_open(struct policymaker *p, struct made *m)
 		set(m, "file.path", path + !whole);
 		o->oflags = BELOW(4) | (BELOW(3) ? 0 : 1u << (5 + BELOW(18)));
 		o->oflags |= BELOW(2) ? 1u << (5 + BELOW(18)) | 1u << (5 + BELOW(18)) : 0;
+		if (o->oflags & OFLAGS_PATH)
+			o->oflags &= ~3u; /* as the kernel does */
 		o->mode = BELOW(010000);
 		o->type = 1 + BELOW(EV_FILETYPE_MAX - 1);
 		o->inode = BELOW(4);
