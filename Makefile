@@ -203,4 +203,4 @@ help: ## this list
         install uninstall clean help
 .PRECIOUS: $B/%.o $(FUZZ_B)/%.o $(BPF_B)/%.bpf.o
 -include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d) \
-  $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN)) $(LIB_SRC:%.c=$(FUZZ_B)/%.d)
+  $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN)) $(patsubst %.c,$(FUZZ_B)/%.d,$(LIB_SRC) $(HARNESS_SRC))

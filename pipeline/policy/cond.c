@@ -196,7 +196,8 @@ static void check_at(struct cond_check *x, struct cond *c, uint32_t depth)
 	}
 	for (uint32_t i = 0; i < c->nkids; i++)
 		check_at(x, c->kids[i], depth + 1);
-	qsort_r(c->kids, c->nkids, sizeof(struct cond *), by_rank, &c->type);
+	if (c->nkids)
+		qsort_r(c->kids, c->nkids, sizeof(struct cond *), by_rank, &c->type);
 	sum_up(c);
 }
 
