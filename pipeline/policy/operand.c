@@ -297,9 +297,10 @@ static void compile_nets(const struct site *s)
 static const char *glob_problem(struct str g)
 {
 	for (uint32_t i = 0; i < g.len; i++) {
-		if (g.p[i] == '\\' && ++i == g.len)
-			return "ends in a backslash";
-		if (g.p[i] == '[') {
+		if (g.p[i] == '\\') {
+			if (++i == g.len)
+				return "ends in a backslash";
+		} else if (g.p[i] == '[') {
 			uint32_t end = i + 1;
 
 			end += end < g.len && (g.p[end] == '!' || g.p[end] == '^');
