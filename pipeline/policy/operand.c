@@ -320,10 +320,13 @@ static bool text_fits(const struct site *s, const struct literal *l)
 	uint8_t base = s->o->base;
 	const char *problem = base == OP_GLOB ? glob_problem(l->text) : NULL;
 	bool exact = base == OP_EQ || base == OP_NE || base == OP_IN;
+	/* An element of a list may be empty, and so may the name that a program gives itself. */
+	bool may_be_empty = s->f->class == EV_CLASS_LIST ||
+			    (s->f->class == EV_CLASS_COMM && s->f->absence == ABSENT_NEVER);
 
 	if (l->text.len > COND_TEXT_MAX)
 		cond_error(s->x, l->at, "longer than %d bytes", COND_TEXT_MAX);
-	else if (!l->text.len && !(exact && s->f->class == EV_CLASS_LIST))
+	else if (!l->text.len && !(exact && may_be_empty))
 		cond_error(s->x, l->at, "empty text: write %s exists, or not %s exists", s->f->path,
 			   s->f->path);
 	else if (s->f->class == EV_CLASS_COMM && l->text.len > COMM_TEXT_MAX && base != OP_GLOB &&

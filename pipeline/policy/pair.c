@@ -129,32 +129,40 @@ static bool texts(const struct operand *o, struct str a, struct str b)
 	}
 }
 
-/* The first element of a list, or all of a text, taken from *left. */
-static bool next(const struct value *v, struct str *left, struct str *one)
+/* Does it hold for a text and any element of b, or all of b when it is no list? */
+static bool any_right(const struct operand *o, struct str one, const struct value *b)
 {
-	uint32_t n;
+	struct str rest = b->s;
 
-	if (!left->len)
-		return false;
-	n = v->class == EV_CLASS_LIST ? (uint32_t)strnlen(left->p, left->len) : left->len;
-	*one = (struct str){ left->p, n };
-	n = MIN(n + 1, left->len);
-	left->p += n;
-	left->len -= n;
-	return true;
+	if (b->class != EV_CLASS_LIST)
+		return texts(o, one, rest);
+	while (rest.len) {
+		struct str other = { rest.p, (uint32_t)strnlen(rest.p, rest.len) };
+		uint32_t n = MIN(other.len + 1, rest.len);
+
+		if (texts(o, one, other))
+			return true;
+		rest.p += n;
+		rest.len -= n;
+	}
+	return false;
 }
 
 /* Does it hold for any element of a with any of b? */
 static bool any(const struct operand *o, const struct value *a, const struct value *b)
 {
-	struct str as = a->s, one, other;
+	struct str rest = a->s;
 
-	while (next(a, &as, &one)) {
-		struct str bs = b->s;
+	if (a->class != EV_CLASS_LIST)
+		return any_right(o, rest, b);
+	while (rest.len) {
+		struct str one = { rest.p, (uint32_t)strnlen(rest.p, rest.len) };
+		uint32_t n = MIN(one.len + 1, rest.len);
 
-		while (next(b, &bs, &other))
-			if (texts(o, one, other))
-				return true;
+		if (any_right(o, one, b))
+			return true;
+		rest.p += n;
+		rest.len -= n;
 	}
 	return false;
 }

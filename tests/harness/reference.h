@@ -95,7 +95,7 @@ struct reference_node {
 	uint8_t byte;
 	bool set[256];
 	uint32_t min, max;
-	struct reference_node *kids[8];
+	struct reference_node *kids[24];
 	uint32_t nkids;
 };
 

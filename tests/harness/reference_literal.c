@@ -9,10 +9,11 @@
 #include "pipeline/util.h"
 #include "tests/harness/reference.h"
 
-static const char *const parts[] = { "/",   "a",   "b",  "/etc", "/tmp/", "ab",     "shadow", ".sh",
-				     "A",   "B",   "Z",  "z",    "sh",    "\n",     "\xff",   " -e ",
-				     "\xc3\xa4", "lib", ".", "\\",  "'",     "\"",  "*",      "[",
-				     "curl", "/usr/bin/", "x86_64-linux-gnu", "Shadow", "_", "@`{" };
+static const char *const parts[] = {
+	"/", "a",  "b",  "/etc", "/tmp/", "ab",        "shadow",           ".sh",    "A", "B",
+	"Z", "z",  "sh", "\n",   "\xff",  " -e ",      "\xc3\xa4",         "lib",    ".", "\\",
+	"'", "\"", "*",  "[",    "curl",  "/usr/bin/", "x86_64-linux-gnu", "Shadow", "_", "@`{"
+};
 
 void *reference_keep(struct reference *r, size_t size)
 {
@@ -78,7 +79,7 @@ static void add(struct reference_node *to, struct reference_node *kid)
 /* [a-z] and the like; a range may have both ends in any case, and what lies between. */
 static struct reference_node *make_set(struct reference *r, struct buf *b, char negation)
 {
-	static const char ends[] = "ABZ_abfz/.09";
+	static const char ends[] = "ABZ_abfz/,09";
 	struct reference_node *n = node(r, NODE_SET);
 
 	n->negated = !reference_below(r, 3);
@@ -102,13 +103,15 @@ static struct reference_node *make_set(struct reference *r, struct buf *b, char 
 	return n;
 }
 
-/* The bytes of a part, each a node of its own as far as there is room. */
+/* The bytes of a part, each a node of its own, if there is room. */
 static void add_part(struct reference *r, struct buf *b, struct reference_node *to,
 		     const char *special)
 {
 	const char *part = parts[reference_below(r, ARRAY_LEN(parts))];
 
-	for (; *part && to->nkids < ARRAY_LEN(to->kids); part++) {
+	if (to->nkids + strlen(part) >= ARRAY_LEN(to->kids))
+		return;
+	for (; *part; part++) {
 		struct reference_node *n = node(r, NODE_BYTE);
 
 		n->byte = (uint8_t)*part;
@@ -202,8 +205,8 @@ static struct reference_node *make_repeat(struct reference *r, struct buf *b)
 	static const struct {
 		const char *sign;
 		uint32_t min, max;
-	} rows[] = { { "*", 0, UINT32_MAX }, { "+", 1, UINT32_MAX }, { "?", 0, 1 },
-		     { "{2}", 2, 2 },	     { "{1,3}", 1, 3 },	     { "{0,2}", 0, 2 },
+	} rows[] = { { "*", 0, UINT32_MAX },   { "+", 1, UINT32_MAX }, { "?", 0, 1 },
+		     { "{2}", 2, 2 },          { "{1,3}", 1, 3 },      { "{0,2}", 0, 2 },
 		     { "{2,}", 2, UINT32_MAX } };
 	struct reference_node *n = node(r, NODE_REPEAT);
 	uint32_t i = reference_below(r, ARRAY_LEN(rows));
@@ -217,7 +220,8 @@ static struct reference_node *make_repeat(struct reference *r, struct buf *b)
 	return n;
 }
 
-static void add_piece(struct reference *r, struct buf *b, struct reference_node *seq, uint32_t depth)
+static void add_piece(struct reference *r, struct buf *b, struct reference_node *seq,
+		      uint32_t depth)
 {
 	struct reference_node *n;
 
@@ -256,7 +260,7 @@ struct reference_node *reference_make_regex(struct reference *r, struct buf *b, 
 			add(seq, node(r, NODE_START));
 		}
 		for (uint32_t j = 1 + reference_below(r, 3); j; j--)
-			if (seq->nkids < ARRAY_LEN(seq->kids) - 1)
+			if (seq->nkids < ARRAY_LEN(seq->kids) - 2)
 				add_piece(r, b, seq, depth);
 		if (depth && !reference_below(r, 6) && seq->nkids < ARRAY_LEN(seq->kids)) {
 			buf_char(b, '$');
@@ -280,9 +284,10 @@ static void text_operand(struct reference *r, const struct reference_field *f, e
 		o->pattern = reference_make_glob(r, &b);
 	else if (op == OP_REGEX)
 		o->pattern = reference_make_regex(r, &b, 2);
-	else
-		buf_str(&b, reference_words(r, op == OP_EQ || op == OP_NE || op == OP_IN ? 3 : 2, max,
-					    false));
+	else if (!f->always || op == OP_CONTAINS || op == OP_STARTSWITH || op == OP_ENDSWITH ||
+		 reference_below(r, 4)) /* else empty, as a field that is always there may be */
+		buf_str(&b, reference_words(r, op == OP_EQ || op == OP_NE || op == OP_IN ? 3 : 2,
+					    max, false));
 	o->written = o->value.text = keep_text(r, b.p ? b.p : "", b.len);
 	buf_free(&b);
 }
@@ -292,7 +297,9 @@ static struct str print_number(struct reference *r, const struct reference_field
 	static const struct {
 		const char *unit;
 		uint64_t times;
-	} units[] = { { "KiB", 1024 }, { "B", 1 }, { "ms", 1000000 }, { "us", 1000 }, { "s", 1000000000 } };
+	} units[] = {
+		{ "KiB", 1024 }, { "B", 1 }, { "ms", 1000000 }, { "us", 1000 }, { "s", 1000000000 }
+	};
 	unsigned long long u = (unsigned long long)n;
 	uint32_t i = reference_below(r, ARRAY_LEN(units));
 	char text[64];
@@ -303,8 +310,10 @@ static struct str print_number(struct reference *r, const struct reference_field
 	else if (f->octal && reference_below(r, 2))
 		len = sprintf(text, "0%llo", u);
 	else
-		len = sprintf(text, (const char *[]){ "%llu", "%llu", "0x%llx", "0o%llo" }
-					    [reference_below(r, 4)], u);
+		len = sprintf(text,
+			      (const char *[]){ "%llu", "%llu", "0x%llx",
+						"0o%llo" }[reference_below(r, 4)],
+			      u);
 	return keep_text(r, text, (size_t)len);
 }
 
@@ -336,13 +345,13 @@ static void network_operand(struct reference *r, struct reference_operand *o)
 		const char *written, *address;
 		uint32_t prefix;
 	} rows[] = {
-		{ "10.0.0.0/8", "10.0.0.0", 104 },     { "10.1.2.0/24", "10.1.2.0", 120 },
-		{ "0.0.0.0/0", "0.0.0.0", 96 },	       { "::/0", "::", 0 },
-		{ "fe80::/10", "fe80::", 10 },	       { "::ffff:10.0.0.0/104", "10.0.0.0", 104 },
-		{ "10.1.2.3/32", "10.1.2.3", 128 },    { "fe80::1/128", "fe80::1", 128 },
-		{ "fe80::2", "fe80::2", 128 },	       { "10.1.2.2/31", "10.1.2.2", 127 },
-		{ "10.1.2.4", "10.1.2.4", 128 },       { "8000::/1", "8000::", 1 },
-		{ "::ffff:0:0/96", "0.0.0.0", 96 },    { "127.0.0.0/8", "127.0.0.0", 104 },
+		{ "10.0.0.0/8", "10.0.0.0", 104 },  { "10.1.2.0/24", "10.1.2.0", 120 },
+		{ "0.0.0.0/0", "0.0.0.0", 96 },     { "::/0", "::", 0 },
+		{ "fe80::/10", "fe80::", 10 },      { "::ffff:10.0.0.0/104", "10.0.0.0", 104 },
+		{ "10.1.2.3/32", "10.1.2.3", 128 }, { "fe80::1/128", "fe80::1", 128 },
+		{ "fe80::2", "fe80::2", 128 },      { "10.1.2.2/31", "10.1.2.2", 127 },
+		{ "10.1.2.4", "10.1.2.4", 128 },    { "8000::/1", "8000::", 1 },
+		{ "::ffff:0:0/96", "0.0.0.0", 96 }, { "127.0.0.0/8", "127.0.0.0", 104 },
 	};
 	uint32_t i = reference_below(r, ARRAY_LEN(rows));
 	const struct reference_field any = { .type = REFERENCE_ADDRESS };
@@ -379,7 +388,8 @@ void reference_make_operand(struct reference *r, const struct reference_field *f
 	if (!strcmp(f->path, "error.code") && !reference_below(r, 3)) {
 		char number[16];
 
-		o->written = keep_text(r, number, (size_t)sprintf(number, "%d", (int)o->value.number));
+		o->written =
+			keep_text(r, number, (size_t)sprintf(number, "%d", (int)o->value.number));
 		o->value.type = REFERENCE_NUMBER; /* without quotes */
 	}
 }

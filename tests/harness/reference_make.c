@@ -19,7 +19,8 @@ static bool is_text(enum reference_type t)
 static const struct reference_field *pick_field(struct reference *r, uint32_t kinds, int type)
 {
 	for (int tries = 0; tries < 200; tries++) {
-		const struct reference_field *f = &reference_fields[reference_below(r, reference_nfields)];
+		const struct reference_field *f =
+			&reference_fields[reference_below(r, reference_nfields)];
 
 		if (f->kinds & kinds && (type < 0 || f->type == (enum reference_type)type))
 			return f;
@@ -39,8 +40,8 @@ static struct reference_term *field_term(struct reference *r, const struct refer
 	return t;
 }
 
-static struct reference_term *call_term(struct reference *r, const char *call, enum reference_type type,
-					const struct reference_term *a)
+static struct reference_term *call_term(struct reference *r, const char *call,
+					enum reference_type type, const struct reference_term *a)
 {
 	struct reference_term *t = reference_keep(r, sizeof(*t));
 
@@ -51,8 +52,8 @@ static struct reference_term *call_term(struct reference *r, const char *call, e
 	return t;
 }
 
-static struct reference_term *text_term(struct reference *r, uint32_t kinds, enum reference_type type,
-					uint32_t depth)
+static struct reference_term *text_term(struct reference *r, uint32_t kinds,
+					enum reference_type type, uint32_t depth)
 {
 	static const char *const calls[] = { "basename", "dirname", "extension", "lower", "upper" };
 	struct reference_term *t = field_term(r, pick_field(r, kinds, (int)type));
@@ -112,13 +113,14 @@ static struct reference_term *number_term(struct reference *r, uint32_t kinds, u
 
 static enum reference_op pick_op(struct reference *r, enum reference_type type)
 {
-	static const enum reference_op text[] = { OP_EQ, OP_NE, OP_IN, OP_CONTAINS, OP_STARTSWITH,
-						  OP_ENDSWITH, OP_GLOB, OP_REGEX, OP_EXISTS },
-				       number[] = { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN,
-						    OP_EXISTS },
+	static const enum reference_op text[] = { OP_EQ,       OP_NE,         OP_IN,
+						  OP_CONTAINS, OP_STARTSWITH, OP_ENDSWITH,
+						  OP_GLOB,     OP_REGEX,      OP_EXISTS },
+				       number[] = { OP_EQ, OP_NE, OP_LT, OP_LE,
+						    OP_GT, OP_GE, OP_IN, OP_EXISTS },
 				       flags[] = { OP_EQ, OP_NE, OP_IN, OP_CONTAINS, OP_EXISTS },
-				       address[] = { OP_EQ, OP_NE, OP_IN, OP_CIDR, OP_CIDR, OP_CIDR,
-						     OP_EXISTS },
+				       address[] = { OP_EQ,   OP_NE,   OP_IN,    OP_CIDR,
+						     OP_CIDR, OP_CIDR, OP_EXISTS },
 				       other[] = { OP_EQ, OP_NE, OP_IN, OP_EXISTS };
 #define PICK(a) (a)[reference_below(r, ARRAY_LEN(a))]
 	switch (type) {
@@ -145,14 +147,15 @@ static const struct reference_list *pick_list(struct reference *r, const struct 
 	const struct reference_list *l = &r->lists[reference_below(r, REFERENCE_LISTS)];
 	bool pattern = op == OP_GLOB || op == OP_REGEX || op == OP_CIDR;
 
-	if (one_value(op) || pattern != (l->op == op))
+	if (one_value(op) || l->op != (pattern ? op : OP_IN))
 		return NULL;
 	if (f->max ? l->field != f : !is_text(f->type) ? l->field != f : !is_text(l->field->type))
 		return NULL;
 	return l->field->max && !f->max ? NULL : l;
 }
 
-static void make_values(struct reference *r, struct reference_test *t, const struct reference_field *f)
+static void make_values(struct reference *r, struct reference_test *t,
+			const struct reference_field *f)
 {
 	const struct reference_list *l = pick_list(r, f, t->op);
 	uint32_t own = one_value(t->op) || l ? 1 : 1 + reference_below(r, 4);
@@ -213,8 +216,8 @@ static void number_test(struct reference *r, uint32_t kinds, struct reference_te
 /* Two fields, or what is made of them. */
 static void pair_test(struct reference *r, uint32_t kinds, struct reference_test *t)
 {
-	static const enum reference_op ops[] = { OP_EQ, OP_NE, OP_CONTAINS, OP_STARTSWITH,
-						 OP_ENDSWITH, OP_IN };
+	static const enum reference_op ops[] = { OP_EQ,         OP_NE,       OP_CONTAINS,
+						 OP_STARTSWITH, OP_ENDSWITH, OP_IN };
 	static const enum reference_type plain[] = { REFERENCE_NUMBER, REFERENCE_ADDRESS,
 						     REFERENCE_NAME, REFERENCE_ID };
 	enum reference_type type = plain[reference_below(r, ARRAY_LEN(plain))];
@@ -222,10 +225,11 @@ static void pair_test(struct reference *r, uint32_t kinds, struct reference_test
 
 	if (reference_below(r, 2)) {
 		t->op = ops[reference_below(r, ARRAY_LEN(ops))];
-		t->left = text_term(r, kinds, reference_below(r, 3) ? REFERENCE_TEXT : REFERENCE_LIST, 2);
+		t->left = text_term(r, kinds,
+				    reference_below(r, 3) ? REFERENCE_TEXT : REFERENCE_LIST, 2);
 		t->right = text_term(r, kinds,
 				     t->op != OP_IN && reference_below(r, 3) ? REFERENCE_TEXT
-									      : REFERENCE_LIST,
+									     : REFERENCE_LIST,
 				     2);
 		t->folds = !reference_below(r, 3);
 		return;
@@ -234,7 +238,8 @@ static void pair_test(struct reference *r, uint32_t kinds, struct reference_test
 	if (!f)
 		f = pick_field(r, kinds, REFERENCE_NUMBER);
 	t->left = field_term(r, f);
-	t->right = field_term(r, f->type == REFERENCE_NAME ? f : pick_field(r, kinds, (int)f->type));
+	t->right =
+		field_term(r, f->type == REFERENCE_NAME ? f : pick_field(r, kinds, (int)f->type));
 	t->op = f->type == REFERENCE_NUMBER ? (enum reference_op)reference_below(r, OP_GE + 1)
 					    : (enum reference_op)reference_below(r, OP_NE + 1);
 }
@@ -277,7 +282,7 @@ static void yaml_operand(struct reference *r, const struct reference_field *f, e
 {
 	do
 		reference_make_operand(r, f, op, o);
-	while (memchr(o->written.p, '\xff', o->written.len));
+	while (!o->written.len || memchr(o->written.p, '\xff', o->written.len));
 }
 
 static void make_lists(struct reference *r)
@@ -293,7 +298,7 @@ static void make_lists(struct reference *r)
 		while (l->field->type == REFERENCE_TRUTH);
 		l->op = is_text(l->field->type) ? ops[reference_below(r, ARRAY_LEN(ops))]
 			: l->field->type == REFERENCE_ADDRESS && reference_below(r, 2) ? OP_CIDR
-										      : OP_IN;
+										       : OP_IN;
 		l->n = 1 + reference_below(r, 5);
 		l->values = reference_keep(r, l->n * sizeof(*l->values));
 		for (uint32_t j = 0; j < l->n; j++)

@@ -42,7 +42,8 @@ static bool is_word(struct str s, uint32_t at)
 {
 	uint8_t c = at < s.len ? (uint8_t)s.p[at] : ' ';
 
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 static bool run(const struct text *t, const struct reference_node *n, uint32_t at,
@@ -73,7 +74,7 @@ static bool go_on(const struct text *t, uint32_t at, const struct todo *todo)
 static bool sequence(const struct text *t, const struct reference_node *n, uint32_t at,
 		     const struct todo *next)
 {
-	struct todo todo[8];
+	struct todo todo[24];
 
 	for (uint32_t i = n->nkids; i-- > 0;) {
 		todo[i] = (struct todo){ n->kids[i], ONCE, 0, next };
@@ -88,25 +89,19 @@ static bool run(const struct text *t, const struct reference_node *n, uint32_t a
 	struct todo first = { n, 0, at, next };
 
 	switch (n->what) {
-	case NODE_START:
-		return at == 0 && go_on(t, at, next);
-	case NODE_END: /* or before a line feed that is the last byte, as in Perl */
-		return (at == t->s.len || (at + 1 == t->s.len && t->s.p[at] == '\n')) &&
-		       go_on(t, at, next);
+	case NODE_START: return at == 0 && go_on(t, at, next);
+	case NODE_END: return at == t->s.len && go_on(t, at, next);
 	case NODE_WORD:
 		return (is_word(t->s, at) != (at && is_word(t->s, at - 1))) != n->negated &&
 		       go_on(t, at, next);
-	case NODE_SEQ:
-		return sequence(t, n, at, next);
+	case NODE_SEQ: return sequence(t, n, at, next);
 	case NODE_ALT:
 		for (uint32_t i = 0; i < n->nkids; i++)
 			if (run(t, n->kids[i], at, next))
 				return true;
 		return false;
-	case NODE_REPEAT:
-		return repeat(t, &first, at);
-	case NODE_AHEAD:
-		return run(t, n->kids[0], at, NULL) != n->negated && go_on(t, at, next);
+	case NODE_REPEAT: return repeat(t, &first, at);
+	case NODE_AHEAD: return run(t, n->kids[0], at, NULL) != n->negated && go_on(t, at, next);
 	default:
 		return at < t->s.len && one_fits(n, (uint8_t)t->s.p[at], t->folds) &&
 		       go_on(t, at + 1, next);

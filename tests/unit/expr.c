@@ -58,6 +58,7 @@ static void glob(void)
 	NO(m, "file.path glob '/etc/[!s]*'");
 	NO(m, "file.path glob '/etc/shadow?'");
 	NO(m, "file.path glob '/etc/\\*'");
+	NO(m, "file.path glob '\\[*'"); /* a bracket that opens no set */
 	YES(m, "file.path glob '/etc/s\\hadow'");
 	YES(m, "process.command_line glob 'cat *shadow'");
 	CHECK(op_glob_match(STR("[]a]*"), STR("]b"), false));
@@ -205,6 +206,30 @@ static void structure(void)
 #undef T
 #undef F
 	made_free(m);
+}
+
+/* The name that a program gives itself may be empty, and is there. */
+static void empty(void)
+{
+	struct made *m = judge_open();
+
+	CHECK(made_set(m, "process.thread.name", ""));
+	CHECK(made_set(m, "process.args", "a\x1f"));
+	YES(m, "process.thread.name exists");
+	YES(m, "process.thread.name = ''");
+	YES(m, "process.thread.name in ('x', '')");
+	NO(m, "process.thread.name != ''");
+	YES(m, "process.thread.name = process.args");
+	YES(m, "process.thread.name in process.args");
+	NO(m, "process.args contains process.thread.name");
+	CHECK(made_set(m, "process.thread.name", "sh"));
+	NO(m, "process.thread.name = ''");
+	YES(m, "process.thread.name != ''");
+	NO(m, "process.thread.name in process.args");
+	made_free(m);
+	check_mistake("process.name = ''", "f.yaml:5:20: empty text: write process.name exists, or "
+					   "not process.name exists\n");
+	check_mistake("process.thread.name contains ''", "f.yaml:5:34: empty text");
 }
 
 /* Absent: no test holds, and so its negation does; != is a test. */
@@ -429,13 +454,21 @@ static void one_type(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(text),          TEST(glob),
-		TEST(list),          TEST(numbers),
-		TEST(named),         TEST(addresses),
-		TEST(structure),     TEST(absent),
-		TEST(bytes),         TEST(grammar_mistakes),
-		TEST(type_mistakes), TEST(quoted_positions),
-		TEST(deep),          TEST(one_type),
+		TEST(text),
+		TEST(glob),
+		TEST(list),
+		TEST(numbers),
+		TEST(named),
+		TEST(addresses),
+		TEST(structure),
+		TEST(absent),
+		TEST(empty),
+		TEST(bytes),
+		TEST(grammar_mistakes),
+		TEST(type_mistakes),
+		TEST(quoted_positions),
+		TEST(deep),
+		TEST(one_type),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -34,7 +34,8 @@ static struct policy_set *load(const struct reference *r)
 	struct diags d = { 0 };
 
 	reference_print(r, &text);
-	CHECK_INT(policy_load_text(&s, "made.yaml", (struct str){ text.p, (uint32_t)text.len }, &d), 0);
+	CHECK_INT(policy_load_text(&s, "made.yaml", (struct str){ text.p, (uint32_t)text.len }, &d),
+		  0);
 	if (d.errors || policy_count(s) != r->npolicies) {
 		printf("# seed %llu\n%.*s\n", (unsigned long long)r->seed, (int)text.len, text.p);
 		diags_print(&d, stdout);
