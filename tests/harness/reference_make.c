@@ -15,17 +15,19 @@ static bool is_text(enum reference_type t)
 	return t == REFERENCE_TEXT || t == REFERENCE_LIST;
 }
 
-/* A field that one of the kinds has; of the type, or any when type is negative. NULL: not found. */
+/* A field that one of the kinds has; of the type, or any when type is negative. NULL: none. */
 static const struct reference_field *pick_field(struct reference *r, uint32_t kinds, int type)
 {
-	for (int tries = 0; tries < 200; tries++) {
-		const struct reference_field *f =
-			&reference_fields[reference_below(r, reference_nfields)];
+	const struct reference_field *found[REFERENCE_FIELDS];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < reference_nfields; i++) {
+		const struct reference_field *f = &reference_fields[i];
 
 		if (f->kinds & kinds && (type < 0 || f->type == (enum reference_type)type))
-			return f;
+			found[n++] = f;
 	}
-	return NULL;
+	return n ? found[reference_below(r, n)] : NULL;
 }
 
 /* --- terms --- */
@@ -255,9 +257,9 @@ static struct reference_cond *make_cond(struct reference *r, uint32_t kinds, uin
 
 	if (depth && what < 6) {
 		c->what = what < 3 ? COND_IS_AND : COND_IS_OR;
-		for (c->nkids = 2 + reference_below(r, 2); c->kids[c->nkids - 1] == NULL;)
-			for (uint32_t i = 0; i < c->nkids; i++)
-				c->kids[i] = make_cond(r, kinds, depth - 1, nmacros);
+		c->nkids = 2 + reference_below(r, 2);
+		for (uint32_t i = 0; i < c->nkids; i++)
+			c->kids[i] = make_cond(r, kinds, depth - 1, nmacros);
 	} else if (depth && what == 6) {
 		c->what = COND_IS_NOT;
 		c->kids[c->nkids++] = make_cond(r, kinds, depth - 1, nmacros);
