@@ -9,6 +9,9 @@
 #include "pipeline/policy/rules.h"
 #include "pipeline/util.h"
 
+/* Items compared or copied: bounds time and memory where policies are made to take long. */
+enum { WORK_ALL = 4000000, WORK_EACH = 500 };
+
 struct filter {
 	struct pool pool;
 	struct dnf kinds[EV_MAX];
@@ -20,6 +23,7 @@ struct filter {
 
 struct deriving {
 	struct dnf_ctx x;
+	uint64_t work_max; /* for all rules of the kind */
 	struct leaf_ctx leaf;
 };
 
@@ -97,8 +101,10 @@ static int add_note(struct filter *f, struct deriving *d, const struct rule_sour
 static int add_rule(struct filter *f, struct deriving *d, const struct rule_source *s,
 		    const struct policy *policy, struct dnf *all)
 {
-	struct dnf got = derive(d, s->where, false);
+	struct dnf got;
 
+	d->x.work_max = MIN(d->x.work + DNF_WORK_MAX, d->work_max);
+	got = derive(d, s->where, false);
 	for (uint32_t i = 0; i < s->nexceptions; i++)
 		got = dnf_and(&d->x, got, derive(d, s->exceptions[i], true));
 	for (uint32_t i = 0; i < got.count; i++) {
@@ -137,6 +143,7 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 	bool asked = false;
 	int rc = 0;
 
+	d.work_max = WORK_ALL + (uint64_t)r->nsources * WORK_EACH;
 	d.leaf = (struct leaf_ctx){ &d.x, kind, f->sets, &f->nsets, NULL };
 	for (uint32_t i = 0; i < r->nsources && !rc; i++) {
 		const struct policy *p = policy_of_rule(s, r->sources[i].policy);
@@ -146,6 +153,7 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 			rc = add_rule(f, &d, &r->sources[i], p, &all);
 		asked |= r->sources[i].kinds & 1u << kind && p->action != POLICY_DROP;
 	}
+	d.x.work_max = UINT64_MAX;
 	f->kinds[kind] = record      ? dnf_maybe(&d.x)
 			 : all.count ? dnf_merge(&d.x, all, FILTER_CLAUSES_MAX)
 			 : asked     ? dnf_one(&d.x, nothing_plain)

@@ -59,7 +59,7 @@ struct dnf dnf_and(struct dnf_ctx *x, struct dnf a, struct dnf b)
 		return b;
 	if (b.count == 1 && clause_is_open(b.items))
 		return a;
-	if ((uint64_t)a.count * b.count > DNF_CLAUSES_MAX * 4) {
+	if ((uint64_t)a.count * b.count > DNF_CLAUSES_MAX * 4 || x->work > x->work_max) {
 		x->widened = true;
 		return telling(&a) >= telling(&b) ? a : b;
 	}
@@ -82,6 +82,10 @@ struct dnf dnf_or(struct dnf_ctx *x, struct dnf a, struct dnf b)
 		return b;
 	if (!b.count || dnf_is_open(&a))
 		return a;
+	if (x->work > x->work_max) {
+		x->widened = true;
+		return dnf_maybe(x);
+	}
 	d.items = pool_array(x->pool, d.count, sizeof(*d.items));
 	if (!d.items) {
 		x->no_memory = true;

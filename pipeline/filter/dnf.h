@@ -13,6 +13,8 @@
 enum {
 	DNF_CLAUSES_MAX = 64,	/* of one rule; past it parts are left out */
 	DNF_PROGRAMS_MAX = 8,	/* of one clause */
+	DNF_NETS_NOT_MAX = 64,	/* networks that are excluded */
+	DNF_WORK_MAX = 200000,	/* on one rule: items compared or copied; past it nothing is combined */
 };
 
 struct dnf {
@@ -23,6 +25,7 @@ struct dnf {
 struct dnf_ctx {
 	struct pool *pool;
 	bool no_memory;
+	uint64_t work, work_max;	/* done, and until when the exact way is gone */
 	struct filter_clause spare;	/* "maybe" needs no memory */
 	bool widened;	/* a bound made something wider than its parts */
 };

@@ -203,6 +203,8 @@ static struct dnf on_peer(struct test *t)
 									      : FAMILIES_IP });
 	if (!address_nets(t, &l))
 		return dnf_maybe(t->l->x);
+	if (none_of && l.count > DNF_NETS_NOT_MAX)
+		return maybe(t, "excludes more networks than the filter looks at");
 	if (none_of && !nets_not(t->l->x->pool, l, &l)) {
 		t->l->x->no_memory = true;
 		return dnf_maybe(t->l->x);

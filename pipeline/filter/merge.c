@@ -77,6 +77,7 @@ static uint32_t mask_or(uint32_t a, uint32_t b, uint32_t all)
 bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b,
 		 uint32_t part)
 {
+	x->work += a->npaths + b->npaths + a->npeers + b->npeers + a->nuids + a->nports;
 	switch (part) {
 	case CLAUSE_PATHS: return join_paths(x, a, b);
 	case CLAUSE_PROGRAMS: return join_programs(x, a, b);
@@ -124,8 +125,9 @@ static void merge_pairs(struct dnf_ctx *x, struct dnf *d)
 {
 	bool again = true;
 
-	while (again) {
+	while (again && x->work <= x->work_max) {
 		again = false;
+		x->work += (uint64_t)d->count * d->count / 2;
 		for (uint32_t i = 0; i < d->count; i++)
 			for (uint32_t j = d->count; --j > i;) {
 				if (!absorb(x, &d->items[i], &d->items[j]))

@@ -9,6 +9,8 @@
 #include "pipeline/filter/sets.h"
 #include "pipeline/util.h"
 
+enum { NETS_CROSS_MAX = 16384 };
+
 #define PATHS(c) ((struct patterns_list){ (c)->paths, (c)->npaths })
 #define NOT_PATHS(c) ((struct patterns_list){ (c)->not_paths, (c)->nnot_paths })
 #define RANGES(c, m) ((struct ranges){ (c)->m, (c)->n##m })
@@ -253,10 +255,15 @@ static bool numbers_and(struct dnf_ctx *x, const struct filter_clause *a,
 {
 	struct nets peers = a->npeers ? PEERS(a) : PEERS(b);
 
+	x->work += (uint64_t)a->npeers * b->npeers + a->nuids + a->nreal_uids + a->nports +
+		   b->nuids + b->nreal_uids + b->nports;
 	RANGES_AND(uids);
 	RANGES_AND(real_uids);
 	RANGES_AND(ports);
-	if (a->npeers && b->npeers) {
+	if (a->npeers && b->npeers && (uint64_t)a->npeers * b->npeers > NETS_CROSS_MAX) {
+		peers = a->npeers <= b->npeers ? PEERS(a) : PEERS(b);
+		x->widened = true;
+	} else if (a->npeers && b->npeers) {
 		if (!nets_and(x->pool, PEERS(a), PEERS(b), &peers))
 			x->no_memory = true;
 		else if (!peers.count)
@@ -275,6 +282,8 @@ static bool paths_and(struct dnf_ctx *x, const struct filter_clause *a,
 	struct patterns_list paths = a->npaths ? PATHS(a) : PATHS(b), without = NOT_PATHS(a);
 	bool asked = a->npaths || b->npaths;
 
+	x->work += (uint64_t)a->npaths * b->npaths + a->nnot_paths + b->nnot_paths +
+		   (uint64_t)paths.count * without.count;
 	if (a->npaths && b->npaths && !patterns_both(x->pool, PATHS(a), PATHS(b), &paths))
 		x->no_memory = true;
 	if (b->nnot_paths && !same_patterns(NOT_PATHS(a), NOT_PATHS(b)))

@@ -6,6 +6,8 @@
 
 #include "pipeline/util.h"
 
+enum { TIDY_MAX = 2048 }; /* longer lists of networks keep some that are within others */
+
 static bool make(struct pool *pool, size_t n, size_t size, void *items)
 {
 	void **p = items;
@@ -115,7 +117,9 @@ bool nets_or(struct pool *pool, struct nets a, struct nets b, struct nets *out)
 
 	if (!make(pool, count, sizeof(*r), &r))
 		return false;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && count > TIDY_MAX; i++)
+		r[n++] = i < a.count ? a.items[i] : b.items[i - a.count];
+	for (uint32_t i = 0; i < count && count <= TIDY_MAX; i++) {
 		struct filter_net net = i < a.count ? a.items[i] : b.items[i - a.count];
 		uint32_t kept = 0;
 		bool inside = false;

@@ -3,6 +3,8 @@
  * The clauses of the kernel filter: what is derived from single conditions, from many policies and
  * from the shipped ones, and the algebra behind it.
  */
+#include <time.h>
+
 #include "pipeline/filter/eval.h"
 #include "pipeline/filter/pattern.h"
 #include "pipeline/filter/sets.h"
@@ -31,7 +33,7 @@ struct one {
 
 static struct one one_new(const char *kind, const char *where)
 {
-	char text[8192];
+	static char text[65536];
 	struct one o;
 
 	snprintf(text, sizeof(text), "policies:\n- name: p\n  on: %s\n  where: >-\n    %s\n", kind,
@@ -314,6 +316,37 @@ static void many(void)
 	buf_free(&b);
 }
 
+/* A condition made to take long is given up within bounds, and is wider then. */
+static void hostile(void)
+{
+	static const char *const shapes[][2] = {
+		{ "not (%s)", "%s(file.path contains 'a%d' and not process.name = 'b%d')" },
+		{ "%s", "%snot destination.ip cidr '%d.%d.0.0/16'" },
+	};
+	clock_t before = clock();
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct buf b = { 0 };
+		struct one o;
+		char *where;
+
+		for (int j = 1; j < 600; j++)
+			buf_addf(&b, shapes[i][1],
+				 j == 1 ? ""
+				 : i    ? " and "
+					: " or ",
+				 j % 250, j % 250);
+		buf_char(&b, '\0');
+		CHECK(asprintf(&where, shapes[i][0], b.p) > 0);
+		o = one_new(i ? "network.connect" : "file.open", where);
+		CHECK(filter_clauses(o.f, i ? EV_CONNECT : EV_OPEN).count > 0);
+		one_free(&o);
+		free(where);
+		buf_free(&b);
+	}
+	CHECK((clock() - before) / CLOCKS_PER_SEC < 3);
+}
+
 /* --- the algebra, against texts one by one --- */
 
 static const char *random_text(struct policymaker *pm, char *out, uint32_t max)
@@ -495,6 +528,7 @@ static const struct test tests[] = {
 	TEST(operators),
 	TEST(notes),
 	TEST(many),
+	TEST(hostile),
 	TEST(shipped),
 	TEST(pattern_algebra),
 	TEST(set_algebra),
