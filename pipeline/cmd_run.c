@@ -14,6 +14,7 @@
 #include "pipeline/cmd.h"
 #include "pipeline/duty.h"
 #include "pipeline/log.h"
+#include "pipeline/run.h"
 #include "pipeline/util.h"
 
 enum { ERR_MAX = 512 };
@@ -258,15 +259,12 @@ static void block_signals(struct run *r)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-int cmd_run(int argc, char **argv)
+int run_agent(struct config *c, const struct observer *observer)
 {
-	struct run r = { .session.cfg = &r.cfg };
-	int rc = config_setup(&r.cfg, CONFIG_RUN, argc, argv);
+	struct run r = { .cfg = *c, .session = { .cfg = &r.cfg, .observer = observer } };
+	int rc;
 
-	if (rc) {
-		config_free(&r.cfg);
-		return rc < 0 ? EXIT_USAGE : EXIT_OK;
-	}
+	*c = (struct config){ 0 };
 	log_set_level((enum log_level)r.cfg.log_level);
 	log_hold();
 	block_signals(&r);
@@ -278,4 +276,15 @@ int cmd_run(int argc, char **argv)
 	}
 	run_free(&r);
 	return rc;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct config c = { 0 };
+	int rc = config_setup(&c, CONFIG_RUN, argc, argv);
+
+	if (!rc)
+		return run_agent(&c, NULL);
+	config_free(&c);
+	return rc < 0 ? EXIT_USAGE : EXIT_OK;
 }

@@ -137,6 +137,11 @@ static void judge(struct consumer *c)
 	if (c->e.raw->flags & 1u << EV_HDR_WOULD_DROP)
 		verify(c, policy_wanted_by(engine), record);
 
+	if (c->cfg.observer) {
+		if (n || c->e.kind->kind == EV_LOSS)
+			c->cfg.observer->event(c->cfg.observer->arg, &c->e);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		switch (m[i].policy->action) {
 		case POLICY_ALERT: add_document(c, &m[i]); break;

@@ -15,6 +15,13 @@
 #include "pipeline/filter/faults.h"
 #include "pipeline/save.h"
 
+/* Is told, in the consumer's thread, of every event that a policy holds for and of every loss, and
+ * no document is made. */
+struct observer {
+	void (*event)(void *arg, struct event *e);
+	void *arg;
+};
+
 struct consumer_cfg {
 	const struct policy_set *policies; /* generation 0; must outlive the consumer, as all here */
 	uint64_t record_kinds; /* bit per enum ev_kind: recorded without a policy */
@@ -24,6 +31,7 @@ struct consumer_cfg {
 	const void *const *enricher_cfg; /* of enrichers[i] at i */
 	struct save *save; /* NULL: do not save */
 	uint64_t latency_ns; /* how long a document may wait for its batch to fill */
+	const struct observer *observer; /* NULL: documents are made */
 	struct classify *classify; /* NULL: the kernel wants to know of no cgroup */
 };
 

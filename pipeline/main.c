@@ -85,6 +85,7 @@ const struct command commands[] = {
 	{ "check", "Check policies and tell all problems", cmd_check },
 	{ "policy", "Run the tests that policies carry: policy test PATH…", cmd_policy },
 	{ "explain", "Tell why a policy does or does not hold for a document", cmd_explain },
+	{ "learn", "Watch a workload and write policies for all it did not do", cmd_learn },
 	{ "doctor", "Tell what can be seen on this machine and what it lacks", cmd_doctor },
 	{ "schema", "Print the fields of every event kind", cmd_schema },
 	{ "replay", "Judge a stream kept by `run --save` again", cmd_replay },

@@ -49,7 +49,7 @@ int session_outputs(struct session *s)
 	char err[ERR_MAX] = "";
 	int rc = egress_new(&s->egress);
 
-	for (uint32_t i = 0; !rc && i < s->cfg->noutputs; i++) {
+	for (uint32_t i = 0; !rc && !s->observer && i < s->cfg->noutputs; i++) {
 		const struct config_output *o = &s->cfg->outputs[i];
 
 		rc = egress_add(s->egress, o->sink, o->cfg, &o->queue, o->name, err, sizeof(err));
@@ -76,6 +76,7 @@ int session_consumer(struct session *s, struct outside *outside, struct save *sa
 		.enricher_cfg = (const void *const *)s->cfg->enricher_cfg,
 		.save = save,
 		.latency_ns = s->cfg->latency_ns,
+		.observer = s->observer,
 		.classify = s->filtering.classify,
 	};
 	char err[ERR_MAX] = "";

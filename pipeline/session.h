@@ -17,6 +17,7 @@ struct session {
 	struct diags problems; /* of the policies; told once the command is ready */
 	struct egress *egress;
 	struct filtering filtering; /* of `run` alone */
+	const struct observer *observer; /* instead of outputs; NULL: none */
 	struct consumer *consumer;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 };

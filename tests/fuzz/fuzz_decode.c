@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Documents that are read back: any text. What decodes is judged and explained by the shipped
- * policies, and the two agree.
+ * policies, and the two agree; what is learned of it makes policies that load.
  */
 #include <jansson.h>
 #include <stdlib.h>
 
 #include "pipeline/decode.h"
+#include "pipeline/learn.h"
 #include "pipeline/policy/explain.h"
 
 static struct policy_set *set;
@@ -57,6 +58,28 @@ static void judge(struct event *e)
 	policy_engine_free(p);
 }
 
+static void learn(struct event *e)
+{
+	struct policy_set *s = NULL;
+	struct learn_scope scope;
+	struct learn l = { 0 };
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+	char err[300];
+
+	if (learn_scope_parse(&scope, STR("program=/bin/x"), err, sizeof(err)))
+		abort();
+	learn_event(&l, e);
+	learn_write(&l, &scope, 1, "x", &b);
+	if (!policy_load_text(&s, "x", (struct str){ b.p, (uint32_t)b.len }, &d) &&
+	    (d.errors || policy_count(s) != LEARN_KINDS))
+		abort();
+	policy_free(s);
+	diags_free(&d);
+	buf_free(&b);
+	learn_free(&l);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const path = "policies";
@@ -74,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		   sizeof(why)))
 		return 0;
 	judge(d.e);
+	learn(d.e);
 	decoded_free(&d);
 	return 0;
 }
