@@ -488,7 +488,7 @@ static void kinds_apart(void)
 static void regex_limits(void)
 {
 	struct run r = run_new("policies:\n- name: x\n  on: file.open\n"
-			       "  where: process.command_line regex '^(a+)+$'\n");
+			       "  where: process.command_line regex '^(a+)+(?=\\1|c)\\1?$'\n");
 	struct made *m = shadow();
 	char text[4000];
 
