@@ -345,6 +345,10 @@ static int decode_root(struct walk *w, const json_t *root, char *why, size_t why
 	miss(w, root, schema_header, schema_header_len);
 	miss(w, root, w->k->fields, w->k->nfields);
 	set_lineage(w, root);
+	if (get(root, "tocsin", "evidence", NULL)) {
+		snprintf(w->path, sizeof(w->path), "tocsin.evidence");
+		note(w, "tells of the events before this one in part: give their documents too");
+	}
 	w->d->is_record = !json_is_string(kind) || strcmp(json_string_value(kind), "alert");
 	printable(w->d->id, sizeof(w->d->id), get(root, "event", "id", NULL));
 	printable(w->d->rule, sizeof(w->d->rule), get(root, "rule", "name", NULL));
