@@ -67,22 +67,60 @@ struct sign_walk {
 	__u32 pad;
 };
 
+/* What a dentry is signed of, in one go: each LOAD is several instructions more than its load. */
+struct sign_dentry {
+	struct dentry *parent;
+	const unsigned char *name;
+	__u32 len, seq;
+};
+
+/* fast, which the compiler knows: typed loads. */
+static __always_inline void read_dentry(struct sign_dentry *s, struct dentry *d, bool fast)
+{
+	if (fast) {
+		struct dentry *t = typed(d, struct dentry);
+
+		s->seq = t->d_seq.seqcount.sequence;
+		barrier();
+		s->parent = t->d_parent;
+		s->name = t->d_name.name;
+		s->len = t->d_name.len;
+	} else {
+		s->seq = LOAD(d, struct dentry, d_seq.seqcount.sequence);
+		barrier();
+		s->parent = LOAD(d, struct dentry, d_parent);
+		s->name = LOAD(d, struct dentry, d_name.name);
+		s->len = LOAD(d, struct dentry, d_name.len);
+	}
+}
+
+static __always_inline bool same_dentry(const struct sign_dentry *s, struct dentry *d, bool fast)
+{
+	barrier();
+	return s->seq == (fast ? typed(d, struct dentry)->d_seq.seqcount.sequence
+			       : LOAD(d, struct dentry, d_seq.seqcount.sequence));
+}
+
+static __always_inline __u64 name_word(const unsigned char *name, bool fast)
+{
+	if (fast)
+		return (__u64)typed(name, struct timespec64)->tv_sec;
+	return (__u64)LOAD(name, struct timespec64, tv_sec);
+}
+
 /* Words are counted apart from the length, so that the verifier, which follows every number of
  * them, finds nothing different behind the loop. */
-static __always_inline __u64 sign_dentry(__u64 x, struct dentry *d, const struct filter_block *h)
+static __always_inline __u64 sign_name(__u64 x, const struct sign_dentry *s,
+				       const struct filter_block *h, bool fast)
 {
-	const unsigned char *name = LOAD(d, struct dentry, d_name.name);
-	__u32 len = LOAD(d, struct dentry, d_name.len) & (NAME_LEN - 1), words = len >> 3, tail = len & 7;
+	__u32 len = s->len & (NAME_LEN - 1), words = len >> 3, tail = len & 7;
 
 	x = filter_name_begin(x, len, h);
 #pragma nounroll
 	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
-		x = filter_mix(x ^ (__u64)LOAD(name + i * 8, struct timespec64, tv_sec), h);
+		x = filter_mix(x ^ name_word(s->name + i * 8, fast), h);
 	if (tail)
-		x = filter_mix(x ^ filter_part_of((__u64)LOAD(name + (len - tail), struct timespec64,
-							     tv_sec),
-						  tail),
-			       h);
+		x = filter_mix(x ^ filter_part_of(name_word(s->name + (len - tail), fast), tail), h);
 	return x;
 }
 
@@ -106,11 +144,6 @@ static __always_inline __u64 sign_copy(__u64 x, const __u8 *rec, __u32 pos, __u3
 	return x;
 }
 
-static __always_inline __u32 dentry_seq(struct dentry *d)
-{
-	return LOAD(d, struct dentry, d_seq.seqcount.sequence);
-}
-
 /* Up over the root of a mount. */
 static __always_inline long sign_mount(struct sign_walk *w)
 {
@@ -131,20 +164,17 @@ static __always_inline long sign_mount(struct sign_walk *w)
 	return 0;
 }
 
-static long sign_step(__u64 i, struct sign_walk *w)
+static __always_inline long sign_up(struct sign_walk *w, bool fast)
 {
-	struct dentry *d = w->d, *parent;
-	__u32 seq;
+	struct dentry *d = w->d;
+	struct sign_dentry s;
 	__u64 x;
 
 	if (d == w->root)
 		return sign_mount(w);
-	seq = dentry_seq(d);
-	barrier();
-	parent = LOAD(d, struct dentry, d_parent);
-	x = sign_dentry(w->leaf ? w->dir : w->name, d, w->head);
-	barrier();
-	if ((seq & 1) || dentry_seq(d) != seq || parent == d || !parent) {
+	read_dentry(&s, d, fast);
+	x = sign_name(w->leaf ? w->dir : w->name, &s, w->head, fast);
+	if ((s.seq & 1) || !same_dentry(&s, d, fast) || s.parent == d || !s.parent) {
 		w->state = SIGN_UNCLEAR;
 		return 1;
 	}
@@ -154,8 +184,18 @@ static long sign_step(__u64 i, struct sign_walk *w)
 		w->name = x;
 		w->leaf = d;
 	}
-	w->d = parent;
+	w->d = s.parent;
 	return 0;
+}
+
+static long sign_step(__u64 i, struct sign_walk *w)
+{
+	return sign_up(w, true);
+}
+
+static long sign_step_probe(__u64 i, struct sign_walk *w)
+{
+	return sign_up(w, false);
 }
 
 /* False: unclear. */
@@ -176,7 +216,10 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struc
 	if (!LOAD(w->d, struct dentry, d_hash.pprev) && LOAD(w->d, struct dentry, d_parent) != w->d)
 		return false; /* no longer linked */
 	w->root = LOAD(w->m, struct mount, mnt.mnt_root);
-	bpf_loop(SIGN_STEPS, sign_step, w, 0);
+	if (typed_loads())
+		bpf_loop(SIGN_STEPS, sign_step, w, 0);
+	else
+		bpf_loop(SIGN_STEPS, sign_step_probe, w, 0);
 	return w->state == SIGN_DONE &&
 	       !(path_end(w->m, t) & ~(1u << EV_PATHF_FOREIGN));
 }

@@ -114,15 +114,13 @@ static long path_step(__u64 i, struct path_walk *w)
 static __always_inline __u32 path_end(struct mount *m, struct task_struct *t)
 {
 	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns), *own;
-	struct nsproxy *proxy;
 	__u32 inum;
 
 	if ((long)ns < 0 && (long)ns >= -4095)
 		return 1u << EV_PATHF_PSEUDO; /* kern_mount: MNT_NS_INTERNAL */
 	if (!ns)
 		return 1u << EV_PATHF_DETACHED;
-	proxy = LOAD(t, struct task_struct, nsproxy);
-	own = LOAD(proxy, struct nsproxy, mnt_ns);
+	own = t->nsproxy->mnt_ns;
 	if (ns == own)
 		return 0;
 	inum = LOAD(ns, struct mnt_namespace, ns.inum);
@@ -177,12 +175,11 @@ static __always_inline struct dentry *file_dentry_(struct file *f)
 /* The open file that descriptor fd of task t means, or NULL. */
 static __always_inline struct file *file_of_fd(struct task_struct *t, long fd)
 {
-	struct files_struct *files = LOAD(t, struct task_struct, files);
-	struct fdtable *fdt = LOAD(files, struct files_struct, fdt);
+	struct fdtable *fdt = t->files->fdt;
 
-	if (fd < 0 || fd >= LOAD(fdt, struct fdtable, max_fds))
+	if (fd < 0 || fd >= fdt->max_fds)
 		return NULL;
-	return LOAD_SLOT((char *)LOAD(fdt, struct fdtable, fd) + fd * sizeof(void *));
+	return LOAD_SLOT((char *)fdt->fd + fd * sizeof(void *));
 }
 
 static __always_inline __u32 dev_major(__u32 dev)
