@@ -23,13 +23,18 @@ struct emitter {
 	__u64 signature; /* of the path that the filter judged; 0: it judged none */
 };
 
+static __always_inline struct filter_block *filter_at(__u32 slot)
+{
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&filter, &slot);
+
+	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
+}
+
 /* The filter's block at this moment; look it up once an event. */
 static __always_inline const struct filter_block *filter_now(void)
 {
-	__u32 zero = 0;
-	void *map = bpf_map_lookup_elem(&filter, &zero);
-
-	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
+	return filter_at(FILTER_NOW);
 }
 
 static __always_inline struct cpu_state *this_cpu(__u32 *id)

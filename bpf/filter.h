@@ -15,12 +15,7 @@
 #ifndef TOCSIN_FILTER_H
 #define TOCSIN_FILTER_H
 
-#include "path.h"
-
-#define FILTER_PTR(block, off, align)                                                              \
-	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align) - 1)))))
-
-#include "filter_walk.h"
+#include "marks.h"
 
 enum { SIGN_STEPS = FILTER_COMPONENTS + 64, NAME_WORDS_MAX = 31, JOIN_STEPS = 4096 };
 enum { VIA_SYSCALL = 1, VIA_IO_URING = 2 }; /* enum filter_via of clause.h */
@@ -47,13 +42,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct filter_cgroup);
 } filter_cgroups SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct filter_marks);
-} marks SEC(".maps");
 
 /* ---- signatures ---- */
 
@@ -402,11 +390,15 @@ static __always_inline void ask_cgroup(struct ask *a, __u64 key)
 	a->facts.cgroup = c ? c->bits : 0;
 }
 
-static __always_inline void ask_marks(struct ask *a, const struct filter_marks *m)
+static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
 {
-	a->facts.marks_known = m && m->generation == a->head->generation;
-	a->facts.self = m ? m->self : 0;
-	a->facts.ancestors = m ? m->ancestors : 0;
+	struct filter_marks *m = a->head->marks ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL;
+	struct filter_mark *k = m ? &m->of[a->head->generation & 1] : NULL;
+
+	a->facts.marks_known = marks_known(k, a->head);
+	a->facts.self = k ? k->self : 0;
+	a->facts.self_sure = k && !(k->known & FILTER_MAYBE) ? k->self : 0;
+	a->facts.ancestors = k ? k->ancestors | a->head->late : 0;
 }
 
 /* t: the current task. */
@@ -419,7 +411,7 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 	a->facts.uid = cred->euid.val;
 	a->facts.real_uid = cred->uid.val;
 	ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
-	ask_marks(a, bpf_task_storage_get(&marks, t, NULL, 0));
+	ask_marks(a, t);
 }
 
 static __always_inline bool ask_joins(struct ask *a)

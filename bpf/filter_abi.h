@@ -93,6 +93,10 @@ struct filter_block {
 	__u8 pad[3];
 	__u8 kinds[FILTER_KINDS]; /* enum filter_kind by enum ev_kind */
 	__u64 seed, k1, k2; /* random; k1, k2 odd: of the signatures of this generation */
+	__u64 marks; /* bits that marks can have; 0: nobody asks for any */
+	__u64 odd; /* of these, what a program without an ordinary path may have (memfd, deleted) */
+	__u64 late; /* marks of programs that a process with children came to run: its children's
+		     * ancestors may have them too. Written by programs. */
 	struct filter_text open; /* file.path */
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
@@ -128,6 +132,7 @@ struct filter_facts {
 	__u8 cgroup_known, marks_known;
 	__u8 pad[2];
 	__u64 cgroup, self, ancestors;
+	__u64 self_sure; /* self, or 0 where it may have bits too many */
 };
 
 /* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. */
@@ -139,12 +144,22 @@ struct filter_cgroup {
 
 #define FILTER_CGROUP_KEY(hierarchy, id) ((id) | (__u64)(hierarchy) << 48)
 
-/* What a program that a task runs, and those that its ancestors ran when it came to be, have for
- * marks. Of another generation: not known. */
-struct filter_marks {
+/* Slots of the map that holds the block: the one in force, and the one that follows it while tasks
+ * are marked for it. */
+enum { FILTER_NOW, FILTER_NEXT, FILTER_SLOTS };
+
+enum filter_known { FILTER_UNKNOWN, FILTER_KNOWS_SELF, FILTER_KNOWS_ALL, FILTER_MAYBE = 4 };
+
+/* Which marks the program that a task runs has, and those of its ancestors. */
+struct filter_mark {
 	__u64 self, ancestors;
 	__u32 generation;
-	__u32 pad;
+	__u32 known; /* enum filter_known; with FILTER_MAYBE added, self may have bits too many */
+};
+
+/* Of two generations, by the lowest bit of their number. */
+struct filter_marks {
+	struct filter_mark of[2];
 };
 
 /* A mask under the signature of its path; both words at zero is empty. The first word says whether

@@ -254,7 +254,7 @@ static inline bool filter_join_task(const struct filter_join *j, const struct fi
 		return false;
 	if (!f->marks_known)
 		return true;
-	return (f->self & j->self_in) == j->self_in && !(f->self & j->self_out) &&
+	return (f->self & j->self_in) == j->self_in && !(f->self_sure & j->self_out) &&
 	       (f->ancestors & j->ancestor_in) == j->ancestor_in &&
 	       ((f->self | f->ancestors) & j->line_in) == j->line_in;
 }

@@ -51,11 +51,11 @@ struct {
 	__type(value, struct scratch_slot);
 } scratch SEC(".maps");
 
-/* The filter's block: the one value of the one map inside. Everything that a policy generation
+/* The filter's block: the one value of the map inside a slot (FILTER_NOW). Everything that a policy generation
  * brings is in it, so that whoever looked it up once has a whole generation. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
+	__uint(max_entries, FILTER_SLOTS);
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 	__array(

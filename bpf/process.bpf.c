@@ -2,7 +2,7 @@
 /*
  * Processes: fork, exec, exit, and those that ran before.
  */
-#include "path.h"
+#include "marks.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -19,6 +19,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct emitter e;
 	struct ev_fork *r;
 
+	mark_fork(parent, child);
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
 	if (is_self(bpf_get_current_task_btf()) || !emit_begin(&e, EV_FORK))
@@ -195,6 +196,7 @@ static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 
 	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
+	mark_exec(t, e->rec, r->path_flags);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
 	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
@@ -371,5 +373,29 @@ int scan_task(struct bpf_iter__task *ctx)
 		pos = sizeof(*r);
 	}
 	emit_end(&e, EV_TASK, pos);
+	return 0;
+}
+
+/* Before a new block comes into force (marks.h): for every task, threads too. */
+SEC("iter/task")
+int mark_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct emitter e;
+
+	if (!t || !emit_begin(&e, EV_TASK))
+		return 0;
+	mark_self(t, &e);
+	emit_abort(&e);
+	return 0;
+}
+
+SEC("iter/task")
+int mark_task_ancestors(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (t)
+		mark_ancestors(t);
 	return 0;
 }

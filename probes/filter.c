@@ -15,11 +15,37 @@ uint32_t probe_set_filter_bytes(const struct probe_set *p)
 	return p->maps.filter_bytes;
 }
 
-/* The kernel returns from the change of an outer map when every program that could have seen the old
- * inner one has ended, so their records are in the ring. */
+/* Marks every task for the block in FILTER_NEXT. Where that is not possible, or a task is not
+ * reached, its marks are unknown and its events wanted. */
+static void mark_tasks(struct probe_set *p)
+{
+	/* Twice: the kernel may have no memory at hand for a task's storage the first time. */
+	static const char *const scans[] = { "mark_task", "mark_task", "mark_task_ancestors" };
+
+	for (size_t i = 0; i < ARRAY_LEN(scans); i++)
+		for (uint32_t k = 0; k < p->nprobes; k++)
+			if (p->probes[k].object)
+				object_iterate(p->probes[k].object, scans[i]);
+}
+
+/* The kernel returns from the change of a slot when every program that could have seen the block
+ * before has ended, so their records are in the ring. */
 int probe_set_tables(struct probe_set *p, const void *block)
 {
-	return shared_maps_set_filter(&p->maps, block);
+	CLEANUP_CLOSE int fd = shared_maps_filter_block(&p->maps, block);
+	const struct filter_block *head = block;
+	bool marks = head->marks && head->mode != FILTER_MODE_OFF;
+	int rc = fd < 0 ? fd : 0;
+
+	if (!rc && marks) {
+		rc = shared_maps_set_filter(&p->maps, FILTER_NEXT, fd);
+		if (!rc)
+			mark_tasks(p);
+	}
+	rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
+	if (marks)
+		shared_maps_set_filter(&p->maps, FILTER_NEXT, -1);
+	return rc;
 }
 
 int probe_set_generation(struct probe_set *p, uint32_t generation)

@@ -184,20 +184,31 @@ void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes)
 	}
 	opts.inner_map_fd = (uint32_t)block;
 	rc = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, shared_names[MAP_FILTER], sizeof(uint32_t),
-			    sizeof(uint32_t), 1, &opts);
+			    sizeof(uint32_t), FILTER_SLOTS, &opts);
 	m->fd[MAP_FILTER] = rc < 0 ? -1 : rc;
 	rc = rc < 0 ? rc : bpf_map_update_elem(rc, &zero, &block, BPF_ANY);
 	close(block);
 	m->failed = rc;
 }
 
-int shared_maps_set_filter(struct shared_maps *m, const void *block)
+int shared_maps_filter_block(const struct shared_maps *m, const void *block)
 {
-	CLEANUP_CLOSE int fd = make_block(m);
+	int fd = make_block(m), rc;
 	uint32_t zero = 0;
-	int rc = fd < 0 ? fd : bpf_map_update_elem(fd, &zero, block, BPF_ANY);
 
-	return rc ? rc : bpf_map_update_elem(m->fd[MAP_FILTER], &zero, &fd, BPF_ANY);
+	rc = fd < 0 ? fd : bpf_map_update_elem(fd, &zero, block, BPF_ANY);
+	if (!rc)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int shared_maps_set_filter(const struct shared_maps *m, uint32_t slot, int block)
+{
+	if (block < 0)
+		return bpf_map_delete_elem(m->fd[MAP_FILTER], &slot);
+	return bpf_map_update_elem(m->fd[MAP_FILTER], &slot, &block, BPF_ANY);
 }
 
 static uint32_t shared_entries(const struct shared_maps *m, int which, const struct bpf_map *map)

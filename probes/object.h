@@ -29,9 +29,11 @@ void shared_maps_close(struct shared_maps *m);
  * power of two; less where the kernel does not allow so much. m->filter_bytes says. A negative errno
  * goes to m->failed. */
 void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes);
-/* Puts a new block of bytes in the place of the one there is: programs that have begun finish with
- * the old one. */
-int shared_maps_set_filter(struct shared_maps *m, const void *block);
+/* A map with this block in it, to be put into slots (bpf/filter_abi.h) and closed. Negative errno. */
+int shared_maps_filter_block(const struct shared_maps *m, const void *block);
+/* Puts a block in the place of the one in the slot; -1 empties it. Programs that have begun with the
+ * old one have ended when this returns. */
+int shared_maps_set_filter(const struct shared_maps *m, uint32_t slot, int block);
 
 enum { OBJECT_PROGRAMS = 32, OBJECT_REASON = 160 };
 

@@ -38,6 +38,13 @@ static const struct hook hooks[] = {
 		.programs = PROGRAMS("scan_task"),
 		.truth = "kernel, read at start",
 	},
+	{
+		.name = "iter/task, marks",
+		.kinds = KIND(TASK),
+		.programs = PROGRAMS("mark_task", "mark_task_ancestors"),
+		.truth = "kernel, for the kernel filter",
+		.optional = true,
+	},
 	{ .name = NULL },
 };
 

@@ -192,6 +192,23 @@ static int draw_keys(struct filter_block *h)
 	return 0;
 }
 
+/* Programs of a memfd have no '/' in front, deleted ones a word behind: which marks they may have. */
+static uint64_t odd_marks(const struct groups *g)
+{
+	uint64_t odd = 0;
+
+	for (uint32_t i = 0; i < g->count; i++)
+		for (uint32_t k = 0; k < g->npatterns[i]; k++) {
+			const struct filter_pattern *p = &g->patterns[i][k];
+			bool rooted = p->text.len && p->text.p[0] == '/' && !p->name;
+
+			if (!rooted || (p->type != FILTER_EXACT && p->type != FILTER_PREFIX) ||
+			    (p->type == FILTER_EXACT && p->text.p[p->text.len - 1] == ')'))
+				odd |= 1ULL << i;
+		}
+	return odd;
+}
+
 static int write_all(struct work *w)
 {
 	struct filter_block h = { .generation = w->req->generation, .mode = w->req->mode };
@@ -209,6 +226,9 @@ static int write_all(struct work *w)
 	rc = rc ? rc : joins_write(&w->open.joins, b, &h.open_joins);
 	rc = rc ? rc : joins_write(&w->connect.joins, b, &h.connect_joins);
 	rc = rc ? rc : joins_write(&w->accept.joins, b, &h.accept_joins);
+	h.marks = w->program_groups.count == JOINS_MARKS ? ~0ULL
+							 : (1ULL << w->program_groups.count) - 1;
+	h.odd = odd_marks(&w->program_groups);
 	h.kinds[EV_OPEN] = kind_of(&w->open, w->paths.base);
 	h.kinds[EV_CONNECT] = kind_of(&w->connect, h.connect.none);
 	h.kinds[EV_ACCEPT] = kind_of(&w->accept, h.accept.none);

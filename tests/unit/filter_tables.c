@@ -514,7 +514,7 @@ static void cgroups_and_marks(void)
 	CHECK(!filter_tables_wants(block, req.max_bytes, &e));
 	f.ancestors = mark;
 	CHECK(filter_tables_wants(block, req.max_bytes, &e));
-	f.self = mark;
+	f.self = f.self_sure = mark;
 	CHECK(!filter_tables_wants(block, req.max_bytes, &e));
 }
 

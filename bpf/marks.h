@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Marks: which of the programs that policies name a task runs, and which its ancestors run, as bits
+ * in the task's storage. Set at exec by the automaton over the program's path, inherited at fork;
+ * for a new generation the tasks there are get theirs from two scans before it comes into force.
+ *
+ * Bits may be there too many of ancestors, which is only ever asked whether they have one; a mark
+ * that is not sure is unknown, and then everything is wanted. A process that comes to run a program
+ * when it has children changes what ancestors its children have: filter_block.late says for all.
+ */
+#ifndef TOCSIN_MARKS_H
+#define TOCSIN_MARKS_H
+
+#include "path.h"
+
+#define FILTER_PTR(block, off, align)                                                              \
+	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align) - 1)))))
+
+#include "filter_walk.h"
+
+enum { MARK_LEVELS = 48 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct filter_marks);
+} marks SEC(".maps");
+
+static __always_inline bool marks_known(const struct filter_mark *m, const struct filter_block *h)
+{
+	return m && m->generation == h->generation && (m->known & ~FILTER_MAYBE) == FILTER_KNOWS_ALL;
+}
+
+struct mark_walk {
+	const struct filter_block *head;
+	struct scratch_slot *s;
+};
+
+static long mark_step(__u64 i, struct mark_walk *w)
+{
+	return !filter_walk_step(w->head, &w->head->program, &w->s->walk, w->s->b, EV_REC_MAX - 1);
+}
+
+/* The marks of the program whose path, with these flags, path_write has just written to s.
+ * FILTER_UNKNOWN, FILTER_KNOWS_SELF or that with FILTER_MAYBE. */
+static __always_inline __u32 mark_program(const struct filter_block *h, struct scratch_slot *s,
+					  __u32 path_flags, __u64 *self)
+{
+	const __u32 odd = 1u << EV_PATHF_PSEUDO | 1u << EV_PATHF_DELETED;
+	struct mark_walk w = { .head = h, .s = s };
+
+	*self = h->odd;
+	/* a file without a directory is detached too */
+	if (path_flags & 1u << EV_PATHF_PSEUDO)
+		return FILTER_KNOWS_SELF | FILTER_MAYBE;
+	if (path_flags & ~(1u << EV_PATHF_FOREIGN | odd) || !s->walk.ncomponents ||
+	    s->walk.ncomponents > FILTER_COMPONENTS)
+		return FILTER_UNKNOWN;
+	filter_walk_begin(h, &h->program, &s->walk);
+	bpf_loop(FILTER_STEPS, mark_step, &w, 0);
+	if (!s->walk.done)
+		return FILTER_UNKNOWN;
+	*self = s->walk.mask | (path_flags & odd ? h->odd : 0);
+	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
+}
+
+static __always_inline bool has_children(struct task_struct *t)
+{
+	return (void *)t->children.next !=
+	       (char *)t + bpf_core_field_offset(struct task_struct, children);
+}
+
+/* What t, the current task, runs from now on, for one block. */
+static __always_inline void mark_exec_for(struct filter_block *h, struct task_struct *t,
+					  struct scratch_slot *s, __u32 path_flags)
+{
+	struct filter_marks *m;
+	struct filter_mark *k;
+	__u64 self = 0;
+	__u32 known;
+
+	if (!h || !h->marks)
+		return;
+	known = mark_program(h, s, path_flags, &self);
+	if (has_children(t))
+		__sync_fetch_and_or(&h->late, known ? self : ~0ULL);
+	m = bpf_task_storage_get(&marks, t, NULL, 0);
+	if (!m)
+		return;
+	k = &m->of[h->generation & 1];
+	if (k->generation != h->generation)
+		return;
+	k->self = self;
+	if (!known || !k->known)
+		k->known = FILTER_UNKNOWN;
+	else
+		k->known = (k->known & ~FILTER_MAYBE) | (known & FILTER_MAYBE);
+}
+
+static __always_inline void mark_exec(struct task_struct *t, __u8 *rec, __u32 path_flags)
+{
+	struct scratch_slot *s = (struct scratch_slot *)rec;
+
+	mark_exec_for(filter_at(FILTER_NOW), t, s, path_flags);
+	mark_exec_for(filter_at(FILTER_NEXT), t, s, path_flags);
+}
+
+/* A scan may be writing what is copied. It writes the generation and what is known last, so they are
+ * read first. */
+static __always_inline void copy_mark(struct filter_mark *to, const volatile struct filter_mark *from)
+{
+	__u32 generation = from->generation, known;
+
+	barrier();
+	known = from->known;
+	barrier();
+	to->ancestors = from->ancestors;
+	to->self = from->self;
+	to->known = known;
+	to->generation = generation;
+}
+
+/* A thread has the marks of its process; a new process also has them for an ancestor's. */
+static __always_inline void mark_fork(struct task_struct *parent, struct task_struct *child)
+{
+	const struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
+	struct filter_marks *from, *to;
+	bool process = child->pid == child->tgid;
+
+	if (!(now && now->marks) && !(next && next->marks))
+		return;
+	from = bpf_task_storage_get(&marks, parent, NULL, 0);
+	to = from ? bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+	if (!to)
+		return;
+	copy_mark(&to->of[0], &from->of[0]);
+	copy_mark(&to->of[1], &from->of[1]);
+	if (!process)
+		return;
+	to->of[0].ancestors |= to->of[0].self;
+	to->of[1].ancestors |= to->of[1].self;
+}
+
+/* First scan: what t runs, for the next block. An exec on the way is seen by its counter. */
+static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
+{
+	const struct filter_block *h = filter_at(FILTER_NEXT);
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+	__u64 execs = t->self_exec_id, self = 0;
+	struct mm_struct *mm = t->mm;
+	struct file *f = mm ? mm->exe_file : NULL;
+	__u32 pos = 0, flags;
+	struct filter_marks *m;
+	struct filter_mark *k;
+	struct ev_ref ref;
+	__u32 known = mm ? FILTER_UNKNOWN : FILTER_KNOWS_SELF;
+
+	if (!h)
+		return;
+	m = bpf_task_storage_get(&marks, t, NULL, 0);
+	k = m ? &m->of[h->generation & 1] : NULL;
+	if (k && k->generation == h->generation && k->known)
+		return; /* by the scan before, or inherited */
+	if (f) {
+		flags = path_write(e->rec, &pos, &ref, file_mnt(f), file_dentry_(f), t);
+		known = mark_program(h, s, flags, &self);
+	}
+	m = bpf_task_storage_get(&marks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!m)
+		return;
+	k = &m->of[h->generation & 1];
+	*(volatile __u32 *)&k->known = FILTER_UNKNOWN;
+	barrier();
+	k->self = self;
+	k->ancestors = 0;
+	barrier();
+	*(volatile __u32 *)&k->known = known;
+	barrier();
+	*(volatile __u32 *)&k->generation = h->generation;
+	barrier();
+	if (t->mm != mm || (mm && mm->exe_file != f) || t->self_exec_id != execs)
+		k->known = FILTER_UNKNOWN;
+}
+
+/* Second scan: what the ancestors of t run. Unknown stays what leads over an unknown one. */
+static __always_inline void mark_ancestors(struct task_struct *t)
+{
+	const struct filter_block *h = filter_at(FILTER_NEXT);
+	struct filter_marks *m = h ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL, *pm;
+	struct task_struct *p = t, *up;
+	struct filter_mark *k, *pk;
+	__u64 found = 0;
+
+	if (!m)
+		return;
+	k = &m->of[h->generation & 1];
+	if (k->generation != h->generation || (k->known & ~FILTER_MAYBE) != FILTER_KNOWS_SELF)
+		return;
+	for (int i = 0; i < MARK_LEVELS; i++) {
+		up = p->real_parent;
+		if (!up || up == p || !up->pid) {
+			k->ancestors |= found;
+			barrier();
+			*(volatile __u32 *)&k->known = FILTER_KNOWS_ALL | (k->known & FILTER_MAYBE);
+			return;
+		}
+		p = up->group_leader;
+		pm = bpf_task_storage_get(&marks, p, NULL, 0);
+		if (!pm && p->pid == 1) /* a kernel may hide it from scans, and so from policies */
+			continue;
+		pk = pm ? &pm->of[h->generation & 1] : NULL;
+		if (!pk || pk->generation != h->generation || pk->known == FILTER_UNKNOWN)
+			return;
+		found |= pk->self;
+	}
+}
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Program conditions of the kernel filter: marks set at exec, inherited at fork, made by scans for
+ * what runs already.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pipeline/filter/tables.h"
+#include "pipeline/util.h"
+#include "tests/harness/live.h"
+
+enum { BYTES = 1 << 20 };
+
+struct marked {
+	struct live l;
+	char dir[64], shell[96], cat[96], file[96];
+	uint32_t generation;
+};
+
+static void begin(struct marked *m)
+{
+	struct probe_cfg cfg = live_defaults;
+	char command[512];
+
+	memset(m, 0, sizeof(*m));
+	cfg.filter_bytes = BYTES;
+	cfg.want = KIND_BIT(OPEN);
+	live_open(&m->l, &cfg);
+	strcpy(m->dir, "/tmp/tocsin-marks.XXXXXX");
+	CHECK(mkdtemp(m->dir));
+	snprintf(m->shell, sizeof(m->shell), "%s/shell", m->dir);
+	snprintf(m->cat, sizeof(m->cat), "%s/reader", m->dir);
+	snprintf(m->file, sizeof(m->file), "%s/file", m->dir);
+	snprintf(command, sizeof(command), "cp /bin/sh %s && cp /bin/cat %s && echo : >%s",
+		 m->shell, m->cat, m->file);
+	CHECK(!system(command));
+}
+
+static void end(struct marked *m)
+{
+	char command[128];
+
+	live_close(&m->l);
+	snprintf(command, sizeof(command), "rm -rf %s", m->dir);
+	CHECK(!system(command));
+}
+
+/* Opens of processes that this is true of are wanted. */
+static void want(struct marked *m, const char *program, uint8_t who, bool negated)
+{
+	struct filter_pattern p = { str_of(program), FILTER_EXACT, false, false };
+	struct filter_program asked = { &p, 1, who, negated };
+	struct filter_clause c = { .programs = &asked, .nprograms = 1 };
+	struct filter_request req = {
+		.kinds[EV_OPEN] = { &c, 1 },
+		.mode = FILTER_MODE_ON,
+		.generation = ++m->generation,
+		.max_bytes = BYTES,
+	};
+	void *block = NULL;
+
+	CHECK_INT(filter_tables_make(&block, &req, NULL), 0);
+	CHECK_INT(probe_set_tables(m->l.set, block), 0);
+	free(block);
+	live_read(&m->l);
+	m->l.len = m->l.count = 0;
+}
+
+/* Opens of the file that were seen since the last time. */
+static int seen(struct marked *m)
+{
+	char text[8192];
+	int n = 0;
+
+	live_read(&m->l);
+	for (const struct ev_hdr *h = NULL; (h = live_next(&m->l, h));) {
+		const struct ev_open *o = (const struct ev_open *)h;
+
+		n += h->kind == EV_OPEN && o->path.off &&
+		     !strcmp(live_path(h, &o->path, text, sizeof(text)), m->file);
+	}
+	m->l.len = m->l.count = 0;
+	return n;
+}
+
+/* A program of its own, without a shell between. */
+static void run(const char *program, const char *const *args)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, 1);
+		execv(program, (char *const *)args);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+}
+
+static void run_reader(struct marked *m, const char *program)
+{
+	run(program, (const char *const[]){ "reader", m->file, NULL });
+}
+
+static void run_below(struct marked *m, const char *shell)
+{
+	char script[512];
+
+	snprintf(script, sizeof(script), "/bin/cat %s; (/bin/cat %s; :); :", m->file, m->file);
+	run(shell, (const char *const[]){ "shell", "-c", script, NULL });
+}
+
+static void the_program_itself(void)
+{
+	struct marked m;
+
+	begin(&m);
+	for (int i = 0; i < 2; i++) {
+		want(&m, m.cat, FILTER_SELF, false);
+		run_reader(&m, m.cat);
+		CHECK_INT(seen(&m), 1);
+		run_reader(&m, "/bin/cat");
+		CHECK_INT(seen(&m), 0);
+		want(&m, m.cat, FILTER_SELF, true);
+		run_reader(&m, m.cat);
+		CHECK_INT(seen(&m), 0);
+		run_reader(&m, "/bin/cat");
+		CHECK_INT(seen(&m), 1);
+	}
+	end(&m);
+}
+
+static void its_ancestors(void)
+{
+	struct marked m;
+
+	begin(&m);
+	want(&m, m.shell, FILTER_ANCESTOR, false);
+	run_below(&m, m.shell);
+	CHECK_INT(seen(&m), 2);
+	run_below(&m, "/bin/sh");
+	CHECK_INT(seen(&m), 0);
+	want(&m, m.shell, FILTER_SELF_OR_ANCESTOR, false);
+	run_below(&m, m.shell);
+	CHECK_INT(seen(&m), 2);
+	run(m.shell, (const char *const[]){ "shell", m.file, NULL }); /* a script of its own */
+	CHECK_INT(seen(&m), 1);
+	run_below(&m, "/bin/sh");
+	CHECK_INT(seen(&m), 0);
+	end(&m);
+}
+
+/* A shell that does what it is told through a pipe. */
+static FILE *start_shell(const char *program)
+{
+	char command[160];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "exec %s", program);
+	f = popen(command, "we");
+	CHECK(f);
+	usleep(200000);
+	return f;
+}
+
+static void tell(FILE *shell, struct marked *m)
+{
+	fprintf(shell, "/bin/cat %s >/dev/null\n", m->file);
+	fflush(shell);
+	usleep(200000);
+}
+
+/* What runs before the generation comes has its marks when it does. */
+static void those_that_run_already(void)
+{
+	FILE *ours, *other;
+	struct marked m;
+
+	begin(&m);
+	ours = start_shell(m.shell);
+	other = start_shell("/bin/sh");
+	for (int i = 0; i < 3; i++) {
+		want(&m, m.shell, FILTER_ANCESTOR, false);
+		tell(ours, &m);
+		CHECK_INT(seen(&m), 1);
+		tell(other, &m);
+		CHECK_INT(seen(&m), 0);
+		want(&m, "/nowhere", FILTER_SELF, false);
+		tell(ours, &m);
+		CHECK_INT(seen(&m), 0);
+	}
+	CHECK(!pclose(ours) && !pclose(other));
+	end(&m);
+}
+
+/* A child is there before its parent runs the program. */
+static void parent_that_changes(void)
+{
+	struct marked m;
+	char script[512];
+
+	begin(&m);
+	want(&m, m.shell, FILTER_ANCESTOR, false);
+	snprintf(script, sizeof(script), "(sleep 0.3; /bin/cat %s) & exec %s -c 'sleep 0.6; :'",
+		 m.file, m.shell);
+	run("/bin/sh", (const char *const[]){ "sh", "-c", script, NULL });
+	CHECK_INT(seen(&m), 1);
+	end(&m);
+}
+
+/* A deleted program has its path with a word behind: it is not what it was, and may be others. */
+static void deleted_program(void)
+{
+	struct marked m;
+	char script[512];
+
+	begin(&m);
+	snprintf(script, sizeof(script), "cp /bin/cat %s; exec 9<%s; rm %s; /proc/self/fd/9 %s",
+		 m.cat, m.cat, m.cat, m.file);
+	for (int i = 0; i < 3; i++) {
+		want(&m,
+		     i == 0   ? "/nowhere"
+		     : i == 1 ? "/no (deleted)"
+			      : m.cat,
+		     FILTER_SELF, i == 2);
+		run("/bin/sh", (const char *const[]){ "sh", "-c", script, NULL });
+		CHECK_INT(seen(&m), i != 0);
+	}
+	end(&m);
+}
+
+static const struct test tests[] = {
+	TEST(the_program_itself),  TEST(its_ancestors),   TEST(those_that_run_already),
+	TEST(parent_that_changes), TEST(deleted_program),
+};
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, ARRAY_LEN(tests));
+}
