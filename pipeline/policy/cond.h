@@ -19,6 +19,7 @@ enum {
 	COND_TEXT_MAX = OP_TEXT_MAX,	/* bytes of one literal */
 	COND_PROBLEMS_MAX = 1000,	/* of one condition; then the rest is not looked at */
 	COND_PATTERNS_MAX = 2000,	/* regular expressions of a policy set */
+	COND_PATTERNS_BYTES = 512 << 10, /* of all of them */
 };
 
 enum cond_type { COND_AND, COND_OR, COND_NOT, COND_TEST };
@@ -57,6 +58,7 @@ struct cond {
 struct patterns {
 	struct regex **items;
 	uint32_t count;
+	uint64_t bytes; /* of the expressions, also those that were refused */
 };
 
 struct cond_check {

@@ -26,6 +26,7 @@ struct keys_of_slot {
 	struct slot_index *s;
 	const struct index_key *keys;
 	uint32_t from, to;
+	uint32_t *states; /* that expressions may still have, over all slots */
 };
 
 static int file_under(void *arg, uint32_t key)
@@ -198,7 +199,7 @@ static int build_patterns(const struct keys_of_slot *k)
 	if ((n && !items) || !taken || !s->loose)
 		return -ENOMEM;
 	if (n)
-		err = scan_regexes(&s->patterns, items, n, taken);
+		err = scan_regexes(&s->patterns, items, n, taken, k->states);
 	for (uint32_t i = 0; i < n; i++)
 		if (!taken[i])
 			s->loose[s->nloose++] = items[i].key;
@@ -343,8 +344,8 @@ static int build_slot(const struct keys_of_slot *k)
 
 static int build_slots(struct index *x, const struct index_key *keys, uint32_t nkeys)
 {
-	struct keys_of_slot k = { .pool = &x->pool, .keys = keys };
-	uint32_t nslots = 0;
+	uint32_t nslots = 0, states = SCAN_STATES_MAX;
+	struct keys_of_slot k = { .pool = &x->pool, .keys = keys, .states = &states };
 	int err;
 
 	for (uint32_t i = 0; i < nkeys; i++)

@@ -21,8 +21,8 @@ enum {
 	NATIVE_NAMES_MAX = 100000,	/* macros and lists of a load */
 	NATIVE_NESTING_MAX = 16,	/* macros in macros, lists in lists */
 	NATIVE_MACRO_TESTS_MAX = 10000,	/* of one macro, with those of the macros in it */
-	NATIVE_TESTS_MAX = 2000000,	/* that macros stand for, in all policies of a load */
-	NATIVE_VALUES_MAX = 4000000,	/* that lists stand for, in all policies of a load */
+	NATIVE_TESTS_MAX = 500000,	/* that macros stand for, in all policies of a load */
+	NATIVE_VALUES_MAX = 1000000,	/* that lists stand for, in all policies of a load */
 	NATIVE_VALUES_BYTES = 16 << 20,	/* of one file of values */
 };
 

@@ -151,7 +151,8 @@ static bool read_named(struct parser *p, struct cond *c)
 	const struct definition *def = native_name(p, DEFINITION_LIST);
 	uint32_t base;
 
-	if (!def || !literal_room(p, c, def->size) || !native_enter(p, def, def->size, &base))
+	/* What all policies may have comes first: no memory for one more that is refused. */
+	if (!def || !native_enter(p, def, def->size, &base) || !literal_room(p, c, def->size))
 		return false;
 	for (uint32_t i = 0; i < def->size; i++)
 		c->literals[c->nliterals++] = (struct literal){

@@ -105,7 +105,7 @@ struct native {
 	uint32_t nall;
 	struct override **overrides;
 	uint32_t noverrides;
-	uint32_t tests, values;		/* that names stood for so far */
+	uint64_t tests, values;		/* that names stood for so far */
 	uint32_t unknown;		/* names searched for in vain */
 };
 

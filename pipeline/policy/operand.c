@@ -379,6 +379,12 @@ static void compile_pattern(const struct site *s, const struct literal *l, uint3
 		cond_error(s->x, l->at, "more than %d regular expressions", COND_PATTERNS_MAX);
 		return;
 	}
+	p->bytes += l->text.len; /* also of what is refused: it takes as long */
+	if (p->bytes > COND_PATTERNS_BYTES) {
+		cond_error(s->x, l->at, "regular expressions of more than %d KiB in all",
+			   COND_PATTERNS_BYTES >> 10);
+		return;
+	}
 	grown = realloc(p->items, sizeof(*grown) * (p->count + 1));
 	if (!grown) {
 		s->x->no_memory = true;

@@ -12,6 +12,8 @@
 
 #include "pipeline/util.h"
 
+enum { GROUPS_MAX = 64 }; /* in each other; PCRE2 has refused more */
+
 struct scan {
 	hs_database_t *db;
 	uint32_t *keys;
@@ -186,6 +188,52 @@ static bool takes(struct str p)
 	return p.len;
 }
 
+/* Past a set, an escape or a sign. */
+static uint32_t past_one(struct str p, uint32_t at)
+{
+	if (p.p[at] == '\\')
+		return at + 2;
+	if (p.p[at] != '[')
+		return at + 1;
+	for (at++; at < p.len && p.p[at] != ']'; at++)
+		at += p.p[at] == '\\';
+	return at + 1;
+}
+
+static uint32_t times(struct str p, uint32_t at)
+{
+	uint32_t n = 0, most = 1;
+
+	for (at++; at < p.len && p.p[at] != '}'; at++) {
+		n = p.p[at] == ',' ? 0 : n * 10 + (uint32_t)(p.p[at] - '0');
+		most = MAX(most, n);
+	}
+	return most;
+}
+
+/* About how many states Vectorscan makes of it: its signs, each as often as it is repeated. */
+static uint32_t states_of(struct str p)
+{
+	uint32_t open[GROUPS_MAX], depth = 0, last = 0;
+	uint64_t all = 0;
+
+	for (uint32_t at = 0; at < p.len && all <= SCAN_STATES_MAX; at = past_one(p, at)) {
+		if (p.p[at] == '(' && depth < GROUPS_MAX) {
+			open[depth++] = (uint32_t)all;
+		} else if (p.p[at] == ')' && depth) {
+			last = (uint32_t)all - open[--depth];
+		} else if (p.p[at] == '{') {
+			all += (uint64_t)last * (times(p, at) - 1);
+			while (at + 1 < p.len && p.p[at] != '}')
+				at++;
+		} else if (!strchr("(|)*+?", p.p[at])) {
+			last = 1;
+			all++;
+		}
+	}
+	return all > SCAN_STATES_MAX ? UINT32_MAX : (uint32_t)all;
+}
+
 static bool compiles(const char *text, unsigned flags)
 {
 	hs_compile_error_t *error = NULL;
@@ -248,7 +296,8 @@ static int add_regex(struct compiling *c, const struct scan_item *item)
 	return 0;
 }
 
-int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken)
+int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken,
+		 uint32_t *states)
 {
 	struct compiling c;
 	int err = 0;
@@ -259,8 +308,14 @@ int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, b
 		return 0;
 	if (compiling_new(&c, n))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n && c.count < SCAN_REGEXES_MAX && !err; i++)
+	for (uint32_t i = 0; i < n && c.count < SCAN_REGEXES_MAX && !err; i++) {
+		uint32_t more = states_of(items[i].text);
+
+		if (more > *states)
+			continue;
+		*states -= more;
 		err = add_regex(&c, &items[i]);
+	}
 	if (!err)
 		err = compile_regexes(out, &c);
 	for (uint32_t i = 0, at = 0; i < n && at < c.count; i++) /* in the same order */

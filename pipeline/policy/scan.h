@@ -11,6 +11,7 @@
 
 enum {
 	SCAN_REGEXES_MAX = 200,	/* of one scan: their compilation takes some ms each */
+	SCAN_STATES_MAX = 10000, /* of all scans of an event kind, about: some 20 us each */
 	SCAN_REPEAT_MAX = 64,	/* {n}: greater ones are not given to Vectorscan */
 };
 
@@ -28,8 +29,10 @@ typedef void scan_hit(void *arg, uint32_t key);
 /* Texts, none of them empty. 0; -ENOTSUP: Vectorscan will not; -ENOMEM. */
 int scan_texts(struct scan **out, const struct scan_item *items, uint32_t n);
 /* Expressions that regex_new or regex_new_folded took. *taken[i]: it is in *out; others are not
- * looked for. *out is NULL when none is. 0 or -ENOMEM. */
-int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken);
+ * looked for. *out is NULL when none is. *states, at first SCAN_STATES_MAX, is what is left for
+ * further scans. 0 or -ENOMEM. */
+int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken,
+		 uint32_t *states);
 void scan_free(struct scan *s);
 bool scan_supported(void);
 
