@@ -50,8 +50,8 @@ void native_digest(const struct native *n, uint32_t file, struct sha256 *sha);
 int native_sources(const struct native *n, uint32_t file, struct sources *to);
 struct pool *native_pool(struct native *n);	/* texts of lists, which policies point to */
 
-/* For one expression of no file: names are unknown in it. The tree is in x->pool. NULL after one
- * report to x (the first mistake), with the byte of the text it is at. */
+/* For one expression of no file: names are unknown in it. The tree is in x->pool. NULL after
+ * reports to x, each with the byte of the text it is at. */
 struct cond *native_expr(struct str text, struct cond_check *x);
 
 #endif

@@ -9,8 +9,8 @@
  *   value = literal | $list
  *
  * Terms are native_term.c's, names native_defs.c's. The text of a macro is parsed for each use of
- * it. The parser knows operators from ops.def and no fields; cond_check types the tree. It stops
- * at its first mistake, since what follows one is guesswork. Load time; depth is bounded.
+ * it. The parser knows operators from ops.def and no fields; cond_check types the tree. After a
+ * mistake it goes on behind the test that has it, so that all are told. Load time; depth is bounded.
  */
 #include <stdarg.h>
 
@@ -325,6 +325,7 @@ static struct cond *parse_test(struct parser *p)
 
 static struct cond *parse_group(struct parser *p)
 {
+	uint32_t before = p->x->problems;
 	struct cond *c;
 
 	if (!parser_deeper(p))
@@ -334,6 +335,8 @@ static struct cond *parse_group(struct parser *p)
 	p->depth--;
 	if (!c)
 		return NULL;
+	if (p->t.type == TOKEN_END && p->x->problems != before)
+		return NULL; /* told already: what is missing may be in what was skipped */
 	if (p->t.type != TOKEN_CLOSE)
 		return parser_expected(p, "\"and\", \"or\" or )");
 	parser_advance(p);
@@ -361,9 +364,32 @@ static struct cond *parse_macro(struct parser *p)
 	return c;
 }
 
+/* Where reading can go on after a mistake in the test that began at `at`: at the next and, or, or
+ * the parenthesis that encloses it. False: the rest would be guesswork. */
+static bool skip_mistake(struct parser *p, uint32_t at)
+{
+	uint32_t mistake = p->t.at, depth = 0;
+
+	if (p->x->no_memory || p->depth > NATIVE_DEPTH_MAX || p->x->problems > COND_PROBLEMS_MAX)
+		return false;
+	for (p->t = native_token(p->text, at, NULL);;
+	     p->t = native_token(p->text, p->t.end, NULL)) {
+		bool joint = parser_at_word(p, "and") || parser_at_word(p, "or");
+
+		if (p->t.type == TOKEN_BAD)
+			return false;
+		if (p->t.type == TOKEN_END || (p->t.type == TOKEN_CLOSE && !depth))
+			return p->t.at >= mistake;
+		if (joint && !depth && p->t.at >= mistake)
+			return true;
+		depth += p->t.type == TOKEN_OPEN;
+		depth -= p->t.type == TOKEN_CLOSE;
+	}
+}
+
 static struct cond *parse_not(struct parser *p)
 {
-	uint32_t at = p->t.at;
+	uint32_t at = p->t.at, depth = p->depth;
 	bool negated = false;
 	struct cond *c;
 
@@ -375,6 +401,11 @@ static struct cond *parse_not(struct parser *p)
 		c = parse_macro(p);
 	else
 		c = p->t.type == TOKEN_OPEN && !native_is_term(p) ? parse_group(p) : parse_test(p);
+	if (!c && skip_mistake(p, at)) {
+		p->depth = depth;
+		p->end = p->t.at;
+		return new_cond(p, COND_AND, at); /* of nothing, and never run */
+	}
 	return c && negated ? negate(p, c, at) : c;
 }
 
@@ -448,6 +479,8 @@ struct cond *native_whole(struct parser *p)
 struct cond *native_expr(struct str text, struct cond_check *x)
 {
 	struct parser p = { .text = text, .x = x };
+	uint32_t before = x->problems;
+	struct cond *c = native_whole(&p);
 
-	return native_whole(&p);
+	return x->problems == before ? c : NULL;
 }

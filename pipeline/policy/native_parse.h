@@ -149,7 +149,8 @@ struct term *native_term(struct parser *p);
 bool native_term_goes_on(const struct parser *p);
 /* At a parenthesis: is what it holds a term, and not a condition or a list? */
 bool native_is_term(const struct parser *p);
-/* The whole of the parser's text; NULL after a report. */
+/* The whole of the parser's text; NULL after a report. After other reports a tree without what was
+ * wrong, to be checked and not to be used. */
 struct cond *native_whole(struct parser *p);
 
 /* What the name at the parser's token means, of that type; NULL after a report. */

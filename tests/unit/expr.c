@@ -451,24 +451,33 @@ static void one_type(void)
 	}
 }
 
+/* A mistake in one test hides none in another. */
+static void all_mistakes(void)
+{
+	check_mistake("basenam(file.path) = \"x\" and (file.pth = \"y\" or process.name startwith "
+		      "\"z\") and not file.uid = \"root\" and",
+		      "f.yaml:5:5: unknown function basenam; did you mean basename?\n"
+		      "f.yaml:5:35: unknown field file.pth; did you mean file.path?\n"
+		      "f.yaml:5:66: unknown operator startwith; did you mean startswith?\n"
+		      "f.yaml:5:100: file.uid is a number: write one without quotes\n"
+		      "f.yaml:5:110: a field is missing at the end\n");
+	check_mistake("(process.name = \"a\" or file.path = \"b\"",
+		      "f.yaml:5:43: \"and\", \"or\" or ) is missing at the end\n");
+	check_mistake("process.name = \"a\" \"b\" or file.pth = 1",
+		      "f.yaml:5:24: \"and\" or \"or\" is missing before \"b\"");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(text),
-		TEST(glob),
-		TEST(list),
-		TEST(numbers),
-		TEST(named),
-		TEST(addresses),
-		TEST(structure),
-		TEST(absent),
-		TEST(empty),
-		TEST(bytes),
-		TEST(grammar_mistakes),
-		TEST(type_mistakes),
-		TEST(quoted_positions),
-		TEST(deep),
-		TEST(one_type),
+		TEST(all_mistakes),  TEST(text),
+		TEST(glob),          TEST(list),
+		TEST(numbers),       TEST(named),
+		TEST(addresses),     TEST(structure),
+		TEST(absent),        TEST(empty),
+		TEST(bytes),         TEST(grammar_mistakes),
+		TEST(type_mistakes), TEST(quoted_positions),
+		TEST(deep),          TEST(one_type),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -209,9 +209,11 @@ static void definition_mistakes(void)
 		"a.yaml:10:6: unknown field file.pth; did you mean file.path?\n"
 		"a.yaml:10:37: file.path holds text: write \"5\" in quotes\n"
 		"a.yaml:11:6: $m has an error, see a.yaml:10:3\n"
+		"a.yaml:11:13: unknown macro $k; did you mean $m?\n"
 		"a.yaml:12:6: a macro is empty\n"
 		"a.yaml:13:3: x is defined already, in a.yaml:2:3\n"
-		"a.yaml:17:10: $n has an error, see a.yaml:11:3\n");
+		"a.yaml:17:10: $n has an error, see a.yaml:11:3\n"
+		"a.yaml:17:16: $o has an error, see a.yaml:12:3\n");
 }
 
 /* A mistake of a macro is told where it is; what only a use makes wrong, at the use. */
@@ -224,6 +226,7 @@ static void places(void)
 		      { "c.yaml", "policies:\n" EXEC("c", "process.name = 'c'") }),
 		1,
 		"b.yaml:4:10: in $inner (a.yaml:5:5): no kind of this policy has the field file.path; file.open has it\n"
+		"b.yaml:7:10: in $inner (a.yaml:5:5): no kind of this policy has the field file.path; file.open has it\n"
 		"b.yaml:7:22: a field is missing at the end\n");
 }
 
@@ -237,6 +240,7 @@ static void circles(void)
 		   "a.yaml:2:6: $b has an error, see a.yaml:3:3\n"
 		   "a.yaml:3:3: macro $b uses itself: $b -> $c -> $b\n"
 		   "a.yaml:4:6: $b has an error, see a.yaml:3:3\n"
+		   "a.yaml:4:12: $b has an error, see a.yaml:3:3\n"
 		   "a.yaml:5:3: macro $d uses itself: $d -> $d\n"
 		   "a.yaml:8:3: list $l uses itself: $l -> $k -> $l\n"
 		   "a.yaml:9:7: $l has an error, see a.yaml:8:3\n");

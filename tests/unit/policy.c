@@ -139,6 +139,7 @@ static void all_mistakes(void)
 		"f.yaml:3:7: unknown event kind file.opn; did you mean file.open?\n"
 		"f.yaml:5:9: name may only hold letters, digits and . _ -\n"
 		"f.yaml:6:19: file.open is here twice\n"
+		"f.yaml:7:10: unknown field file.pth; did you mean file.path?\n"
 		"f.yaml:7:28: a field is missing at the end\n"
 		"f.yaml:8:13: severity is one of info, low, medium, high, critical; did you mean high?\n"
 		"f.yaml:9:11: action kill is not in this version: it sees and does not enforce (alert, record, drop)\n"
