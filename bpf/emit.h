@@ -84,6 +84,12 @@ static __always_inline bool is_self(struct task_struct *t)
 	return true;
 }
 
+/* Of the claimed slot, in the map scratch. */
+static __always_inline __u32 emit_key(const struct emitter *e)
+{
+	return e->cpu_id * SCRATCH_SLOTS + e->slot;
+}
+
 /* Claims scratch memory. On failure the loss is counted and false returned. */
 static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 {
@@ -99,8 +105,8 @@ static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
 		if (__sync_lock_test_and_set(&e->cpu->claims[i], 1))
 			continue;
-		key = e->cpu_id * SCRATCH_SLOTS + i;
 		e->slot = i;
+		key = emit_key(e);
 		e->rec = bpf_map_lookup_elem(&scratch, &key);
 		if (e->rec)
 			return true;

@@ -108,7 +108,8 @@ static __always_inline __u64 sign_name(__u64 x, const struct sign_dentry *s,
 	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
 		x = filter_mix(x ^ name_word(s->name + i * 8, fast), h);
 	if (tail)
-		x = filter_mix(x ^ filter_part_of(name_word(s->name + (len - tail), fast), tail), h);
+		x = filter_mix(x ^ filter_part_of(name_word(s->name + (len - tail), fast), tail),
+			       h);
 	return x;
 }
 
@@ -208,8 +209,7 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struc
 		bpf_loop(SIGN_STEPS, sign_step, w, 0);
 	else
 		bpf_loop(SIGN_STEPS, sign_step_probe, w, 0);
-	return w->state == SIGN_DONE &&
-	       !(path_end(w->m, t) & ~(1u << EV_PATHF_FOREIGN));
+	return w->state == SIGN_DONE && !(path_end(w->m, t) & ~(1u << EV_PATHF_FOREIGN));
 }
 
 /* ---- what is known ---- */
@@ -281,70 +281,81 @@ static __always_inline void dir_store(__u64 signature, const struct filter_block
 
 /* ---- what is not ---- */
 
-struct judge {
+struct sign_scratch {
 	const struct filter_block *head;
 	struct scratch_slot *s;
-	__u64 dir, name; /* signed from the copy */
 };
 
-static long judge_step(__u64 i, struct judge *j)
+static long sign_component(__u64 i, struct sign_scratch *w)
 {
-	return !filter_walk_step(j->head, &j->head->open, &j->s->walk, j->s->b, EV_REC_MAX - 1);
-}
-
-static long sign_component(__u64 i, struct judge *j)
-{
-	struct scratch_slot *s = j->s;
+	struct scratch_slot *s = w->s;
 	__u32 from = s->walk.at[i & (FILTER_COMPONENTS - 1)], to = s->pos;
 	__u64 x;
 
 	if (i + 1 < s->walk.ncomponents)
 		to = s->walk.at[(i + 1) & (FILTER_COMPONENTS - 1)];
-	x = sign_copy(i ? j->dir : j->name, s->b, from, to - from - 1, j->head);
+	x = sign_copy(i ? s->dir : s->name, s->b, from, to - from - 1, w->head);
 	if (i)
-		j->dir = x;
+		s->dir = x;
 	else
-		j->name = x;
+		s->name = x;
 	return 0;
 }
 
+/* Signs the path that lies in a scratch slot and ends at end, into its dir and name. 1: done.
+ * It stands alone for the verifier, as walk_text. */
+__noinline int sign_text(__u32 scratch_key, __u32 end, __u32 generation)
+{
+	const struct filter_block *h = filter_now();
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	struct sign_scratch w = { .head = h, .s = s };
+	__u32 n;
+
+	if (!h || !s || h->generation != generation)
+		return 0;
+	n = s->walk.ncomponents;
+	if (!n || n > FILTER_COMPONENTS)
+		return 0;
+	s->pos = end;
+	s->dir = s->name = h->seed;
+	bpf_loop(n, sign_component, &w, 0);
+	return 1;
+}
+
 /* Walks the last name alone, from where its directory led to. False: unclear. */
-static __always_inline bool judge_name(struct judge *j, struct sign_walk *w, __u32 state,
+static __always_inline bool judge_name(struct emitter *e, struct sign_walk *w, __u32 state,
 				       __u64 mask)
 {
 	const __u32 pos = sizeof(struct ev_open);
-	long n = bpf_probe_read_kernel_str(j->s->b + pos, NAME_LEN,
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+	long n = bpf_probe_read_kernel_str(s->b + pos, NAME_LEN,
 					   LOAD(w->leaf, struct dentry, d_name.name));
 
-	if (n <= 1 || sign_copy(j->head->seed, j->s->b, pos, n - 1, j->head) != w->name)
+	s->walk.ncomponents = 1;
+	s->walk.at[0] = pos;
+	if (n <= 1 || !sign_text(emit_key(e), pos + n, w->head->generation) || s->name != w->name)
 		return false;
-	filter_walk_resume(j->head, &j->head->open, &j->s->walk, state, mask, pos);
-	bpf_loop(FILTER_STEPS, judge_step, j, 0);
-	return j->s->walk.done;
+	filter_walk_resume(w->head, &w->head->open, &s->walk, state, mask, pos);
+	return walk_text(emit_key(e), FILTER_NOW, w->head->generation, false);
 }
 
 /* Builds the path and walks all of it; the directory is known from now on. False: unclear. */
-static __always_inline bool judge_path(struct judge *j, struct sign_walk *w, struct file *f,
+static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, struct file *f,
 				       struct task_struct *t)
 {
-	__u32 pos = sizeof(struct ev_open), n;
+	const struct filter_block *h = w->head;
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+	__u32 pos = sizeof(struct ev_open), flags;
 	struct ev_ref ref;
-	__u32 flags = path_write(j->s->b, &pos, &ref, file_mnt(f), file_dentry_(f), t);
 
-	n = j->s->walk.ncomponents;
-	if (flags & ~(1u << EV_PATHF_FOREIGN) || !n || n > FILTER_COMPONENTS)
+	flags = path_write(s->b, &pos, &ref, file_mnt(f), file_dentry_(f), t);
+	if (flags & ~(1u << EV_PATHF_FOREIGN) || !sign_text(emit_key(e), pos, h->generation) ||
+	    s->dir != w->dir || s->name != w->name)
 		return false;
-	j->s->pos = pos;
-	j->dir = j->name = j->head->seed;
-	bpf_loop(n, sign_component, j, 0);
-	if (j->dir != w->dir || j->name != w->name)
+	filter_walk_begin(h, &h->open, &s->walk);
+	if (!walk_text(emit_key(e), FILTER_NOW, h->generation, false))
 		return false;
-	filter_walk_begin(j->head, &j->head->open, &j->s->walk);
-	bpf_loop(FILTER_STEPS, judge_step, j, 0);
-	if (!j->s->walk.done)
-		return false;
-	dir_store(filter_dir_signature(j->dir, j->head), j->head, j->s->walk.dir_state,
-		  j->s->walk.dir_mask);
+	dir_store(filter_dir_signature(w->dir, h), h, s->walk.dir_state, s->walk.dir_mask);
 	return true;
 }
 
@@ -352,23 +363,31 @@ static __always_inline bool judge_path(struct judge *j, struct sign_walk *w, str
 static __always_inline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
 				      struct task_struct *t, __u64 signature, __u64 *mask)
 {
-	struct judge j = { .head = w->head, .s = (struct scratch_slot *)e->rec };
 	__u32 state = 0;
 	__u64 before = 0;
 	bool clear;
 
 	if (w->leaf && dir_find(filter_dir_signature(w->dir, w->head), w->head, &state, &before))
-		clear = judge_name(&j, w, state, before);
+		clear = judge_name(e, w, state, before);
 	else
-		clear = judge_path(&j, w, f, t);
+		clear = judge_path(e, w, f, t);
 	if (!clear)
 		return false;
-	*mask = j.s->walk.mask;
+	*mask = ((struct scratch_slot *)e->rec)->walk.mask;
 	verdict_store(signature, *mask);
 	return true;
 }
 
 /* ---- the rest of the event ---- */
+
+/* A block that came since has other ranges: ask_open looks at the generation again. It stands alone
+ * for the verifier. */
+__noinline int ranges_hold(__u32 off, __u32 n, __u32 v)
+{
+	const struct filter_block *h = filter_now();
+
+	return h && filter_in_ranges(h, off, n, v);
+}
 
 struct ask {
 	const struct filter_block *head;
@@ -438,8 +457,8 @@ static __always_inline bool filter_drop(struct emitter *e, const struct filter_b
 	return false;
 }
 
-static __always_inline bool filter_begin(struct emitter *e, __u32 kind, const struct filter_block *h,
-					 __u32 flags)
+static __always_inline bool filter_begin(struct emitter *e, __u32 kind,
+					 const struct filter_block *h, __u32 flags)
 {
 	if (!e->rec && !emit_begin(e, kind))
 		return false;
@@ -462,27 +481,42 @@ static __always_inline __u8 file_type(__u32 mode)
 	return EV_FILETYPE_OTHER;
 }
 
-static __always_inline bool ask_open(const struct filter_block *h, struct file *f,
-				     struct task_struct *t, __u64 mask, __u8 via)
+/* Does a join hold for the current task's open of a file whose path has the mask? It stands alone
+ * for the verifier, which would else follow it from every state of its caller. */
+__noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 generation)
 {
-	struct inode *inode = LOAD(f, struct file, f_inode);
-	__u32 flags = LOAD(f, struct file, f_flags), mode = LOAD(inode, struct inode, i_mode);
-	struct ask a = { .head = h, .buckets = &h->open_joins };
+	const struct filter_block *h = filter_now();
+	struct ask a = { .head = h };
 
+	if (!h || h->generation != generation)
+		return 1;
+	a.buckets = &h->open_joins;
 	a.facts.mask = mask;
 	a.facts.flags = flags;
 	a.facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
 	a.facts.mode = mode & 07777;
 	a.facts.type = file_type(mode);
 	a.facts.via = via;
-	ask_task(&a, t);
-	return ask_joins(&a);
+	ask_task(&a, bpf_get_current_task_btf());
+	if (ask_joins(&a))
+		return 1;
+	h = filter_now();
+	return !h || h->generation != generation; /* ranges were those of another block */
+}
+
+static __always_inline bool ask_file(const struct filter_block *h, struct file *f, __u64 mask,
+				     __u8 via)
+{
+	struct inode *inode = LOAD(f, struct file, f_inode);
+
+	return ask_open(mask, LOAD(f, struct file, f_flags), LOAD(inode, struct inode, i_mode), via,
+			h->generation);
 }
 
 /* Does anybody want that t, the current task, opened f? Unknown is yes. An event that could not be
  * judged for want of scratch memory cannot be sent either, and is counted as lost. */
 static __always_inline enum answer wants_open(struct emitter *e, const struct filter_block *h,
-				       struct file *f, struct task_struct *t, __u8 via)
+					      struct file *f, struct task_struct *t, __u8 via)
 {
 	struct sign_walk w;
 	__u64 signature, mask = 0;
@@ -500,7 +534,7 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 	}
 	if (!mask)
 		return ANSWER_NO;
-	return mask >> FILTER_SURE || ask_open(h, f, t, mask, via) ? ANSWER_YES : ANSWER_NO;
+	return mask >> FILTER_SURE || ask_file(h, f, mask, via) ? ANSWER_YES : ANSWER_NO;
 }
 
 /* Begins the record of an open, unless nobody wants it. */
@@ -527,18 +561,14 @@ static __always_inline bool filter_open(struct emitter *e, struct file *f, struc
  * written and ends at end, says another one, because of a rename between, the mark goes. */
 static __always_inline void filter_confirm(struct emitter *e, __u32 end)
 {
-	struct judge j = { .head = filter_now(), .s = (struct scratch_slot *)e->rec };
-	__u32 n = j.s->walk.ncomponents;
+	const struct filter_block *h = filter_now();
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 
 	if (!(e->flags & 1u << EV_HDR_WOULD_DROP) || !e->signature)
 		return;
-	if (j.head && j.head->generation == e->generation && n && n <= FILTER_COMPONENTS) {
-		j.s->pos = end;
-		j.dir = j.name = j.head->seed;
-		bpf_loop(n, sign_component, &j, 0);
-		if (filter_signature(j.dir, j.name, j.head) == e->signature)
-			return;
-	}
+	if (h && sign_text(emit_key(e), end, e->generation) &&
+	    filter_signature(s->dir, s->name, h) == e->signature)
+		return;
 	e->flags &= ~(1u << EV_HDR_WOULD_DROP);
 }
 

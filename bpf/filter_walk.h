@@ -4,6 +4,7 @@
  * tools compute is one text. The includer defines:
  *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
  *                                  off is a multiple of align, a power of two
+ *   FILTER_IN_RANGES               may stand in for filter_in_ranges
  */
 #ifndef TOCSIN_FILTER_WALK_H
 #define TOCSIN_FILTER_WALK_H
@@ -234,6 +235,10 @@ static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32
 	return false;
 }
 
+#ifndef FILTER_IN_RANGES
+#define FILTER_IN_RANGES filter_in_ranges
+#endif
+
 static inline bool filter_join_file(const struct filter_join *j, const struct filter_facts *f)
 {
 	if (j->not_mask & f->mask)
@@ -268,11 +273,11 @@ static inline bool filter_join_holds(const void *block, const struct filter_join
 		return false;
 	if (j->via_any && !(j->via_any & f->via))
 		return false;
-	if (j->nuids && !filter_in_ranges(block, j->uids, j->nuids, f->uid))
+	if (j->nuids && !FILTER_IN_RANGES(block, j->uids, j->nuids, f->uid))
 		return false;
-	if (j->nreal_uids && !filter_in_ranges(block, j->real_uids, j->nreal_uids, f->real_uid))
+	if (j->nreal_uids && !FILTER_IN_RANGES(block, j->real_uids, j->nreal_uids, f->real_uid))
 		return false;
-	return !j->nports || filter_in_ranges(block, j->ports, j->nports, f->port);
+	return !j->nports || FILTER_IN_RANGES(block, j->ports, j->nports, f->port);
 }
 
 /* Which join is to be tried next: a cursor over the buckets of a mask. */

@@ -42,6 +42,7 @@ struct scratch_slot {
 	__u8 b[EV_REC_MAX];
 	__u32 pos, flags;
 	struct filter_walk walk; /* where the last path's components are, and the filter's automaton */
+	__u64 dir, name; /* signed from the text (filter.h) */
 };
 
 struct {

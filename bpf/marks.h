@@ -14,7 +14,11 @@
 #include "path.h"
 
 #define FILTER_PTR(block, off, align)                                                              \
-	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align) - 1)))))
+	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align)-1)))))
+
+/* Stands alone for the verifier, which would else follow three of its loops in one another. */
+int ranges_hold(__u32 off, __u32 n, __u32 v);
+#define FILTER_IN_RANGES(block, off, n, v) ranges_hold(off, n, v)
 
 #include "filter_walk.h"
 
@@ -29,26 +33,43 @@ struct {
 
 static __always_inline bool marks_known(const struct filter_mark *m, const struct filter_block *h)
 {
-	return m && m->generation == h->generation && (m->known & ~FILTER_MAYBE) == FILTER_KNOWS_ALL;
+	return m && m->generation == h->generation &&
+	       (m->known & ~FILTER_MAYBE) == FILTER_KNOWS_ALL;
 }
 
-struct mark_walk {
+struct text_walk {
 	const struct filter_block *head;
+	const struct filter_text *text;
 	struct scratch_slot *s;
 };
 
-static long mark_step(__u64 i, struct mark_walk *w)
+static long walk_step(__u64 i, struct text_walk *w)
 {
-	return !filter_walk_step(w->head, &w->head->program, &w->s->walk, w->s->b, EV_REC_MAX - 1);
+	return !filter_walk_step(w->head, w->text, &w->s->walk, w->s->b, EV_REC_MAX - 1);
+}
+
+/* Walks an automaton of the block of a generation over the text in a scratch slot. 1: to its end.
+ * It stands alone for the verifier, which would else follow it from every state of its callers. */
+__noinline int walk_text(__u32 scratch_key, __u32 block, __u32 generation, bool program)
+{
+	const struct filter_block *h = filter_at(block);
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	struct text_walk w = { .head = h, .s = s };
+
+	if (!h || !s || h->generation != generation)
+		return 0;
+	w.text = program ? &h->program : &h->open;
+	bpf_loop(FILTER_STEPS, walk_step, &w, 0);
+	return s->walk.done;
 }
 
 /* The marks of the program whose path, with these flags, path_write has just written to s.
  * FILTER_UNKNOWN, FILTER_KNOWS_SELF or that with FILTER_MAYBE. */
-static __always_inline __u32 mark_program(const struct filter_block *h, struct scratch_slot *s,
-					  __u32 path_flags, __u64 *self)
+static __always_inline __u32 mark_program(const struct filter_block *h, __u32 block,
+					  struct emitter *e, __u32 path_flags, __u64 *self)
 {
 	const __u32 odd = 1u << EV_PATHF_PSEUDO | 1u << EV_PATHF_DELETED;
-	struct mark_walk w = { .head = h, .s = s };
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 
 	*self = h->odd;
 	/* a file without a directory is detached too */
@@ -58,8 +79,7 @@ static __always_inline __u32 mark_program(const struct filter_block *h, struct s
 	    s->walk.ncomponents > FILTER_COMPONENTS)
 		return FILTER_UNKNOWN;
 	filter_walk_begin(h, &h->program, &s->walk);
-	bpf_loop(FILTER_STEPS, mark_step, &w, 0);
-	if (!s->walk.done)
+	if (!walk_text(emit_key(e), block, h->generation, true))
 		return FILTER_UNKNOWN;
 	*self = s->walk.mask | (path_flags & odd ? h->odd : 0);
 	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
@@ -72,9 +92,10 @@ static __always_inline bool has_children(struct task_struct *t)
 }
 
 /* What t, the current task, runs from now on, for one block. */
-static __always_inline void mark_exec_for(struct filter_block *h, struct task_struct *t,
-					  struct scratch_slot *s, __u32 path_flags)
+static __always_inline void mark_exec_for(__u32 block, struct task_struct *t, struct emitter *e,
+					  __u32 path_flags)
 {
+	struct filter_block *h = filter_at(block);
 	struct filter_marks *m;
 	struct filter_mark *k;
 	__u64 self = 0;
@@ -82,7 +103,7 @@ static __always_inline void mark_exec_for(struct filter_block *h, struct task_st
 
 	if (!h || !h->marks)
 		return;
-	known = mark_program(h, s, path_flags, &self);
+	known = mark_program(h, block, e, path_flags, &self);
 	if (has_children(t))
 		__sync_fetch_and_or(&h->late, known ? self : ~0ULL);
 	m = bpf_task_storage_get(&marks, t, NULL, 0);
@@ -98,17 +119,16 @@ static __always_inline void mark_exec_for(struct filter_block *h, struct task_st
 		k->known = (k->known & ~FILTER_MAYBE) | (known & FILTER_MAYBE);
 }
 
-static __always_inline void mark_exec(struct task_struct *t, __u8 *rec, __u32 path_flags)
+static __always_inline void mark_exec(struct task_struct *t, struct emitter *e, __u32 path_flags)
 {
-	struct scratch_slot *s = (struct scratch_slot *)rec;
-
-	mark_exec_for(filter_at(FILTER_NOW), t, s, path_flags);
-	mark_exec_for(filter_at(FILTER_NEXT), t, s, path_flags);
+	mark_exec_for(FILTER_NOW, t, e, path_flags);
+	mark_exec_for(FILTER_NEXT, t, e, path_flags);
 }
 
 /* A scan may be writing what is copied. It writes the generation and what is known last, so they are
  * read first. */
-static __always_inline void copy_mark(struct filter_mark *to, const volatile struct filter_mark *from)
+static __always_inline void copy_mark(struct filter_mark *to,
+				      const volatile struct filter_mark *from)
 {
 	__u32 generation = from->generation, known;
 
@@ -131,7 +151,8 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 	if (!(now && now->marks) && !(next && next->marks))
 		return;
 	from = bpf_task_storage_get(&marks, parent, NULL, 0);
-	to = from ? bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+	to = from ? bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE)
+		  : NULL;
 	if (!to)
 		return;
 	copy_mark(&to->of[0], &from->of[0]);
@@ -146,7 +167,6 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 {
 	const struct filter_block *h = filter_at(FILTER_NEXT);
-	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 	__u64 execs = t->self_exec_id, self = 0;
 	struct mm_struct *mm = t->mm;
 	struct file *f = mm ? mm->exe_file : NULL;
@@ -164,7 +184,7 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 		return; /* by the scan before, or inherited */
 	if (f) {
 		flags = path_write(e->rec, &pos, &ref, file_mnt(f), file_dentry_(f), t);
-		known = mark_program(h, s, flags, &self);
+		known = mark_program(h, FILTER_NEXT, e, flags, &self);
 	}
 	m = bpf_task_storage_get(&marks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!m)

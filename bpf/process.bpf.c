@@ -196,7 +196,7 @@ static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 
 	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
-	mark_exec(t, e->rec, r->path_flags);
+	mark_exec(t, e, r->path_flags);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
 	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
