@@ -160,7 +160,7 @@ def policies(runs):
     for n in (10, 100, 1000, 10000, 100000):
         rules = f"{d}/{n}"
         subprocess.run([sys.executable, "tests/bench/rules.py", str(n), rules], check=True, cwd=ROOT)
-        load = statistics.median(children_cpu([TOCSIN, "check", "--quiet", "true", rules]) for _ in range(runs))
+        load = statistics.median(children_cpu([TOCSIN, "check", "--quiet", rules]) for _ in range(runs))
         ns = statistics.median((replay(long, policies=rules)[0] - replay(short, policies=rules)[0]) * 1e9 / (many - few)
                                for _ in range(runs))
         live = []
