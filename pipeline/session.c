@@ -34,8 +34,12 @@ int session_policies(struct session *s)
 			     c->policies.count, &s->problems);
 
 	s->started_ns = clock_mono_ns();
-	if (!rc && (policy_count(s->policies) || !s->problems.errors))
+	if (!rc && (policy_count(s->policies) || !s->problems.errors)) {
+		if (!policy_one_pass())
+			log_warn("libhs cannot be used here: the processor lacks SSSE3, or it is a "
+				 "Vectorscan that misses matches; texts are looked for one by one");
 		return EXIT_OK;
+	}
 	log_release();
 	session_tell(s);
 	if (rc == -ENOMEM)

@@ -43,7 +43,7 @@ struct slot_index {
 	uint32_t present;	/* key or NO_KEY */
 	/* [1]: those without case. */
 	struct trie *front[2], *back[2];	/* NULL: no such keys */
-	struct scan *inside;	/* NULL: few, or Vectorscan cannot; then: */
+	struct scan *inside;	/* NULL: few, or not supported; then: */
 	struct scan_item *each;
 	uint32_t neach;
 	struct scan *patterns;	/* NULL: none */

@@ -10,6 +10,7 @@
 #include "pipeline/policy/definition.h"
 #include "pipeline/policy/index.h"
 #include "pipeline/policy/native.h"
+#include "pipeline/policy/scan.h"
 #include "pipeline/policy/strmap.h"
 #include "pipeline/util.h"
 
@@ -432,6 +433,11 @@ const char *policy_values_file(const struct policy_set *s, uint32_t *at)
 			return f->path;
 	}
 	return NULL;
+}
+
+bool policy_one_pass(void)
+{
+	return scan_supported();
 }
 
 uint32_t policy_always(const struct policy_set *s, uint32_t kind, uint32_t n)

@@ -75,6 +75,8 @@ struct window_report {
 	struct evidence evidence[EVIDENCE_MAX];	/* before the alert's own event, oldest first */
 };
 
+/* Are texts looked for in one pass on this machine (scan.h)? Else policies work and cost more. */
+bool policy_one_pass(void);
 /* The n-th policy, from 0 on, that no value finds (index.h): it is asked of every event of the kind,
  * or of all that have a certain field. UINT32_MAX past the last. */
 uint32_t policy_always(const struct policy_set *s, uint32_t kind, uint32_t n);

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * scan.h over Vectorscan; its only user. Two things make sure that no expression is missed.
- * Only those are taken whose every sign means the same to PCRE2 and to Vectorscan; and these are
- * compiled for prefiltering, where what Vectorscan has not (look-around, atomic groups) is
+ * scan.h over Hyperscan, or Vectorscan, which has the same functions; their only user. Two things
+ * make sure that no expression is missed.
+ * Only those are taken whose every sign means the same to PCRE2 and to Hyperscan; and these are
+ * compiled for prefiltering, where what Hyperscan has not (look-around, atomic groups) is
  * replaced by something that matches more. A value that is empty, or a run that fails, hits all.
  */
 #include "pipeline/policy/scan.h"
 
 #include <errno.h>
 #include <hs.h>
+#include <pthread.h>
 
 #include "pipeline/util.h"
 
-enum { GROUPS_MAX = 64 }; /* in each other; PCRE2 has refused more */
+enum {
+	NESTING_MAX = 52, /* of groups; regex_new refuses more */
+	STATES_OF_ONE = 80, /* of an expression, see states_of */
+};
 
 struct scan {
 	hs_database_t *db;
@@ -22,9 +27,81 @@ struct scan {
 
 /* struct scan_scratch is what hs_scratch_t is: never looked into. */
 
+static int on_any(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+		  void *arg)
+{
+	(void)from;
+	(void)to;
+	(void)flags;
+	*(uint32_t *)arg |= 1u << id;
+	return 0;
+}
+
+/* Is each wanted bit told where the end of a text of each length is what it looks for? */
+static bool finds(const hs_database_t *db, hs_scratch_t *scratch, const char *end, uint32_t want)
+{
+	char text[200];
+	uint32_t n = (uint32_t)strlen(end), got;
+
+	memset(text, '-', sizeof(text));
+	for (uint32_t len = n; len <= sizeof(text); len++) {
+		memcpy(text + len - n, end, n);
+		got = 0;
+		if (hs_scan(db, text, len, 0, scratch, on_any, &got) || (got & want) != want)
+			return false;
+		memset(text + len - n, '-', n);
+	}
+	return true;
+}
+
+/* Vectorscan 5.4.9, that of Debian 12, misses some matches near the end of a value; these are
+ * among them. So a library is asked before it is trusted. */
+static bool finds_all(void)
+{
+	static const struct {
+		const char *patterns[2], *end;
+		uint32_t want;
+	} cases[] = {
+		{ { "xx.*y", ".q" }, "zq", 2 },
+		{ { "xx.*y|.q", "never" }, "zq", 1 },
+		{ { "curl.*ab|.sh", "never" }, "b.sh", 1 },
+		{ { "Yqh", "Y" }, "Yqh", 3 },
+		{ { "\\.", "\\.a" }, ".a", 3 },
+		{ { "zkZewt", "Z_qm" }, "zkZewt", 1 },
+		{ { "r", "frBieY" }, "r", 1 },
+		{ { "zbYrXy", "yuX-cy" }, "zbYrXy", 1 },
+	};
+	bool ok = true;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(cases) && ok; i++) {
+		const unsigned flags[2] = { HS_FLAG_DOTALL, HS_FLAG_DOTALL }, ids[2] = { 0, 1 };
+		hs_compile_error_t *error = NULL;
+		hs_scratch_t *scratch = NULL;
+		hs_database_t *db = NULL;
+
+		ok = !hs_compile_multi(cases[i].patterns, flags, ids, 2, HS_MODE_BLOCK, NULL, &db,
+				       &error) &&
+		     !hs_alloc_scratch(db, &scratch) &&
+		     finds(db, scratch, cases[i].end, cases[i].want);
+		hs_free_compile_error(error);
+		hs_free_scratch(scratch);
+		hs_free_database(db);
+	}
+	return ok;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool supported;
+
+static void ask(void)
+{
+	supported = hs_valid_platform() == HS_SUCCESS && finds_all();
+}
+
 bool scan_supported(void)
 {
-	return hs_valid_platform() == HS_SUCCESS;
+	pthread_once(&once, ask);
+	return supported;
 }
 
 /* What is handed to the compiler. */
@@ -151,87 +228,88 @@ static uint32_t same_set(struct str p, uint32_t at)
 	return at < p.len ? at + 1 : 0;
 }
 
-static bool small_repeat(struct str p, uint32_t at)
+/* The greater number of the repeat at p[at]; 0 for anything but {n}, {n,} and {n,m} or a number
+ * above SCAN_REPEAT_MAX. *end: past it. */
+static uint32_t repeat(struct str p, uint32_t at, uint32_t *end)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, most = 0;
 
 	for (at++; at < p.len && p.p[at] != '}'; at++) {
 		if (p.p[at] == ',')
 			n = 0;
 		else if (p.p[at] < '0' || p.p[at] > '9')
-			return false; /* a brace as a brace */
+			return 0; /* a brace as a brace */
 		else
 			n = n * 10 + (uint32_t)(p.p[at] - '0');
-		if (n > SCAN_REPEAT_MAX)
-			return false;
-	}
-	return at < p.len && p.p[at - 1] != '{';
-}
-
-/* Does every sign of it mean the same to PCRE2 and to Vectorscan, and is it quick to compile? */
-static bool takes(struct str p)
-{
-	for (uint32_t at = 0; at < p.len;) {
-		char c = p.p[at];
-		uint32_t next = at + 1;
-
-		if (!c || (c == '(' && !same_group(p, next)) || (c == '{' && !small_repeat(p, at)))
-			return false;
-		if (c == '\\')
-			next = same_escape(p, at);
-		else if (c == '[')
-			next = same_set(p, at);
-		if (!next)
-			return false;
-		at = next;
-	}
-	return p.len;
-}
-
-/* Past a set, an escape or a sign. */
-static uint32_t past_one(struct str p, uint32_t at)
-{
-	if (p.p[at] == '\\')
-		return at + 2;
-	if (p.p[at] != '[')
-		return at + 1;
-	for (at++; at < p.len && p.p[at] != ']'; at++)
-		at += p.p[at] == '\\';
-	return at + 1;
-}
-
-static uint32_t times(struct str p, uint32_t at)
-{
-	uint32_t n = 0, most = 1;
-
-	for (at++; at < p.len && p.p[at] != '}'; at++) {
-		n = p.p[at] == ',' ? 0 : n * 10 + (uint32_t)(p.p[at] - '0');
 		most = MAX(most, n);
+		if (most > SCAN_REPEAT_MAX)
+			return 0;
 	}
-	return most;
+	*end = at + 1;
+	return at < p.len ? most : 0;
 }
 
-/* About how many states Vectorscan makes of it: its signs, each as often as it is repeated. */
+/* Of the signs seen so far: how many states they make, by the depth of groups. */
+struct weighing {
+	uint32_t sums[NESTING_MAX], last[NESTING_MAX], depth;
+};
+
+static void weigh(struct weighing *w, uint32_t weight)
+{
+	w->last[w->depth] = weight;
+	w->sums[w->depth] += weight;
+}
+
+/* One sign of p at *at, which is moved past it. False: not known to mean the same. */
+static bool weigh_sign(struct weighing *w, struct str p, uint32_t *at)
+{
+	uint32_t from = *at, times, next = from + 1;
+
+	switch (p.p[from]) {
+	case '\0': return false;
+	case '\\': next = same_escape(p, from); break;
+	case '[': next = same_set(p, from); break;
+	case '(':
+		if (!same_group(p, next) || w->depth + 1 == NESTING_MAX)
+			return false;
+		w->depth++;
+		w->sums[w->depth] = w->last[w->depth] = 0;
+		break;
+	case ')':
+		if (!w->depth)
+			return false;
+		w->depth--;
+		weigh(w, w->sums[w->depth + 1]);
+		break;
+	case '{':
+		times = repeat(p, from, &next);
+		w->sums[w->depth] += w->last[w->depth] * (times ? times - 1 : 0);
+		if (!times || w->sums[w->depth] > STATES_OF_ONE)
+			return false;
+		break;
+	case '*':
+	case '+':
+		/* Goes on beside all that follows. */
+		w->sums[w->depth] += w->last[w->depth] * (w->depth ? 30 : 15);
+		break;
+	default: weigh(w, 1);
+	}
+	if (p.p[from] == '\\' || p.p[from] == '[')
+		weigh(w, 1);
+	*at = next;
+	return next && w->sums[w->depth] <= STATES_OF_ONE;
+}
+
+/* About how many states the expression makes; 0: some sign of it may not mean the same to PCRE2
+ * and to Hyperscan, or there are too many, since the time of compilation grows faster. */
 static uint32_t states_of(struct str p)
 {
-	uint32_t open[GROUPS_MAX], depth = 0, last = 0;
-	uint64_t all = 0;
+	struct weighing w = { 0 };
 
-	for (uint32_t at = 0; at < p.len && all <= SCAN_STATES_MAX; at = past_one(p, at)) {
-		if (p.p[at] == '(' && depth < GROUPS_MAX) {
-			open[depth++] = (uint32_t)all;
-		} else if (p.p[at] == ')' && depth) {
-			last = (uint32_t)all - open[--depth];
-		} else if (p.p[at] == '{') {
-			all += (uint64_t)last * (times(p, at) - 1);
-			while (at + 1 < p.len && p.p[at] != '}')
-				at++;
-		} else if (!strchr("(|)*+?", p.p[at])) {
-			last = 1;
-			all++;
-		}
-	}
-	return all > SCAN_STATES_MAX ? UINT32_MAX : (uint32_t)all;
+	for (uint32_t at = 0; at < p.len;)
+		if (!weigh_sign(&w, p, &at))
+			return 0;
+	return w.depth ? 0 : w.sums[0];
 }
 
 static bool compiles(const char *text, unsigned flags)
@@ -280,13 +358,15 @@ static int compile_regexes(struct scan **out, struct compiling *c)
 	return 0;
 }
 
-static int add_regex(struct compiling *c, const struct scan_item *item)
+static int add_regex(struct compiling *c, const struct scan_item *item, uint32_t *states)
 {
+	uint32_t more = states_of(item->text);
 	const unsigned flags = HS_FLAG_DOTALL | HS_FLAG_ALLOWEMPTY | HS_FLAG_PREFILTER;
 	struct scan_item copy = *item;
 
-	if (!takes(item->text))
+	if (!more || more > *states)
 		return 0;
+	*states -= more;
 	copy.text.p = strndup(item->text.p, item->text.len); /* ends in a NUL */
 	if (!copy.text.p)
 		return -ENOMEM;
@@ -308,14 +388,8 @@ int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, b
 		return 0;
 	if (compiling_new(&c, n))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n && c.count < SCAN_REGEXES_MAX && !err; i++) {
-		uint32_t more = states_of(items[i].text);
-
-		if (more > *states)
-			continue;
-		*states -= more;
-		err = add_regex(&c, &items[i]);
-	}
+	for (uint32_t i = 0; i < n && c.count < SCAN_REGEXES_MAX && !err; i++)
+		err = add_regex(&c, &items[i], states);
 	if (!err)
 		err = compile_regexes(out, &c);
 	for (uint32_t i = 0, at = 0; i < n && at < c.count; i++) /* in the same order */

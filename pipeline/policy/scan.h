@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Many texts or regular expressions looked for in one pass over a value, by Vectorscan. A hit of
+ * Many texts or regular expressions looked for in one pass over a value, by Hyperscan. A hit of
  * a text is exact; that of an expression says that PCRE2 may find it, and never fails to say so.
- * Where the processor cannot (no SSSE3, no NEON), nothing is made: callers ask each on its own.
+ * Where the processor cannot (no SSSE3) or the library is one that misses matches, nothing is made:
+ * callers ask each on its own.
  */
 #ifndef TOCSIN_POLICY_SCAN_H
 #define TOCSIN_POLICY_SCAN_H
@@ -11,8 +12,8 @@
 
 enum {
 	SCAN_REGEXES_MAX = 200,	/* of one scan: their compilation takes some ms each */
-	SCAN_STATES_MAX = 10000, /* of all scans of an event kind, about: some 20 us each */
-	SCAN_REPEAT_MAX = 64,	/* {n}: greater ones are not given to Vectorscan */
+	SCAN_STATES_MAX = 1200,	/* of all scans of an event kind, about: some 0.5 ms each at worst */
+	SCAN_REPEAT_MAX = 64,	/* {n}: greater ones are not given to Hyperscan */
 };
 
 struct scan;
@@ -26,7 +27,7 @@ struct scan_item {
 
 typedef void scan_hit(void *arg, uint32_t key);
 
-/* Texts, none of them empty. 0; -ENOTSUP: Vectorscan will not; -ENOMEM. */
+/* Texts, none of them empty. 0; -ENOTSUP: the library will not; -ENOMEM. */
 int scan_texts(struct scan **out, const struct scan_item *items, uint32_t n);
 /* Expressions that regex_new or regex_new_folded took. *taken[i]: it is in *out; others are not
  * looked for. *out is NULL when none is. *states, at first SCAN_STATES_MAX, is what is left for
@@ -34,6 +35,7 @@ int scan_texts(struct scan **out, const struct scan_item *items, uint32_t n);
 int scan_regexes(struct scan **out, const struct scan_item *items, uint32_t n, bool *taken,
 		 uint32_t *states);
 void scan_free(struct scan *s);
+/* Does the processor suffice, and did the library find all that it was tried on? Any thread. */
 bool scan_supported(void);
 
 /* Makes *x, NULL at first, fit for s, as for all scans before; one a thread. 0 or -ENOMEM. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Vectorscan beside PCRE2: the first byte says whether case matters, then come a pattern, a NUL
+ * Hyperscan beside PCRE2: the first byte says whether case matters, then come a pattern, a NUL
  * and a value. What PCRE2 finds must be hit; the pattern as a plain text must be hit exactly where
  * it is in the value.
  */
@@ -35,10 +35,11 @@ static void as_regex(const struct scan_item *item, struct str value)
 	struct scan *s = NULL;
 	char err[300];
 	bool taken = false;
+	uint32_t states = SCAN_STATES_MAX;
 	struct regex *r = item->fold ? regex_new_folded(item->text, err, sizeof(err))
 				     : regex_new(item->text, err, sizeof(err));
 
-	if (r && scan_regexes(&s, item, 1, &taken))
+	if (r && scan_regexes(&s, item, 1, &taken, &states))
 		abort();
 	if (taken != (s != NULL))
 		abort();

@@ -382,9 +382,51 @@ static void marks(void)
 	marks_free(&m);
 }
 
+/* Expressions that are slow to compile together: what is too much is asked one by one instead. */
+static void hostile_patterns(void)
+{
+	static const char *const patterns[] = {
+		"(.*a.*b|c%d.*){4}",
+		"(.*x|.*y|.*%d)[a-z]",
+		"(?:[a-z]{1,9}[0-9]{1,9}){1,4}(x|%d)",
+		"(.*x%d|.*y|.*[0-9]z){5}",
+		"[a-z]{1,30}[0-9]{1,30}(x|%d)",
+		"(a.*b|c.*d|e.*%d)+f?.*g",
+		"(.*(.*(.*%d.*)[ab]+)[cd]+)+",
+		".{64}a.{64}b.{64}c|%d",
+	};
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+		struct buf b = { 0 };
+		struct policy_set *s = NULL;
+		struct diags d = { 0 };
+		clock_t start;
+
+		buf_lit(&b, "policies:\n");
+		for (int j = 0; j < 200; j++) {
+			buf_addf(
+				&b,
+				"- name: p%d\n  on: process.exec\n  where: |\n    process.command_line regex '",
+				j);
+			buf_addf(&b, patterns[i], j);
+			buf_lit(&b, "'\n");
+		}
+		start = clock();
+		CHECK_INT(policy_load_text(&s, "f", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
+		printf("# %s: %.2f s of CPU, %u bytes\n", patterns[i],
+		       (double)(clock() - start) / CLOCKS_PER_SEC, (unsigned)b.len);
+		CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 3);
+		CHECK_INT(policy_count(s), 200);
+		policy_free(s);
+		diags_free(&d);
+		buf_free(&b);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { TEST(marks), TEST(same_as_linear) };
+	static const struct test tests[] = { TEST(marks), TEST(same_as_linear),
+					     TEST(hostile_patterns) };
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }
