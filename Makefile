@@ -59,6 +59,7 @@ DRIVE := $B/tests/integration/drive/sinkdrive
 BENCH_BIN := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 DEMO_BIN := $(patsubst %.c,$B/%,$(wildcard tests/demo/*.c))
 MORE_BIN := $(patsubst %.c,$B/%,$(wildcard tests/golden/*.c)) $(DEMO_BIN) $B/tests/bench/bench_policy
+VM_BIN := $(patsubst %.c,$B/%,$(filter-out %/init.c %.bpf.c,$(wildcard tests/vm/*.c))) $B/tests/bench/work
 # Unit tests of what has threads, and so runs under TSan too.
 # Not the Kafka sink: librdkafka makes threads by thrd_create, which TSan does not see and crashes in.
 TSAN_TESTS := $(filter-out %/sink_kafka,$(patsubst %.c,%,$(shell grep -lE \
@@ -175,6 +176,24 @@ bench: ## measure what it costs and print a report
 	+$Q$(SUB) $B/tocsin $(BENCH_BIN)
 	$Q$(SUDO) python3 tests/bench/bench.py $(ARGS)
 
+# What runs in the virtual machine but the agent and the tests of bpf/.
+$(BPF_B)/vm/%.bpf.o: tests/vm/%.bpf.c $(BPF_B)/vmlinux.h
+	$(call say,BPF,$<)
+	$Qmkdir -p $(@D)
+	$Q$(CLANG) -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_x86 -I$(BPF_B) -c $< -o $@
+
+vm-build: $B/tocsin $(LIVE_BIN) $(ACT) $(VM_BIN) $(BPF_B)/vm/empty.bpf.o
+
+test-vm: all ## run tests/bpf on one of Debian's kernels under qemu: KERNEL=6.1 or 6.12
+	$Qdeploy/deps.sh build vm
+	+$Q$(SUB) vm-build
+	$Qtests/vm/run.sh test $(or $(KERNEL),6.1) $(ARGS)
+
+count-vm: all ## count the instructions that it costs, there
+	$Qdeploy/deps.sh build vm
+	+$Q$(SUB) vm-build
+	$Qtests/vm/run.sh count $(or $(KERNEL),6.12) $(ARGS)
+
 docs: all ## write the generated parts of the documentation
 	$Qdeploy/docs.sh .
 
@@ -199,8 +218,8 @@ clean: ## remove build/
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
 
-.PHONY: all deps unit live integration fuzz fuzz-build san-unit-build test-build test run demo bench docs \
+.PHONY: all deps unit live integration vm-build test-vm count-vm fuzz fuzz-build san-unit-build test-build test run demo bench docs \
         install uninstall clean help
 .PRECIOUS: $B/%.o $(FUZZ_B)/%.o $(BPF_B)/%.bpf.o
 -include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d) \
-  $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN)) $(patsubst %.c,$(FUZZ_B)/%.d,$(LIB_SRC) $(HARNESS_SRC))
+  $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN) $(VM_BIN)) $(patsubst %.c,$(FUZZ_B)/%.d,$(LIB_SRC) $(HARNESS_SRC))

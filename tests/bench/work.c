@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Workloads for the cost benchmark: one kind of work in a loop, best and median time of batches.
- *   work open|exec|connect|mixed|getppid N      prints: NAME ops ns_per_op_median ns_per_op_best
+ *   work open|first|exec|connect|mixed|getppid N
+ *                          prints: NAME ops ns_per_op_median ns_per_op_best ns_cpu_per_op
+ *        open: one file again and again; first: N files of one directory, each for the first time
+ *        ns_cpu_per_op: of this process and its children, whatever else ran on the CPU
  *   work rate open|exec R SECONDS               R operations a second, as evenly as the clock allows
  * Single process, so that its numbers compare with and without an agent.
  */
@@ -14,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,6 +30,8 @@ enum { BATCHES = 40 };
 extern char **environ;
 static int listener = -1;
 static struct sockaddr_in address;
+static char first_top[] = "/var/tmp/tocsin-work.XXXXXX";
+static long first_files, first_next;
 
 static uint64_t now_ns(void)
 {
@@ -43,6 +50,50 @@ static void die(const char *what)
 static void do_open(void)
 {
 	int fd = open("/usr/share/doc/libc6/copyright", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("open");
+	close(fd);
+}
+
+static const char *first_path(long i)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/libc6/file%06ld", first_top, i);
+	return path;
+}
+
+static void remove_first(void)
+{
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "%s/libc6", first_top);
+	for (long i = 0; i < first_files; i++)
+		unlink(first_path(i));
+	rmdir(dir);
+	rmdir(first_top);
+}
+
+/* Made without an open, so that none has been seen. */
+static void setup_first(long n)
+{
+	char dir[64];
+
+	if (!mkdtemp(first_top))
+		die(first_top);
+	snprintf(dir, sizeof(dir), "%s/libc6", first_top);
+	atexit(remove_first);
+	if (mkdir(dir, 0755))
+		die(dir);
+	for (; first_files < n; first_files++)
+		if (mknod(first_path(first_files), S_IFREG | 0644, 0))
+			die("mknod");
+}
+
+static void do_first(void)
+{
+	int fd = open(first_path(first_next++), O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		die("open");
@@ -104,8 +155,8 @@ static const struct work {
 	const char *name;
 	void (*run)(void);
 } works[] = {
-	{ "open", do_open },   { "exec", do_exec },       { "connect", do_connect },
-	{ "mixed", do_mixed }, { "getppid", do_getppid },
+	{ "open", do_open },	   { "first", do_first }, { "exec", do_exec },
+	{ "connect", do_connect }, { "mixed", do_mixed }, { "getppid", do_getppid },
 };
 
 static const struct work *find(const char *name)
@@ -124,11 +175,27 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+	struct rusage u;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec +
+	       (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000 +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+}
+
 static void loop(const struct work *w, long n)
 {
 	double ns[BATCHES];
 	long each = n / BATCHES ? n / BATCHES : 1;
+	uint64_t cpu;
 
+	if (w->run == do_first)
+		setup_first(each * BATCHES);
+	cpu = cpu_ns();
 	for (int b = 0; b < BATCHES; b++) {
 		uint64_t start = now_ns();
 
@@ -136,8 +203,10 @@ static void loop(const struct work *w, long n)
 			w->run();
 		ns[b] = (double)(now_ns() - start) / (double)each;
 	}
+	cpu = cpu_ns() - cpu;
 	qsort(ns, BATCHES, sizeof(ns[0]), by_value);
-	printf("%s %ld %.1f %.1f\n", w->name, each * BATCHES, ns[BATCHES / 2], ns[0]);
+	printf("%s %ld %.1f %.1f %.1f\n", w->name, each * BATCHES, ns[BATCHES / 2], ns[0],
+	       (double)cpu / (double)(each * BATCHES));
 }
 
 static void rate(const struct work *w, double per_second, double seconds)
