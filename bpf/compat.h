@@ -47,6 +47,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 /* self_exec_id: u32 until 5.7, u64 since; sched_process_exit gained group_dead in 6.17 (the loader
  * looks it up: cfg.exit_has_group_dead). */
 
+/* The body of bpf_loop. Until 6.7 (ab5cfac139ab) the verifier looks at it once, with what lay on the
+ * caller's stack before the first round, and removes the branches that only later rounds take. So
+ * whatever a body branches on and changes must not be known to the verifier at the first round: it
+ * begins as not_known, which is 0. */
+__u64 not_known = 0;
+
 /* mnt_id_unique: 6.8. */
 struct mount___unique {
 	u64 mnt_id_unique;

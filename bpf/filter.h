@@ -197,7 +197,7 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struc
 	w->m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
 	w->head = h;
 	w->dir = w->name = h->seed;
-	w->leaf = NULL;
+	w->leaf = (void *)not_known; /* NULL */
 	w->state = SIGN_WALKS;
 	w->pad = 0;
 	if (!w->d || !mnt)
@@ -436,6 +436,7 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 static __always_inline bool ask_joins(struct ask *a)
 {
 	a->cursor.mask = a->facts.mask;
+	a->cursor.range = not_known;
 	bpf_loop(JOIN_STEPS, ask_step, a, 0);
 	return a->cursor.wanted;
 }

@@ -52,14 +52,14 @@ static __always_inline __u64 probed_cap(const void *at)
 static __always_inline __u32 task_pid_ns(struct task_struct *t)
 {
 	struct pid *pid = t->thread_pid;
-	__u32 level = pid->level;
+	__u64 level = pid->level;
 	char *numbers = (char *)pid + bpf_core_field_offset(struct pid, numbers);
 	struct pid_namespace *ns;
 
 	if (!pid || level > 32)
 		return 0;
-	ns = LOAD((struct upid *)(numbers + level * bpf_core_type_size(struct upid)), struct upid,
-		  ns);
+	barrier_var_(level); /* a mask of 64 bits gives the verifier of 6.1 the bounds it asks for */
+	ns = LOAD(numbers + (level & 63) * bpf_core_type_size(struct upid), struct upid, ns);
 	return LOAD(ns, struct pid_namespace, ns.inum);
 }
 
