@@ -58,7 +58,8 @@ static __always_inline __u32 task_pid_ns(struct task_struct *t)
 
 	if (!pid || level > 32)
 		return 0;
-	barrier_var_(level); /* a mask of 64 bits gives the verifier of 6.1 the bounds it asks for */
+	barrier_var_(
+		level); /* a mask of 64 bits gives the verifier of 6.1 the bounds it asks for */
 	ns = LOAD(numbers + (level & 63) * bpf_core_type_size(struct upid), struct upid, ns);
 	return LOAD(ns, struct pid_namespace, ns.inum);
 }

@@ -155,7 +155,7 @@ static const struct work {
 	const char *name;
 	void (*run)(void);
 } works[] = {
-	{ "open", do_open },	   { "first", do_first }, { "exec", do_exec },
+	{ "open", do_open },       { "first", do_first }, { "exec", do_exec },
 	{ "connect", do_connect }, { "mixed", do_mixed }, { "getppid", do_getppid },
 };
 

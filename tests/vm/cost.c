@@ -45,7 +45,8 @@ static int run_with_empty(const char *file, char **command)
 		fprintf(stderr, "%s: %s\n", file, strerror(errno));
 		return 1;
 	}
-	bpf_object__for_each_program(p, o) {
+	bpf_object__for_each_program(p, o)
+	{
 		links[n] = bpf_program__attach(p);
 		if (!links[n++])
 			return 1;
@@ -79,7 +80,7 @@ static void *make_block(uint32_t n, uint8_t mode)
 {
 	struct filter_pattern *patterns = calloc(n + 1, sizeof(*patterns));
 	struct filter_clause *clauses = calloc(n + 1, sizeof(*clauses));
-	char (*texts)[TEXT] = calloc(n + 1, TEXT);
+	char(*texts)[TEXT] = calloc(n + 1, TEXT);
 	struct filter_report report;
 	struct filter_request req = {
 		.kinds[EV_OPEN] = { clauses, n },

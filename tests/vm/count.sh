@@ -5,11 +5,11 @@ sleep 1
 echo "# $(uname -r)"
 [ $# -gt 0 ] || set -- open first exec connect getppid
 work=/t/tests/bench/work cost=/t/tests/vm/cost
-times() { case $1 in exec) echo 400 ;; connect) echo 2000 ;; getppid) echo 40000 ;; *) echo 4000 ;; esac; }
+rounds() { case $1 in exec) echo 400 ;; connect) echo 2000 ;; getppid) echo 40000 ;; *) echo 4000 ;; esac; }
 
 line() { # label work command...: median and best of batches, and CPU time of the process itself
 	label=$1 w=$2; shift 2
-	"$@" $work $w $(times $w) 2>/tmp/err | while read name n median best cpu; do
+	"$@" $work $w $(rounds $w) 2>/tmp/err | while read name n median best cpu; do
 		echo "$w | $label | $median | $best | $cpu $(grep filtered /tmp/err)"
 	done
 	grep -v '^#' /tmp/err

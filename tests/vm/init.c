@@ -21,10 +21,10 @@ enum { DEBUG_EXIT_PORT = 0xf4 };
 static const struct {
 	const char *type, *where;
 } mounts[] = {
-	{ "proc", "/proc" },	   { "sysfs", "/sys" },
-	{ "devtmpfs", "/dev" },	   { "tmpfs", "/tmp" },
-	{ "tmpfs", "/run" },	   { "cgroup2", "/sys/fs/cgroup" },
-	{ "bpf", "/sys/fs/bpf" },  { "tracefs", "/sys/kernel/tracing" },
+	{ "proc", "/proc" },      { "sysfs", "/sys" },
+	{ "devtmpfs", "/dev" },   { "tmpfs", "/tmp" },
+	{ "tmpfs", "/run" },      { "cgroup2", "/sys/fs/cgroup" },
+	{ "bpf", "/sys/fs/bpf" }, { "tracefs", "/sys/kernel/tracing" },
 	{ "tmpfs", "/dev/shm" },
 };
 

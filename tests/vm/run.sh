@@ -68,7 +68,8 @@ make_root() {
 	ifconfig lo 127.0.0.1 up
 	insmod /lib/modules/overlay.ko
 	cd /t
-	. /guest.sh $*
+	set -- $*
+	. /guest.sh
 	END
 	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$here/initrd"
 }
@@ -78,7 +79,7 @@ boot() {	# qemu options...; the kernel's last words are in the log
 	timeout -k 5 "${VM_TIMEOUT:-1800}" nice qemu-system-x86_64 -M q35 -accel tcg -m "${VM_MEMORY:-2G}" \
 		-nodefaults -no-user-config -display none -serial stdio -monitor none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel "$here/vmlinuz" -initrd "$here/initrd" "$@" \
-		</dev/null 2>&1 | tr -d '\r' | tee "$log" || rc=$?
+		</dev/null 2>&1 | stdbuf -oL tr -d '\r' | tee "$log" || rc=$?
 	grep -q '^vm: end ' "$log" || { echo "not ok the machine did not reach its end ($rc)"; return 1; }
 }
 
