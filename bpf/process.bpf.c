@@ -97,7 +97,7 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 					unsigned long start, unsigned long end, __u32 max,
 					__u32 truncated, __u32 unread)
 {
-	__u32 at = *pos, flags = 0;
+	__u32 at = *pos, flags = 0, last;
 	unsigned long n = end - start;
 
 	ref->off = ref->len = 0;
@@ -121,7 +121,9 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 		return 1u << unread;
 	e->rec[at + n] = 0; /* ends the item that was cut, or whose end somebody wrote over */
 	ref->off = at;
-	ref->len = n + (flags || e->rec[at + n - 1] ? 1 : 0);
+	last = (at + n - 1) &
+	       (EV_REC_MAX - 1); /* the verifier of 6.1 does not keep that n is not 0 */
+	ref->len = n + (flags || e->rec[last] ? 1 : 0);
 	*pos = at + n + 1;
 	return flags;
 }

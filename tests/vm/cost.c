@@ -15,9 +15,10 @@
 #include "pipeline/filter/tables.h"
 #include "pipeline/util.h"
 #include "probes/set.h"
+#include "tests/bench/filter_policies.h"
 #include "tests/harness/live.h"
 
-enum { BLOCK_BYTES = 4 << 20, TEXT = 48 };
+enum { BLOCK_BYTES = 4 << 20 };
 
 static int run(char **command)
 {
@@ -58,48 +59,25 @@ static int run_with_empty(const char *file, char **command)
 	return rc;
 }
 
-/* Whole paths, beginnings, ends and middles, in turn. */
-static void make_pattern(struct filter_pattern *p, char *text, uint32_t i)
-{
-	static const struct {
-		uint8_t type;
-		const char *form;
-	} forms[] = {
-		{ FILTER_EXACT, "/etc/tool%u/conf.d/%u.conf" },
-		{ FILTER_PREFIX, "/home/user%u/.secret-%u/" },
-		{ FILTER_SUFFIX, "/.tool%u/credentials.%u" },
-		{ FILTER_CONTAINS, "/cache%u-copy%u/" },
-	};
-
-	snprintf(text, TEXT, forms[i % ARRAY_LEN(forms)].form, i * 7919 % 10007, i);
-	*p = (struct filter_pattern){ .type = forms[i % ARRAY_LEN(forms)].type,
-				      .text = str_of(text) };
-}
-
 static void *make_block(uint32_t n, uint8_t mode)
 {
-	struct filter_pattern *patterns = calloc(n + 1, sizeof(*patterns));
-	struct filter_clause *clauses = calloc(n + 1, sizeof(*clauses));
-	char(*texts)[TEXT] = calloc(n + 1, TEXT);
+	struct policies p;
 	struct filter_report report;
 	struct filter_request req = {
-		.kinds[EV_OPEN] = { clauses, n },
 		.mode = mode,
 		.generation = 1,
 		.max_bytes = BLOCK_BYTES,
 	};
 	void *block = NULL;
 
-	for (uint32_t i = 0; patterns && clauses && texts && i < n; i++) {
-		make_pattern(&patterns[i], texts[i], i);
-		clauses[i] = (struct filter_clause){ .paths = &patterns[i], .npaths = 1 };
-	}
-	CHECK(patterns && clauses && texts && !filter_tables_make(&block, &req, &report));
+	policies_make(&p, n);
+	req.kinds[EV_OPEN] = (struct filter_clauses){ p.clauses, n };
+	CHECK_INT(filter_tables_make(&block, &req, &report), 0);
 	fprintf(stderr, "# %u policies: %u states, %zu bytes, patterns cut to %u bytes\n", n,
 		report.states, report.bytes, report.cut);
-	free(patterns);
-	free(clauses);
-	free(texts);
+	free(p.clauses);
+	free(p.patterns);
+	free(p.texts);
 	return block;
 }
 
