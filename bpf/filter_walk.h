@@ -4,7 +4,7 @@
  * tools compute is one text. The includer defines:
  *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
  *                                  off is a multiple of align, a power of two
- *   FILTER_IN_RANGES               may stand in for filter_in_ranges
+ *   FILTER_IN_RANGES(block, off, n, v)  filter_in_ranges, or what stands in for it
  */
 #ifndef TOCSIN_FILTER_WALK_H
 #define TOCSIN_FILTER_WALK_H
@@ -234,10 +234,6 @@ static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32
 	}
 	return false;
 }
-
-#ifndef FILTER_IN_RANGES
-#define FILTER_IN_RANGES filter_in_ranges
-#endif
 
 static inline bool filter_join_file(const struct filter_join *j, const struct filter_facts *f)
 {

@@ -13,6 +13,7 @@ static _Thread_local size_t block_mask;
 #define FILTER_PTR(block, off, align)                                                              \
 	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
 
+#define FILTER_IN_RANGES filter_in_ranges
 #include "bpf/filter_walk.h"
 
 #define TEXT_BYTES 8192

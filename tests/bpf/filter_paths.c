@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The ways that a verdict of the kernel filter about a path could be wrong: renames, mounts, links,
+ * reused names and dentries, chroot, overlayfs, dropped caches, long names and deep paths.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pipeline/util.h"
+#include "probes/set.h"
+#include "tests/harness/filtered.h"
+
+/* ---- the ways to be wrong ---- */
+
+struct race {
+	char a[160], b[160], other[160];
+	volatile bool stop;
+	uint32_t count;
+};
+
+static void *rename_back_and_forth(void *arg)
+{
+	struct race *r = arg;
+
+	while (!r->stop) {
+		if (rename(r->a, r->other) || rename(r->b, r->a) || rename(r->a, r->b) ||
+		    rename(r->other, r->a))
+			break;
+		r->count++;
+	}
+	return NULL;
+}
+
+static int open_any(const char *dir, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* A directory is renamed while files in it are opened: whatever was stored is true of its path, and
+ * nothing that is wanted under all its names is missed. */
+static void renames_racing_opens(void)
+{
+	struct filtered f;
+	struct race r = { 0 };
+	pthread_t t;
+	uint32_t opened = 0, judged = 0;
+	char base[96], path[192];
+
+	filtered_begin(&f, false);
+	snprintf(base, sizeof(base), "%s/p", f.dir);
+	CHECK_INT(mkdir(base, 0755), 0);
+	snprintf(r.a, sizeof(r.a), "%s/aaaa", base);
+	snprintf(r.b, sizeof(r.b), "%s/bbbb", base);
+	snprintf(r.other, sizeof(r.other), "%s/a-name-that-is-longer-than-what-is-inline-in-it",
+		 base);
+	CHECK(!mkdir(r.a, 0755) && !mkdir(r.b, 0755));
+	for (int i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "%s/f%d", i % 2 ? r.a : r.b, i);
+		filtered_touch(path);
+	}
+	for (int round = 0; round < 2; round++) {
+		/* first one name is wanted, then all are */
+		filtered_want_one(&f, FILTER_PREFIX, round ? base : r.a);
+		r.stop = false;
+		CHECK(!pthread_create(&t, NULL, rename_back_and_forth, &r));
+		opened = 0;
+		for (int i = 0; i < 60000; i++) {
+			char name[16];
+			int fd;
+
+			snprintf(name, sizeof(name), "f%d", i % 64);
+			fd = open_any(i % 3 == 0 ? r.a : i % 3 == 1 ? r.b : r.other, name);
+			if (fd < 0)
+				continue;
+			opened++;
+			close(fd);
+			if (!(i % 4096))
+				live_read(&f.l);
+		}
+		r.stop = true;
+		pthread_join(t, NULL);
+		for (int i = 0; i < 64; i++)
+			for (int k = 0; k < 3; k++) {
+				uint64_t mask;
+
+				snprintf(path, sizeof(path), "%s/f%d",
+					 k == 0   ? r.a
+					 : k == 1 ? r.b
+						  : r.other,
+					 i);
+				if (!filtered_stored(&f, path, &mask))
+					continue;
+				judged++;
+				CHECK(mask == filter_tables_mask(f.block, MIB, false, path));
+			}
+		if (round)
+			CHECK_INT(filtered_seen(&f, NULL, NULL), opened);
+	}
+	printf("# %u renames, %u opens, %u stored verdicts judged again\n", r.count * 4, opened,
+	       judged);
+	CHECK(r.count > 100 && opened > 1000 && judged > 64);
+	filtered_end(&f);
+}
+
+static void private_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		test_skip("mounts: %s", strerror(errno));
+}
+
+/* One file by many ways: each path gets its own answer, whatever was stored before. */
+static void names_of_one_file(void)
+{
+	struct filtered f;
+	char a[96], b[96], file[128], other[128], link_[128];
+
+	private_mounts();
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	snprintf(b, sizeof(b), "%s/b", f.dir);
+	CHECK(!mkdir(a, 0755) && !mkdir(b, 0755));
+	snprintf(file, sizeof(file), "%s/file", a);
+	snprintf(other, sizeof(other), "%s/file", b);
+	snprintf(link_, sizeof(link_), "%s/hard", a);
+	filtered_touch(file);
+	CHECK_INT(link(file, link_), 0);
+	filtered_want_one(&f, FILTER_EXACT, file);
+	filtered_check(&f, file);
+	filtered_check(&f, link_);
+	CHECK_INT(mount(a, b, NULL, MS_BIND, NULL), 0);
+	filtered_check(&f, other);
+	filtered_check(&f, file);
+	filtered_want_one(&f, FILTER_EXACT, other);
+	filtered_check(&f, other);
+	filtered_check(&f, file);
+	CHECK_INT(umount2(b, MNT_DETACH), 0);
+	CHECK_INT(rmdir(b), 0);
+	CHECK_INT(rename(a, b), 0);
+	filtered_check(&f, other);
+	filtered_end(&f);
+}
+
+static void moved_mounts(void)
+{
+	struct filtered f;
+	char a[96], b[96], file[128], other[128];
+
+	private_mounts();
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	snprintf(b, sizeof(b), "%s/b", f.dir);
+	CHECK(!mkdir(a, 0755) && !mkdir(b, 0755));
+	CHECK_INT(mount("none", a, "tmpfs", 0, NULL), 0);
+	snprintf(file, sizeof(file), "%s/file", a);
+	snprintf(other, sizeof(other), "%s/file", b);
+	filtered_touch(file);
+	filtered_want_one(&f, FILTER_EXACT, other);
+	filtered_check(&f, file);
+	CHECK_INT(mount(a, b, NULL, MS_MOVE, NULL), 0);
+	filtered_check(&f, other);
+	CHECK_INT(mount(b, a, NULL, MS_MOVE, NULL), 0);
+	filtered_check(&f, file);
+	/* the directory that the mount is on gets another name */
+	CHECK_INT(rmdir(b), 0);
+	CHECK_INT(umount(a), 0);
+	CHECK_INT(rename(a, b), 0);
+	filtered_touch(other);
+	filtered_check(&f, other);
+	filtered_end(&f);
+}
+
+static void reused_names_and_dentries(void)
+{
+	struct filtered f;
+	char a[96], b[96];
+
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	snprintf(b, sizeof(b), "%s/b", f.dir);
+	filtered_want_one(&f, FILTER_EXACT, b);
+	for (int i = 0; i < 20; i++) {
+		filtered_touch(a);
+		filtered_check(&f, a);
+		CHECK_INT(rename(a, b), 0);
+		filtered_check(&f, b);
+		CHECK_INT(unlink(b), 0);
+	}
+	filtered_end(&f);
+}
+
+static void caches_dropped(void)
+{
+	struct filtered f;
+	char a[96];
+	int fd;
+
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	filtered_touch(a);
+	for (int i = 0; i < 4; i++) {
+		filtered_want_one(&f, FILTER_SUFFIX, i % 2 ? "/a" : "/b");
+		filtered_check(&f, a);
+		fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "2", 1) != 1)
+			test_skip("drop_caches: %s", strerror(errno));
+		close(fd);
+		filtered_check(&f, a);
+	}
+	filtered_end(&f);
+}
+
+/* What has no place in the tree, or none any more, is sent. */
+static void files_without_a_path(void)
+{
+	struct filtered f;
+	char a[96], proc[64];
+	int fd, tree, again;
+
+	private_mounts();
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	filtered_touch(a);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	filtered_check(&f, a);
+	fd = open(a, O_RDONLY | O_CLOEXEC);
+	CHECK_INT(unlink(a), 0);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	filtered_forget(&f);
+	filtered_look(proc);
+	CHECK_INT(filtered_seen(&f, a, NULL), 1);
+	close(fd);
+	fd = (int)syscall(SYS_memfd_create, "x", 1u);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	filtered_forget(&f);
+	filtered_look(proc);
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 1);
+	close(fd);
+	filtered_touch(a);
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, f.dir, 1u | O_CLOEXEC); /* OPEN_TREE_CLONE */
+	CHECK(tree >= 0);
+	filtered_forget(&f);
+	again = openat(tree, "a", O_RDONLY | O_CLOEXEC);
+	CHECK(again >= 0);
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 1);
+	close(again);
+	close(tree);
+	filtered_end(&f);
+}
+
+/* Under chroot, the path is the one from the root of the mount namespace. */
+static void inside_a_chroot(void)
+{
+	struct filtered f;
+	char a[96];
+	int status = 0;
+	pid_t child;
+
+	filtered_begin(&f, false);
+	snprintf(a, sizeof(a), "%s/passwd", f.dir);
+	filtered_touch(a);
+	for (int i = 0; i < 2; i++) {
+		filtered_want_one(&f, FILTER_EXACT, i ? a : "/passwd");
+		child = fork();
+		if (!child) {
+			if (chroot(f.dir) || chdir("/"))
+				_exit(1);
+			for (int k = 0; k < 3; k++)
+				close(open("/passwd", O_RDONLY | O_CLOEXEC));
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		CHECK_INT(status, 0);
+		live_read(&f.l);
+		status = 0;
+		for (const struct ev_hdr *h = NULL;
+		     (h = live_find(&f.l, h, EV_OPEN, (uint32_t)child));)
+			status++;
+		CHECK_INT(status, i ? 3 : 0);
+	}
+	filtered_end(&f);
+}
+
+static void on_overlayfs(void)
+{
+	struct filtered f;
+	char command[512], lower[128], upper[128];
+
+	private_mounts();
+	filtered_begin(&f, false);
+	CHECK_INT(mount("none", f.dir, "tmpfs", 0, NULL), 0);
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir l u w m && echo 1 >l/low && mount -t overlay overlay "
+		 "-o lowerdir=l,upperdir=u,workdir=w m 2>/dev/null",
+		 f.dir);
+	if (system(command))
+		test_skip("overlayfs cannot be mounted");
+	snprintf(lower, sizeof(lower), "%s/m/low", f.dir);
+	snprintf(upper, sizeof(upper), "%s/m/up", f.dir);
+	filtered_want_one(&f, FILTER_SUFFIX, "/m/low");
+	filtered_touch(upper);
+	filtered_check(&f, lower);
+	filtered_check(&f, upper);
+	filtered_want_one(&f, FILTER_SUFFIX, "/m/up");
+	filtered_check(&f, lower);
+	filtered_check(&f, upper);
+	filtered_touch(lower); /* copied up */
+	filtered_check(&f, lower);
+	snprintf(command, sizeof(command), "umount %s/m && umount %s", f.dir, f.dir);
+	CHECK_INT(system(command), 0);
+	filtered_end(&f);
+}
+
+/* Names of every length, so that every rest of a word is met. */
+static void names_of_every_length(void)
+{
+	struct filtered f;
+	char path[512], name[256];
+
+	filtered_begin(&f, false);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t expected = 0;
+
+		filtered_want_one(&f, FILTER_CONTAINS, i ? "aaaaaaaaaab" : "aaaaaaaaaaaaaaab");
+		for (uint32_t len = 1; len < 256; len += len < 70 ? 1 : 37) {
+			memset(name, 'a', len);
+			name[len - 1] = 'b';
+			name[len] = 0;
+			snprintf(path, sizeof(path), "%s/%s", f.dir, name);
+			filtered_touch(path);
+			filtered_look(path);
+			filtered_look(path);
+			expected += filtered_should(&f, path) ? 3 : 0;
+			filtered_check_stored(&f, path);
+		}
+		CHECK_INT(filtered_seen(&f, NULL, NULL), expected);
+	}
+	filtered_end(&f);
+}
+
+/* Paths deeper than what is judged are sent; those above are judged. */
+static void deep_paths(void)
+{
+	struct filtered f;
+	char path[1024], *p;
+	uint64_t mask;
+
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	p = path + sprintf(path, "%s", f.dir);
+	for (uint32_t depth = 3; depth <= FILTER_COMPONENTS + 20; depth++) {
+		p += sprintf(p, "/d");
+		CHECK_INT(mkdir(path, 0755), 0);
+		if (depth % 10 && depth != FILTER_COMPONENTS && depth != FILTER_COMPONENTS + 1)
+			continue;
+		filtered_forget(&f);
+		filtered_look(path);
+		filtered_look(path);
+		CHECK_INT(filtered_seen(&f, path, NULL), depth <= FILTER_COMPONENTS ? 0 : 2);
+		CHECK(depth <= FILTER_COMPONENTS || !filtered_stored(&f, path, &mask));
+	}
+	filtered_end(&f);
+}
+
+static const struct test tests[] = {
+	TEST(renames_racing_opens),  TEST(names_of_one_file),
+	TEST(moved_mounts),          TEST(reused_names_and_dentries),
+	TEST(caches_dropped),        TEST(files_without_a_path),
+	TEST(inside_a_chroot),       TEST(on_overlayfs),
+	TEST(names_of_every_length), TEST(deep_paths),
+};
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
