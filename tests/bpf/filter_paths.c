@@ -18,6 +18,8 @@
 #include "probes/set.h"
 #include "tests/harness/filtered.h"
 
+enum { MIB = 1 << 20 };
+
 /* ---- the ways to be wrong ---- */
 
 struct race {
