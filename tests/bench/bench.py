@@ -6,7 +6,7 @@
   agent CPU   user and system time of the agent per event, from /proc, over a busy loop
   rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
   consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
-  policies    with 10 to 100,000 of them: agent CPU an event, live and replayed, load, memory
+  policies    with 10 to 100,000 of them: agent CPU and instructions an event, load, memory
   start, RSS  time from exec to `ready:`, resident memory idle and after load
   latency     from the kernel's time stamp to the line on the agent's standard output
 
@@ -16,6 +16,7 @@ import argparse, json, os, platform, re, resource, shutil, signal, statistics, s
 
 TOCSIN = os.environ.get("TOCSIN", "build/tocsin")
 WORK = os.environ.get("WORK", "build/tests/bench/work")
+MATCHER = os.environ.get("MATCHER", "build/tests/bench/bench_policy")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 
@@ -141,39 +142,41 @@ def children_cpu(argv):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def record(save, ops):
-    """A stream of the live kernel; the number of its events."""
-    a = Agent("--save", save)
-    work("mixed", ops)
-    return events_of(a.stop())
+def matcher(dirs):
+    """For each directory of policies: mean ns of the sample events, and instructions, counted in one run for all."""
+    ns, counted, d = {}, {}, tempfile.mkdtemp(prefix="tocsin-bench-")
+    for rules in dirs:
+        out = subprocess.run([MATCHER, rules], check=True, capture_output=True, text=True).stdout
+        ns[rules] = statistics.mean(float(x) for x in re.findall(r"(\d+) ns/event", out))
+    out = subprocess.run(["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={d}/p", MATCHER, *dirs],
+                         check=True, capture_output=True, text=True).stdout
+    for i, (events, rules) in enumerate(re.findall(r"counted (\d+) events with (\S+)", out), 1):
+        counted[rules] = int(re.search(r"^totals: (\d+)", open(f"{d}/p.{i}").read(), re.M).group(1)) / int(events)
+    shutil.rmtree(d)
+    return ns, counted
 
 
 def policies(runs):
-    """The stream's cost is that of a long one less that of a short one: loading is in both."""
     d = tempfile.mkdtemp(prefix="tocsin-bench-")
-    streams = {ops: (d + f"/stream-{ops}", record(d + f"/stream-{ops}", ops)) for ops in (100, 12000)}
-    (short, few), (long, many) = streams.values()
-    print(f"\n### Cost against the number of policies\n\nMade policies (tests/bench/rules.py), none of which matches. Live: agent CPU per event of "
-          f"the mixed loop, kernel part not included. Replay: CPU per event of {many:,} recorded ones, validation, enrichment and matching. Medians "
-          f"of {runs} runs; memory is the agent's at most.\n")
-    print("| policies | load, CPU s | memory, MiB | live, µs | replay, ns | policies asked per 1,000 events |\n|---:|---:|---:|---:|---:|---:|")
-    for n in (10, 100, 1000, 10000, 100000):
-        rules = f"{d}/{n}"
+    dirs = {n: f"{d}/{n}" for n in (10, 100, 1000, 10000, 100000)}
+    for n, rules in dirs.items():
         subprocess.run([sys.executable, "tests/bench/rules.py", str(n), rules], check=True, cwd=ROOT)
+    ns, counted = matcher(dirs.values())
+    print(f"\n### Cost against the number of policies\n\nMade policies (tests/bench/rules.py), none of which matches. Live: CPU of the agent's process per "
+          f"event of the mixed loop, kernel filter off. Matcher: policy_match alone, mean of eight kinds of events (tests/bench/bench_policy.c). Medians of "
+          f"{runs} runs; memory is the agent's at most.\n")
+    print("| policies | load, CPU s | memory, MiB | live, µs | matcher, ns | matcher, instructions |\n|---:|---:|---:|---:|---:|---:|")
+    for n, rules in dirs.items():
         load = statistics.median(children_cpu([TOCSIN, "check", "--quiet", rules]) for _ in range(runs))
-        ns = statistics.median((replay(long, policies=rules)[0] - replay(short, policies=rules)[0]) * 1e9 / (many - few)
-                               for _ in range(runs))
         live = []
         for _ in range(runs):
-            a = Agent(policies=rules)
+            a = Agent("--filter", "off", policies=rules)
             before = a.cpu_s()
             work("mixed", 3000)
             time.sleep(0.1)
             used, mib = a.cpu_s() - before, a.rss_mib()["VmHWM"]
-            stats = a.stop()
-            live.append(1e6 * used / events_of(stats))
-        asked = 1000 * stats["policies"]["evaluated"] / stats["policies"]["events"]
-        print(f"| {n:,} | {load:.2f} | {mib:.0f} | {statistics.median(live):.2f} | {ns:.0f} | {asked:.1f} |", flush=True)
+            live.append(1e6 * used / events_of(a.stop()))
+        print(f"| {n:,} | {load:.2f} | {mib:.0f} | {statistics.median(live):.2f} | {ns[rules]:.0f} | {counted[rules]:,.0f} |", flush=True)
     shutil.rmtree(d)
 
 
