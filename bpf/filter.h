@@ -420,8 +420,8 @@ static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
 	a->facts.ancestors = k ? k->ancestors | a->head->late : 0;
 }
 
-/* All but marks. */
-static __always_inline void ask_ids(struct ask *a, struct task_struct *t)
+/* t: the current task. */
+static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 {
 	const struct cred *cred = t->cred;
 	__u32 hierarchy;
@@ -430,12 +430,6 @@ static __always_inline void ask_ids(struct ask *a, struct task_struct *t)
 	a->facts.uid = cred->euid.val;
 	a->facts.real_uid = cred->uid.val;
 	ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
-}
-
-/* t: the current task. */
-static __always_inline void ask_task(struct ask *a, struct task_struct *t)
-{
-	ask_ids(a, t);
 	ask_marks(a, t);
 }
 

@@ -203,14 +203,7 @@ static inline bool filter_walk_step(const void *block, const struct filter_text 
 
 /* ---- addresses ---- */
 
-/* 1 where a is below b, without a branch. */
-static inline __u64 filter_below(__u64 a, __u64 b)
-{
-	return ((~a & b) | ((~a | b) & (a - b))) >> 63;
-}
-
-/* The mask of the last of n entries at off that is not above (hi, lo). The first entry is 0. No step
- * branches by what it finds: the verifier would follow each way of each step. */
+/* The mask of the last of n entries at off that is not above (hi, lo). The first entry is 0. */
 static inline __u64 filter_interval(const void *block, __u32 off, __u32 n, __u64 hi, __u64 lo)
 {
 	__u32 low = 0, high = n;
@@ -218,13 +211,13 @@ static inline __u64 filter_interval(const void *block, __u32 off, __u32 n, __u64
 	if (!n)
 		return 0;
 	for (__u32 i = 0; i < 24 && high - low > 1; i++) {
-		__u32 mid = low + (high - low) / 2, at = off + mid * 32, keep;
-		__u64 h = FILTER_WORD(block, at), l = FILTER_WORD(block, at + 8);
+		__u32 mid = low + (high - low) / 2, at = off + mid * 32;
+		__u64 h = FILTER_WORD(block, at);
 
-		keep = (filter_below(hi, h) | (~filter_below(h, hi) & filter_below(lo, l))) - 1;
-		asm volatile("" : "+r"(keep)); /* or the compiler makes branches of it */
-		low = (mid & keep) | (low & ~keep);
-		high = (high & keep) | (mid & ~keep);
+		if (h < hi || (h == hi && FILTER_WORD(block, at + 8) <= lo))
+			low = mid;
+		else
+			high = mid;
 	}
 	return FILTER_WORD(block, off + low * 32 + 16);
 }

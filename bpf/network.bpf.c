@@ -10,7 +10,6 @@
  * A connect that failed before the socket had a peer (no route, no such path) has only the
  * caller's memory to show for it, and says so.
  */
-#include "filter_peer.h"
 #include "socket.h"
 #include "syscalls.h"
 #include "uring.h"
@@ -22,8 +21,7 @@ enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
 enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
 
 struct pending {
-	struct ev_hdr h; /* of the task that connects; by generation and EV_HDR_WOULD_DROP, the
-			  * filter's answer when it did */
+	struct ev_hdr h; /* of the task that connects */
 	__u64 state;
 	__u64 cookie; /* of the socket: another one may come to live at its address */
 };
@@ -83,20 +81,17 @@ static __always_inline void set_outcome(struct ev_connect *r, int err)
 /* The pending connect of sk ended: send it under the header that was kept. */
 static __always_inline void tcp_finish(struct sock *sk, struct pending *p, int newstate)
 {
-	const struct filter_block *h = filter_now();
-	bool yes = !(p->h.flags & WOULD_DROP) || !h || h->generation != p->h.generation;
 	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
 	__u64 now;
 
-	if (!sock_addresses(sk, &a) || !filter_begin_peer(&e, EV_CONNECT, h, yes))
+	if (!sock_addresses(sk, &a) || !emit_begin(&e, EV_CONNECT))
 		return;
 	r = (struct ev_connect *)e.rec;
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
 	r->h = p->h;
-	r->h.flags &= ~WOULD_DROP;
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);
@@ -121,21 +116,6 @@ static __always_inline bool in_uring(struct task_struct *t)
 	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
 }
 
-/* The peer is known, and the task is the one that connects; when the socket leaves SYN_SENT, any
- * other may run. */
-static __always_inline void tcp_ask(struct pending *p, struct sock *sk)
-{
-	const struct filter_block *h = filter_now();
-	struct addresses a = {};
-
-	if (!h || !sock_addresses(sk, &a))
-		return;
-	p->h.generation = h->generation;
-	if (!wants_peer(h, EV_CONNECT, &a.peer, a.family, a.pport,
-			(p->h.flags >> EV_HDR_IO_URING) & 1, true))
-		p->h.flags |= WOULD_DROP;
-}
-
 static __always_inline void tcp_begin(const struct sock *s, __u64 key)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
@@ -150,7 +130,6 @@ static __always_inline void tcp_begin(const struct sock *s, __u64 key)
 		p.h.flags |= 1u << EV_HDR_IO_URING;
 	fill_task(&p.h, t);
 	bpf_get_current_comm(&p.h.comm, sizeof(p.h.comm));
-	tcp_ask(&p, (struct sock *)s);
 	p.cookie = bpf_get_socket_cookie((void *)s);
 	bpf_map_update_elem(&connecting, &key, &p, BPF_ANY);
 }
@@ -238,10 +217,11 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 	return ret && !tcp_was_told(sk);
 }
 
-/* a: family 0 where the socket has no peer. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
-					 __u16 family, long ret, const struct addresses *a)
+					 __u16 family, long ret)
 {
+	struct addresses a = {};
+
 	clear_connect(r);
 	set_outcome(r, -ret);
 	if (family == AF_UNIX_) {
@@ -255,8 +235,8 @@ static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struc
 	}
 	r->transport = sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
 	r->family = family == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
-	if (a->family)
-		set_addresses(r, a);
+	if (!ret && sock_addresses(sk, &a))
+		set_addresses(r, &a);
 }
 
 /* addr NULL: io_uring, whose copy of the address is gone. */
@@ -265,13 +245,10 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
-	const struct filter_block *h = filter_now();
 	__u32 pos = sizeof(struct ev_connect);
-	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
 	__u16 family;
-	bool yes;
 
 	if (!sk || !wanted(EV_CONNECT))
 		return 0;
@@ -280,15 +257,11 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		return 0;
 	if (!connect_is_news(sk, family, ret) || is_self(t))
 		return 0;
-	if (!ret)
-		sock_addresses(sk, &a);
-	yes = wants_peer(h, EV_CONNECT, &a.peer, family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family,
-			 a.pport, uring, true);
-	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
+	if (!emit_begin(&e, EV_CONNECT))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	fill_connect(r, &pos, sk, family, ret, &a);
+	fill_connect(r, &pos, sk, family, ret);
 	if (uring) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
@@ -314,20 +287,15 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	__u32 pos = sizeof(struct ev_accept);
 	struct addresses a = {};
 	struct emitter e;
-	const struct filter_block *h = filter_now();
 	struct ev_accept *r;
-	bool is_unix, yes;
+	bool is_unix;
 
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
 	is_unix = sock_family(sk) == AF_UNIX_;
 	if (!is_unix && (!is_tcp(sk) || !sock_addresses(sk, &a)))
 		return 0;
-	if (is_self(t))
-		return 0;
-	yes = wants_peer(h, EV_ACCEPT, &a.peer, is_unix ? EV_FAMILY_UNIX : a.family, a.lport, uring,
-			 true);
-	if (!filter_begin_peer(&e, EV_ACCEPT, h, yes))
+	if (is_self(t) || !emit_begin(&e, EV_ACCEPT))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
@@ -422,12 +390,10 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 				    struct ev_ip *to, struct ev_ip *from)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	const struct filter_block *h = filter_now();
-	bool uring = in_uring(t), yes;
 	struct bpf_sock *sk = ctx->sk;
 	struct emitter e;
 	struct ev_connect *r;
-	__u8 one = 1, family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	__u8 one = 1;
 
 	key->cookie = bpf_get_socket_cookie(ctx);
 	key->port = bpf_ntohs(ctx->user_port);
@@ -436,8 +402,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	if (!wanted(EV_CONNECT) || is_self(t))
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
-	yes = wants_peer(h, EV_CONNECT, to, family, key->port, uring, false);
-	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
+	if (!emit_begin(&e, EV_CONNECT))
 		return 1;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, EV_HOOK_CGROUP_SENDMSG);
@@ -447,9 +412,9 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	r->dport = key->port;
 	r->sport = sk ? sk->src_port : 0;
 	r->outcome = EV_OUTCOME_SUCCESS;
-	r->family = family;
+	r->family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 	r->transport = EV_TRANSPORT_UDP;
-	if (uring) {
+	if (in_uring(t)) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
 	}
