@@ -40,6 +40,15 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 		v_;                                                                                \
 	})
 
+/* The same of a type that may live in a module (overlayfs): a typed load takes types of the kernel
+ * itself alone, and the verifier would refuse the program where the module is loaded. */
+#define LOAD_OF_MODULE(ptr, type, member)                                                          \
+	({                                                                                         \
+		__typeof__(((type *)0)->member) v_ = { 0 };                                        \
+		bpf_core_read(&v_, sizeof(v_), &((type *)(ptr))->member);                          \
+		v_;                                                                                \
+	})
+
 /* What `pointer to pointer` slot holds: the verifier types only pointers to structures, and
  * callback_head's first member is a pointer. */
 #define LOAD_SLOT(slot) ((void *)LOAD(slot, struct callback_head, next))

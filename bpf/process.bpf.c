@@ -153,7 +153,7 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 	if (!bpf_core_type_exists(struct ovl_inode))
 		return false;
 	oi = (void *)((char *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode));
-	return LOAD(oi, struct ovl_inode, __upperdentry) != NULL;
+	return LOAD_OF_MODULE(oi, struct ovl_inode, __upperdentry) != NULL;
 }
 
 /* What the program file's inode says, for EXEC and TASK records. */
