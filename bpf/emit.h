@@ -90,27 +90,41 @@ static __always_inline __u32 emit_key(const struct emitter *e)
 	return e->cpu_id * SCRATCH_SLOTS + e->slot;
 }
 
+/* Claims one of the CPU's slots: its number, or -1. It stands alone for the verifier, which would
+ * else follow what comes after it once for each slot. */
+__noinline int claim_slot(void)
+{
+	__u32 id;
+	struct cpu_state *cpu = this_cpu(&id);
+
+	if (!cpu)
+		return -1;
+#pragma unroll
+	for (__u32 i = 0; i < SCRATCH_SLOTS; i++)
+		if (!__sync_lock_test_and_set(&cpu->claims[i], 1))
+			return i;
+	return -1;
+}
+
 /* Claims scratch memory. On failure the loss is counted and false returned. */
 static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 {
 	const struct filter_block *head = filter_now();
 	__u32 key;
+	int slot;
 
 	e->generation = head ? head->generation : 0;
 	e->flags = 0;
 	e->cpu = this_cpu(&e->cpu_id);
 	if (!e->cpu)
 		return false;
-#pragma unroll
-	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
-		if (__sync_lock_test_and_set(&e->cpu->claims[i], 1))
-			continue;
-		e->slot = i;
+	slot = claim_slot();
+	if (slot >= 0) {
+		e->slot = slot & (SCRATCH_SLOTS - 1);
 		key = emit_key(e);
 		e->rec = bpf_map_lookup_elem(&scratch, &key);
 		if (e->rec)
 			return true;
-		break;
 	}
 	count_lost(e->cpu, kind, EV_LOSS_SCRATCH_BUSY);
 	return false;
