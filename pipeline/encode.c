@@ -507,7 +507,9 @@ static int number_fragments(struct encoder *x)
 	for (uint32_t k = 0; k < EV_MAX * DOC_KIND_MAX; k++) {
 		struct plan *p = &x->plans[k / DOC_KIND_MAX][k % DOC_KIND_MAX];
 
-		for (struct op *op = p->ops; op < p->ops + p->count; op++) {
+		for (uint32_t at = 0; at < p->count; at++) {
+			struct op *op = &p->ops[at];
+
 			if (op->kind != OP_FRAGMENT)
 				continue;
 			for (i = 0; i < n && !plan_same_fragment(known[i], op); i++)
