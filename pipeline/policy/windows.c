@@ -88,11 +88,12 @@ static struct str cut(struct str s, uint32_t max)
 	return s;
 }
 
+/* key: with the comma before it, its quotes and the colon. */
 static void put_member(struct buf *b, const char *key, struct str s)
 {
 	if (!s.len)
 		return;
-	buf_addf(b, ",\"%s\":", key);
+	buf_lit(b, key);
 	put_json_string(b, s);
 }
 
@@ -100,19 +101,26 @@ static void put_process(struct buf *b, const struct event *e)
 {
 	const struct ctx_process *p = e->ctx[CTX_PROCESS];
 	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
+	char id[16];
 
-	buf_addf(b, ",\"process\":{\"pid\":%u,\"entity_id\":\"%016llx\"", e->raw->tgid,
-		 (unsigned long long)e->raw->exec_id);
+	buf_lit(b, ",\"process\":{\"pid\":");
+	put_json_uint(b, e->raw->tgid);
+	buf_lit(b, ",\"entity_id\":\"");
+	put_hex16(id, e->raw->exec_id);
+	buf_add(b, id, sizeof(id));
+	buf_char(b, '"');
 	if (p) {
-		put_member(b, "name", p->name);
-		put_member(b, "executable", cut(p->executable, EXECUTABLE_MAX));
-		put_member(b, "command_line", cut(p->command_line, COMMAND_MAX));
+		put_member(b, ",\"name\":", p->name);
+		put_member(b, ",\"executable\":", cut(p->executable, EXECUTABLE_MAX));
+		put_member(b, ",\"command_line\":", cut(p->command_line, COMMAND_MAX));
 	}
 	if (l && l->names.len && l->names.len <= ANCESTORS_MAX) {
 		buf_lit(b, ",\"ancestor_names\":");
 		put_json_list(b, l->names);
 	}
-	buf_addf(b, "},\"user\":{\"id\":%u}", e->raw->uid);
+	buf_lit(b, "},\"user\":{\"id\":");
+	put_json_uint(b, e->raw->uid);
+	buf_char(b, '}');
 }
 
 static void put_sentence(struct windows *ws, struct buf *b, struct event *e)
@@ -121,7 +129,7 @@ static void put_sentence(struct windows *ws, struct buf *b, struct event *e)
 
 	if (text.p)
 		message_default(&text, e);
-	put_member(b, "message", (struct str){ text.p, (uint32_t)text.len });
+	put_member(b, ",\"message\":", (struct str){ text.p, (uint32_t)text.len });
 }
 
 /* Behind the id: ,"action":…},"@timestamp":… and the closing brace. */
@@ -135,12 +143,14 @@ static struct str make_evidence(const struct keeping *k)
 
 	if (!b.p)
 		return (struct str){ NULL, 0 };
-	buf_addf(&b, ",\"action\":\"%s\"},\"@timestamp\":\"", e->kind->name);
+	buf_lit(&b, ",\"action\":\"");
+	buf_lit(&b, e->kind->name);
+	buf_lit(&b, "\"},\"@timestamp\":\"");
 	buf_add(&b, time,
 		(size_t)(put_time(time, e->raw->time_ns + (uint64_t)e->clock_offset_ns) - time));
 	buf_char(&b, '"');
 	if (is_sequence(k->o->w))
-		put_member(&b, "step", k->o->w->steps[k->step].name);
+		put_member(&b, ",\"step\":", k->o->w->steps[k->step].name);
 	if (schema_kind_has_process(e->kind))
 		put_process(&b, e);
 	if (c && c->container_id.len) {
