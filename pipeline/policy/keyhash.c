@@ -25,12 +25,20 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-/* SipHash-2-4. */
-static uint64_t siphash(const uint64_t secret[2], const void *data, size_t len)
+static uint64_t folded(const uint64_t v[4])
 {
-	uint64_t v[4] = { secret[0] ^ 0x736f6d6570736575ULL, secret[1] ^ 0x646f72616e646f6dULL,
-			  secret[0] ^ 0x6c7967656e657261ULL, secret[1] ^ 0x7465646279746573ULL };
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* SipHash-2-4 of 128 bits. */
+static struct key128 siphash(const struct keyhash *h, const void *data, size_t len)
+{
+	uint64_t v[4] = { h->secret[0] ^ 0x736f6d6570736575ULL,
+			  h->secret[1] ^ 0x646f72616e646f6dULL ^ 0xee,
+			  h->secret[0] ^ 0x6c7967656e657261ULL,
+			  h->secret[1] ^ 0x7465646279746573ULL };
 	const char *p = data;
+	struct key128 out;
 	uint64_t word;
 
 	for (size_t left = len;; left -= 8, p += 8) {
@@ -46,10 +54,15 @@ static uint64_t siphash(const uint64_t secret[2], const void *data, size_t len)
 		if (last)
 			break;
 	}
-	v[2] ^= 0xff;
+	v[2] ^= 0xee;
 	for (int i = 0; i < 4; i++)
 		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	out.k[0] = folded(v);
+	v[1] ^= 0xdd;
+	for (int i = 0; i < 4; i++)
+		sip_round(v);
+	out.k[1] = folded(v);
+	return out;
 }
 
 static struct str value_bytes(const struct value *v)
@@ -64,11 +77,18 @@ static struct str value_bytes(const struct value *v)
 	}
 }
 
+static struct key128 hash_value(const struct keyhash *h, const struct value *v)
+{
+	struct str bytes = value_bytes(v);
+
+	return siphash(h, bytes.p, bytes.len);
+}
+
 void keyhash_init(struct keyhash *h)
 {
 	/* Early at boot there may be no entropy yet: then keys are merely unpredictable to most. */
 	if (getrandom(h->secret, sizeof(h->secret), GRND_NONBLOCK) != sizeof(h->secret))
-		for (uint32_t i = 0; i < 4; i++)
+		for (uint32_t i = 0; i < 2; i++)
 			h->secret[i] = ((uintptr_t)h + i) * 0x9e3779b97f4a7c15ULL;
 }
 
@@ -80,19 +100,17 @@ struct key128 keyhash_fields(const struct keyhash *h, uint64_t first, struct eve
 
 	for (uint32_t i = 0; i < n && i < KEYHASH_FIELDS_MAX; i++) {
 		struct value v;
-		bool there = fields[i] && event_get(e, fields[i], &v);
-		struct str bytes = there ? value_bytes(&v) : (struct str){ NULL, 0 };
+		struct key128 part = { { 0, 0 } };
 
-		all[used++] = there ? siphash(h->secret, bytes.p, bytes.len) : 0;
-		all[used++] = there ? siphash(h->secret + 2, bytes.p, bytes.len) : 0;
+		if (fields[i] && event_get(e, fields[i], &v))
+			part = hash_value(h, &v);
+		all[used++] = part.k[0];
+		all[used++] = part.k[1];
 	}
-	return (struct key128){ { siphash(h->secret, all, used * sizeof(*all)),
-				  siphash(h->secret + 2, all, used * sizeof(*all)) } };
+	return siphash(h, all, used * sizeof(*all));
 }
 
 uint64_t keyhash_value(const struct keyhash *h, const struct value *v)
 {
-	struct str bytes = value_bytes(v);
-
-	return siphash(h->secret, bytes.p, bytes.len);
+	return hash_value(h, v).k[0];
 }

@@ -11,7 +11,7 @@
 enum { KEYHASH_FIELDS_MAX = 8 };
 
 struct keyhash {
-	uint64_t secret[4];
+	uint64_t secret[2];
 };
 
 struct key128 {
