@@ -13,8 +13,9 @@
 
 int sources_add(struct sources *s, const char *path, struct str text, uint32_t entries, bool values)
 {
-	struct source *grown;
 	struct source new = { .len = text.len, .entries = entries, .values = values };
+	struct source *grown;
+	struct str key;
 
 	if (!(s->count & (s->count - 1))) {
 		grown = reallocarray(s->items, s->count ? (size_t)s->count * 2 : 1, sizeof(*grown));
@@ -31,15 +32,17 @@ int sources_add(struct sources *s, const char *path, struct str text, uint32_t e
 	}
 	memcpy(new.text, text.p, text.len);
 	s->items[s->count++] = new;
-	return 0;
+	key = str_of(new.path);
+	return strmap_get(&s->places, key)
+		       ? 0
+		       : strmap_put(&s->places, key, (void *)(uintptr_t)s->count);
 }
 
 const struct source *sources_find(const struct sources *s, const char *path)
 {
-	for (uint32_t i = 0; i < s->count; i++)
-		if (!strcmp(s->items[i].path, path))
-			return &s->items[i];
-	return NULL;
+	uintptr_t place = (uintptr_t)strmap_get(&s->places, str_of(path));
+
+	return place ? &s->items[place - 1] : NULL;
 }
 
 void sources_free(struct sources *s)
@@ -49,6 +52,7 @@ void sources_free(struct sources *s)
 		free(s->items[i].text);
 	}
 	free(s->items);
+	strmap_free(&s->places);
 	*s = (struct sources){ 0 };
 }
 

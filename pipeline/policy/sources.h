@@ -6,7 +6,7 @@
 #ifndef TOCSIN_POLICY_SOURCES_H
 #define TOCSIN_POLICY_SOURCES_H
 
-#include "pipeline/str.h"
+#include "pipeline/policy/strmap.h"
 
 struct source {
 	char *path;
@@ -19,10 +19,12 @@ struct source {
 struct sources {
 	struct source *items;
 	uint32_t count;
+	struct strmap places;	/* by path: 1 + place in items */
 };
 
 /* Copies both. 0 or -ENOMEM. */
 int sources_add(struct sources *s, const char *path, struct str text, uint32_t entries, bool values);
+/* The first that was added with the path; NULL. */
 const struct source *sources_find(const struct sources *s, const char *path);
 void sources_free(struct sources *s);
 
