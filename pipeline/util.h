@@ -6,6 +6,7 @@
 #ifndef TOCSIN_UTIL_H
 #define TOCSIN_UTIL_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +21,20 @@ static inline void cleanup_fclose_(FILE **f) { if (*f) fclose(*f); }
 #define CLEANUP_FREE __attribute__((cleanup(cleanup_free_)))
 #define CLEANUP_CLOSE __attribute__((cleanup(cleanup_close_)))
 #define CLEANUP_FCLOSE __attribute__((cleanup(cleanup_fclose_)))
+
+/* Room for one more item in *array, which has count: it doubles at each power of two. array: the
+ * address of a pointer to items of `size` bytes. False: out of memory, and nothing changed. */
+static inline bool array_grow(void *array, size_t count, size_t size)
+{
+	void **a = (void **)array, *grown; /* with -fno-strict-aliasing */
+
+	if (count & (count - 1))
+		return true;
+	grown = reallocarray(*a, count ? count * 2 : 1, size);
+	if (grown)
+		*a = grown;
+	return grown;
+}
 
 #define TAKE_PTR(p) ({ __typeof__(p) t_ = (p); (p) = NULL; t_; })
 #define TAKE_FD(fd) ({ int t_ = (fd); (fd) = -1; t_; })

@@ -24,15 +24,10 @@ struct writing {
 static uint32_t put(struct writing *w, uint32_t type, uint32_t n)
 {
 	struct access *a = w->a;
-	uint32_t at = a->nwords, *grown;
+	uint32_t at = a->nwords;
 
-	if (!(at & (at - 1))) {
-		grown = reallocarray(a->words, at ? (size_t)at * 2 : 1, sizeof(*grown));
-		if (!grown)
-			w->err = -ENOMEM;
-		else
-			a->words = grown;
-	}
+	if (!array_grow(&a->words, at, sizeof(*a->words)))
+		w->err = -ENOMEM;
 	if (at >= UINT32_MAX >> TYPE_BITS)
 		w->err = -E2BIG;
 	if (!w->err)

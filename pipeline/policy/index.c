@@ -32,14 +32,9 @@ struct keys_of_slot {
 static int file_under(void *arg, uint32_t key)
 {
 	struct filing *f = arg;
-	struct filed *grown;
 
-	if (!(f->count & (f->count - 1))) {
-		grown = reallocarray(f->items, f->count ? (size_t)f->count * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		f->items = grown;
-	}
+	if (!array_grow(&f->items, f->count, sizeof(*f->items)))
+		return -ENOMEM;
 	f->items[f->count++] = (struct filed){ key, f->rule };
 	return 0;
 }

@@ -42,7 +42,6 @@ static void files_free(struct file_list *l)
 static int files_add(struct file_list *l, const char *path, const struct stat *st)
 {
 	CLEANUP_FREE struct file *f = calloc(1, sizeof(*f) + strlen(path) + 1);
-	struct file **grown;
 	struct str id;
 
 	if (!f)
@@ -55,11 +54,7 @@ static int files_add(struct file_list *l, const char *path, const struct stat *s
 		return 0;
 	if (l->count >= FILES_MAX)
 		return -E2BIG;
-	grown = reallocarray(l->files, l->count + 1, sizeof(struct file *));
-	if (!grown)
-		return -ENOMEM;
-	l->files = grown;
-	if (strmap_put(&l->ids, id, f))
+	if (!array_grow(&l->files, l->count, sizeof(struct file *)) || strmap_put(&l->ids, id, f))
 		return -ENOMEM;
 	l->files[l->count++] = TAKE_PTR(f);
 	return 0;
@@ -142,21 +137,6 @@ static int add_path(struct file_list *l, const char *path, struct diags *d)
 	return err;
 }
 
-static int keep_pointer(const struct policy_def ***array, uint32_t *count,
-			const struct policy_def *p)
-{
-	const struct policy_def **grown;
-
-	if (!(*count & (*count - 1))) {
-		grown = reallocarray(*array, *count ? (size_t)*count * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		*array = grown;
-	}
-	(*array)[(*count)++] = p;
-	return 0;
-}
-
 static int add_rule(struct policy_set *s, const struct policy_def *p, uint32_t kinds,
 		    const struct cond *where, uint32_t number)
 {
@@ -202,8 +182,10 @@ static int add_policy(struct policy_set *s, const struct policy_def *p, struct d
 			 s->count >= POLICIES_MAX ? POLICIES_MAX : STEPS_MAX);
 		return 0;
 	}
+	if (!err && !array_grow(&s->policies, s->count, sizeof(struct policy_def *)))
+		err = -ENOMEM;
 	if (!err)
-		err = keep_pointer(&s->policies, &s->count, p);
+		s->policies[s->count++] = p;
 	if (p->window)
 		p->window->index = s->nwindows++;
 	s->kinds |= p->pub.action == POLICY_DROP ? 0 : p->pub.kinds;

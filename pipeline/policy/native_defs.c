@@ -55,14 +55,8 @@ static struct definition *new_definition(struct reader *r, const struct yaml_nod
 
 static int keep_definition(struct native *n, struct definition *d)
 {
-	struct definition **grown;
-
-	if (!(n->nall & (n->nall - 1))) {
-		grown = reallocarray(n->all, n->nall ? (size_t)n->nall * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		n->all = grown;
-	}
+	if (!array_grow(&n->all, n->nall, sizeof(struct definition *)))
+		return -ENOMEM;
 	n->all[n->nall++] = d;
 	return strmap_put(&n->defs, d->name, d);
 }
@@ -353,7 +347,6 @@ bool native_enter(struct parser *p, const struct definition *def, uint32_t size,
 {
 	struct names *s = p->names;
 	struct native *n = s->n;
-	struct piece *grown;
 
 	if (def->type == DEFINITION_MACRO)
 		n->tests += p->base ? 0 : def->size; /* those in it are in its size */
@@ -366,13 +359,8 @@ bool native_enter(struct parser *p, const struct definition *def, uint32_t size,
 			     NATIVE_TESTS_MAX, NATIVE_VALUES_MAX);
 		return false;
 	}
-	if (!(s->count & (s->count - 1))) {
-		grown = reallocarray(s->pieces, s->count ? (size_t)s->count * 2 : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return parser_no_memory(p);
-		s->pieces = grown;
-	}
+	if (!array_grow(&s->pieces, s->count, sizeof(*s->pieces)))
+		return parser_no_memory(p);
 	*base = s->end;
 	s->pieces[s->count++] = (struct piece){ s->end, p->base + p->t.at, def };
 	s->end += size + 1;

@@ -215,17 +215,9 @@ static int add_parts(struct reader *r)
 int native_add(struct native *n, const char *file, struct yaml_doc *doc, const struct sources *kept,
 	       struct diags *d)
 {
-	struct native_file *grown;
 	struct str path = pool_str(&n->pool, str_of(file));
 
-	if (!(n->count & (n->count - 1))) {
-		grown = reallocarray(n->files, n->count ? (size_t)n->count * 2 : 1, sizeof(*grown));
-		if (grown)
-			n->files = grown;
-		else
-			path.p = NULL;
-	}
-	if (!path.p) {
+	if (!path.p || !array_grow(&n->files, n->count, sizeof(*n->files))) {
 		yaml_doc_free(doc);
 		return -ENOMEM;
 	}

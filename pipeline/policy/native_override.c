@@ -11,24 +11,9 @@
 
 enum { SUGGESTIONS_MAX = 20 };
 
-static int keep_override(struct native *n, struct override *o)
-{
-	struct override **grown;
-
-	if (!(n->noverrides & (n->noverrides - 1))) {
-		grown = reallocarray(n->overrides, n->noverrides ? (size_t)n->noverrides * 2 : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		n->overrides = grown;
-	}
-	n->overrides[n->noverrides++] = o;
-	return 0;
-}
-
 int native_add_overrides(struct reader *r, const struct yaml_node *list)
 {
-	int err = 0;
+	struct native *all = r->n;
 
 	if (list->type == YAML_NULL)
 		return 0;
@@ -37,7 +22,7 @@ int native_add_overrides(struct reader *r, const struct yaml_node *list)
 			"overrides is a list of maps with policy and what to change of it");
 		return 0;
 	}
-	for (uint32_t i = 0; i < list->count && !err && !reader_is_full(r); i++) {
+	for (uint32_t i = 0; i < list->count && !reader_is_full(r); i++) {
 		const struct yaml_node *n = list->items[i], *name = yaml_get(n, "policy");
 		struct override *o;
 
@@ -48,12 +33,12 @@ int native_add_overrides(struct reader *r, const struct yaml_node *list)
 		if (!reader_text(r, name, "policy", 128))
 			continue;
 		o = reader_memory(r, 1, sizeof(*o));
-		if (!o)
+		if (!o || !array_grow(&all->overrides, all->noverrides, sizeof(struct override *)))
 			return -ENOMEM;
 		*o = (struct override){ .file = r->file, .node = n };
-		err = keep_override(r->n, o);
+		all->overrides[all->noverrides++] = o;
 	}
-	return err;
+	return 0;
 }
 
 /* Are there policies that the file itself does not hold, or files that could not be read? */

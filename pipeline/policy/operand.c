@@ -372,7 +372,6 @@ static void hash_texts(const struct site *s)
 static void compile_pattern(const struct site *s, const struct literal *l, uint32_t i)
 {
 	struct patterns *p = s->x->patterns;
-	struct regex **grown;
 	char err[300];
 
 	if (p->count >= COND_PATTERNS_MAX) {
@@ -385,12 +384,10 @@ static void compile_pattern(const struct site *s, const struct literal *l, uint3
 			   COND_PATTERNS_BYTES >> 10);
 		return;
 	}
-	grown = realloc(p->items, sizeof(*grown) * (p->count + 1));
-	if (!grown) {
+	if (!array_grow(&p->items, p->count, sizeof(struct regex *))) {
 		s->x->no_memory = true;
 		return;
 	}
-	p->items = grown;
 	p->items[p->count] = s->o->fold ? regex_new_folded(l->text, err, sizeof(err))
 					: regex_new(l->text, err, sizeof(err));
 	if (!p->items[p->count])

@@ -18,19 +18,6 @@ struct making {
 	int err;
 };
 
-/* Room for one more item: true, or out of memory. Arrays double at each power of two. */
-static bool grow(void *array, uint32_t count, size_t size)
-{
-	void **a = array, *grown; /* with -fno-strict-aliasing */
-
-	if (count & (count - 1))
-		return true;
-	grown = reallocarray(*a, count ? (size_t)count * 2 : 1, size);
-	if (grown)
-		*a = grown;
-	return grown;
-}
-
 static uint32_t hash_key(struct str key, uint64_t h)
 {
 	for (uint32_t i = 0; i < key.len; i++)
@@ -92,7 +79,7 @@ static uint32_t slot_of(struct making *m, const struct term *t)
 	struct kind_rules *kr = m->kr;
 	uint32_t at;
 
-	if (index_grow(kr, true) || !grow(&kr->slots, kr->nslots, sizeof(*kr->slots))) {
+	if (index_grow(kr, true) || !array_grow(&kr->slots, kr->nslots, sizeof(*kr->slots))) {
 		m->err = -ENOMEM;
 		return 0;
 	}
@@ -123,7 +110,8 @@ static uint32_t intern(struct making *m, const struct cond *test)
 	struct kind_rules *kr = m->kr;
 	uint32_t at;
 
-	if (m->err || index_grow(kr, false) || !grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
+	if (m->err || index_grow(kr, false) ||
+	    !array_grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
 		m->err = -ENOMEM;
 		return 0;
 	}
@@ -156,7 +144,7 @@ static uint16_t emit_test(struct making *m, const struct cond *c, uint16_t yes, 
 		return no;
 	}
 	pred = intern(m, c);
-	if (m->err || !grow(&kr->steps, kr->nsteps, sizeof(*kr->steps))) {
+	if (m->err || !array_grow(&kr->steps, kr->nsteps, sizeof(*kr->steps))) {
 		m->err = m->err ? m->err : -ENOMEM;
 		return no;
 	}
@@ -198,7 +186,7 @@ static void collect_leaves(struct making *m, const struct cond *c, bool negated)
 	if (negated || m->err || !has_terms(m, c))
 		return;
 	pred = intern(m, c);
-	if (m->err || !grow(&kr->leaves, kr->nleaves, sizeof(*kr->leaves)))
+	if (m->err || !array_grow(&kr->leaves, kr->nleaves, sizeof(*kr->leaves)))
 		m->err = m->err ? m->err : -ENOMEM;
 	else
 		kr->leaves[kr->nleaves++] = (struct leaf){ pred, c->at, c->source };
@@ -311,7 +299,8 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 		collect_leaves(&m, where, false);
 		rule.access = find_by(&m, where);
 	}
-	if (!m.err && rule.entry != STEP_FALSE && !grow(&kr->rules, kr->nrules, sizeof(*kr->rules)))
+	if (!m.err && rule.entry != STEP_FALSE &&
+	    !array_grow(&kr->rules, kr->nrules, sizeof(*kr->rules)))
 		m.err = -ENOMEM;
 	if (m.err || rule.entry == STEP_FALSE) {
 		drop(kr, &rule);
@@ -328,7 +317,7 @@ static int add_kind(struct rules *r, uint32_t kind, const struct cond *where,
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy)
 {
-	if (!grow(&r->sources, r->nsources, sizeof(*r->sources)))
+	if (!array_grow(&r->sources, r->nsources, sizeof(*r->sources)))
 		return -ENOMEM;
 	r->sources[r->nsources++] =
 		(struct rule_source){ kinds, policy, where, exceptions, nexceptions };

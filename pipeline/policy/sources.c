@@ -14,15 +14,10 @@
 int sources_add(struct sources *s, const char *path, struct str text, uint32_t entries, bool values)
 {
 	struct source new = { .len = text.len, .entries = entries, .values = values };
-	struct source *grown;
 	struct str key;
 
-	if (!(s->count & (s->count - 1))) {
-		grown = reallocarray(s->items, s->count ? (size_t)s->count * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		s->items = grown;
-	}
+	if (!array_grow(&s->items, s->count, sizeof(*s->items)))
+		return -ENOMEM;
 	new.path = strdup(path);
 	new.text = malloc(text.len + 1u);
 	if (!new.path || !new.text) {
