@@ -242,7 +242,7 @@ static void read_message(struct reader *r, const struct yaml_node *n)
 		return;
 	while (s.len && (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == ' '))
 		s.len--;
-	template_compile_in(&r->p->message, s, &r->scope, &x);
+	template_compile(&r->p->message, s, &r->scope, &x);
 	r->no_memory |= x.no_memory;
 }
 

@@ -69,10 +69,10 @@ static void add_part(struct template *t, struct str path, const struct template_
 		     struct cond_check *x, uint32_t at)
 {
 	struct template_part *p = new_part(t, x, at);
-	uint32_t kinds = x->kinds, step = scope ? step_of(scope, &path) : 0;
+	uint32_t kinds = x->kinds, step = step_of(scope, &path);
 	char text[400];
 
-	if (p && scope && scope->number && str_eq(path, str_of(scope->number))) {
+	if (p && scope->number && str_eq(path, str_of(scope->number))) {
 		p->count = true;
 		return;
 	}
@@ -105,13 +105,8 @@ uint64_t template_id(struct str text)
 	return h;
 }
 
-void template_compile(struct template *t, struct str text, struct cond_check *x)
-{
-	template_compile_in(t, text, NULL, x);
-}
-
-void template_compile_in(struct template *t, struct str text, const struct template_scope *scope,
-			 struct cond_check *x)
+void template_compile(struct template *t, struct str text, const struct template_scope *scope,
+		      struct cond_check *x)
 {
 	struct buf pending = { 0 };
 	uint32_t i = 0, most = 1;

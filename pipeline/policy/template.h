@@ -43,9 +43,8 @@ struct template_more {
 /* A number for a text: equal ones have equal numbers. */
 uint64_t template_id(struct str text);
 /* Mistakes go to x, with the byte of the text they are at. Memory from x->pool. */
-void template_compile(struct template *t, struct str text, struct cond_check *x);
-void template_compile_in(struct template *t, struct str text, const struct template_scope *scope,
-			 struct cond_check *x);
+void template_compile(struct template *t, struct str text, const struct template_scope *scope,
+		      struct cond_check *x);
 /* Appends the message for e: no control characters, valid UTF-8. An absent field shows as "?". */
 void template_render(const struct template *t, struct event *e, struct buf *out);
 void template_render_more(const struct template *t, struct event *e, const struct template_more *more,
