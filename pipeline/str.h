@@ -42,6 +42,17 @@ static inline bool str_starts(struct str s, struct str prefix)
 	return s.len >= prefix.len && (!prefix.len || !memcmp(s.p, prefix.p, prefix.len));
 }
 
+/* Takes the first element off a LIST, whose elements end in a NUL each; the last may lack it. */
+static inline struct str str_take(struct str *list)
+{
+	struct str one = { list->p, (uint32_t)strnlen(list->p, list->len) };
+	uint32_t n = one.len < list->len ? one.len + 1 : one.len;
+
+	list->p += n;
+	list->len -= n;
+	return one;
+}
+
 /* A growing buffer with a hard limit. Never fails mid-way silently: once an append did not fit
  * or memory ran out, `failed` stays set and the bytes are those of before that append. */
 struct buf {

@@ -5,8 +5,6 @@
  */
 #include "pipeline/policy/functions.h"
 
-#include "pipeline/util.h"
-
 static struct str fn_basename(struct str s, char *out)
 {
 	const char *slash = s.len ? memrchr(s.p, '/', s.len) : NULL;
@@ -70,15 +68,12 @@ static bool each(const struct func *f, struct arena *a, struct str in, struct st
 	if (!list)
 		return false;
 	while (in.len) {
-		uint32_t n = (uint32_t)strnlen(in.p, in.len), step = MIN(n + 1, in.len);
-		struct str got = f->text((struct str){ in.p, n }, at);
+		struct str got = f->text(str_take(&in), at);
 
 		if (got.p != at)
 			memcpy(at, got.p, got.len);
 		at += got.len;
 		*at++ = '\0';
-		in.p += step;
-		in.len -= step;
 	}
 	*out = (struct str){ list, (uint32_t)(at - list) };
 	return true;

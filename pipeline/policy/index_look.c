@@ -70,14 +70,8 @@ static void look_inside(struct looking *l, const struct slot_index *s, struct st
 
 static void look_list(struct looking *l, const struct slot_index *s, struct str left)
 {
-	while (left.len) {
-		uint32_t n = (uint32_t)strnlen(left.p, left.len);
-
-		look_text(l, s, (struct str){ left.p, n });
-		n = MIN(n + 1, left.len);
-		left.p += n;
-		left.len -= n;
-	}
+	while (left.len)
+		look_text(l, s, str_take(&left));
 }
 
 static void look_number(const struct looking *l, const struct slot_index *s, uint64_t n)

@@ -18,15 +18,9 @@ static inline bool any_text(const struct operand *o, const struct value *v,
 
 	if (o->class != EV_CLASS_LIST)
 		return test(o, v->s, scratch);
-	while (left.len) {
-		uint32_t n = (uint32_t)strnlen(left.p, left.len);
-
-		if (test(o, (struct str){ left.p, n }, scratch))
+	while (left.len)
+		if (test(o, str_take(&left), scratch))
 			return true;
-		n = MIN(n + 1, left.len);
-		left.p += n;
-		left.len -= n;
-	}
 	return false;
 }
 

@@ -136,15 +136,9 @@ static bool any_right(const struct operand *o, struct str one, const struct valu
 
 	if (b->class != EV_CLASS_LIST)
 		return texts(o, one, rest);
-	while (rest.len) {
-		struct str other = { rest.p, (uint32_t)strnlen(rest.p, rest.len) };
-		uint32_t n = MIN(other.len + 1, rest.len);
-
-		if (texts(o, one, other))
+	while (rest.len)
+		if (texts(o, one, str_take(&rest)))
 			return true;
-		rest.p += n;
-		rest.len -= n;
-	}
 	return false;
 }
 
@@ -155,15 +149,9 @@ static bool any(const struct operand *o, const struct value *a, const struct val
 
 	if (a->class != EV_CLASS_LIST)
 		return any_right(o, rest, b);
-	while (rest.len) {
-		struct str one = { rest.p, (uint32_t)strnlen(rest.p, rest.len) };
-		uint32_t n = MIN(one.len + 1, rest.len);
-
-		if (any_right(o, one, b))
+	while (rest.len)
+		if (any_right(o, str_take(&rest), b))
 			return true;
-		rest.p += n;
-		rest.len -= n;
-	}
 	return false;
 }
 

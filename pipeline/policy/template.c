@@ -175,16 +175,12 @@ static void render_text(struct buf *out, struct str s)
 
 static void render_list(struct buf *out, struct str s)
 {
-	struct str shown = cut(s, TEMPLATE_VALUE_MAX);
-	uint32_t at = 0;
+	struct str shown = cut(s, TEMPLATE_VALUE_MAX), left = shown;
 
-	while (at < shown.len) {
-		uint32_t n = (uint32_t)strnlen(shown.p + at, shown.len - at);
-
-		if (at)
+	while (left.len) {
+		if (left.p > shown.p)
 			buf_char(out, ' ');
-		text_escape(out, (struct str){ shown.p + at, n });
-		at += n + 1;
+		text_escape(out, str_take(&left));
 	}
 	if (shown.len < s.len)
 		buf_lit(out, "…");
