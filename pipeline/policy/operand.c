@@ -342,9 +342,8 @@ static bool text_fits(const struct site *s, const struct literal *l)
 static int by_text(const void *x, const void *y)
 {
 	const struct str *a = x, *b = y;
-	int r = memcmp(a->p, b->p, MIN(a->len, b->len));
 
-	return r ? r : (a->len > b->len) - (a->len < b->len);
+	return str_cmp(*a, *b);
 }
 
 static void hash_texts(const struct site *s)

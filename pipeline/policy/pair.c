@@ -162,19 +162,11 @@ static __int128 number(const struct value *v)
 
 static bool ip_equal(const struct ev_ip *a, const struct ev_ip *b)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const uint8_t *x = a->addr, *y = b->addr;
-	bool x4 = a->family == 4, y4 = b->family == 4;
+	uint8_t x[16], y[16];
 
-	if (!x4 && !memcmp(x, mapped, 12)) {
-		x += 12;
-		x4 = true;
-	}
-	if (!y4 && !memcmp(y, mapped, 12)) {
-		y += 12;
-		y4 = true;
-	}
-	return x4 == y4 && !memcmp(x, y, x4 ? 4 : 16);
+	op_address(a, x);
+	op_address(b, y);
+	return !memcmp(x, y, sizeof(x));
 }
 
 static bool equal(const struct operand *o, const struct value *l, const struct value *r)
