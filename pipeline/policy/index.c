@@ -359,12 +359,6 @@ static int build_slots(struct index *x, const struct index_key *keys, uint32_t n
 	return 0;
 }
 
-static void mark_key(const struct index *x, struct marks *m, uint32_t key)
-{
-	for (uint32_t i = x->first[key]; i < x->first[key + 1]; i++)
-		marks_set(m, x->rules[i]);
-}
-
 static int list_broad(struct index *x, uint32_t nrules)
 {
 	struct marks m = { 0 };

@@ -17,8 +17,7 @@ struct looking {
 
 static inline void hit(const struct looking *l, uint32_t key)
 {
-	for (uint32_t i = l->x->first[key]; i < l->x->first[key + 1]; i++)
-		marks_set(l->m, l->x->rules[i]);
+	mark_key(l->x, l->m, key);
 }
 
 static void hit_of(void *arg, uint32_t key)

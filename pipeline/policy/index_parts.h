@@ -66,6 +66,13 @@ struct index {
 	uint32_t nalways, nbroad;
 };
 
+/* Marks the rules that are filed under the key. */
+static inline void mark_key(const struct index *x, struct marks *m, uint32_t key)
+{
+	for (uint32_t i = x->first[key]; i < x->first[key + 1]; i++)
+		marks_set(m, x->rules[i]);
+}
+
 static inline uint32_t number_hash(uint64_t n)
 {
 	n *= 0x9e3779b97f4a7c15ULL;
