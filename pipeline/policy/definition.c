@@ -18,12 +18,12 @@ static void add_number(struct sha256 *s, uint64_t n)
 	sha256_add(s, &n, sizeof(n));
 }
 
-void definition_of_cond(struct sha256 *s, const struct cond *c)
+static void add_cond(struct sha256 *s, const struct cond *c)
 {
 	add_number(s, c->type);
 	add_number(s, c->type == COND_TEST ? c->op : c->nkids);
 	for (uint32_t i = 0; i < c->nkids; i++)
-		definition_of_cond(s, c->kids[i]);
+		add_cond(s, c->kids[i]);
 	if (c->type != COND_TEST)
 		return;
 	add_str(s, c->left->key);
@@ -53,6 +53,36 @@ static void add_suppression(struct sha256 *s, const struct policy_def *p)
 				add_str(s, str_of(p->by[k][i]->path));
 }
 
+static void add_step(struct sha256 *s, const struct window_def *w, const struct window_part *step)
+{
+	add_number(s, (uint64_t)step->kinds << 1 | step->negated);
+	add_cond(s, step->where);
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		for (uint32_t i = 0; i < w->nby; i++)
+			add_str(s, str_of(step->by[k][i] ? step->by[k][i]->path : NULL));
+}
+
+/* What the state of the window depends on, and so not the message or the like. */
+static void define_window(struct policy_def *p)
+{
+	struct window_def *w = p->window;
+	uint32_t head[6] = {
+		w->type, w->by_process, w->more_than, w->is_distinct, w->nby, w->nsteps
+	};
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_add(&s, head, sizeof(head));
+	add_number(&s, w->within_ns);
+	for (uint32_t i = 0; i < w->nsteps; i++)
+		add_step(&s, w, &w->steps[i]);
+	for (uint32_t i = 0; i < p->nexceptions; i++)
+		add_cond(&s, p->exceptions[i]);
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		add_str(&s, str_of(w->distinct[k] ? w->distinct[k]->path : NULL));
+	sha256_end(&s, w->digest);
+}
+
 void policy_define(struct policy_def *p)
 {
 	uint8_t sum[SHA256_BYTES];
@@ -67,11 +97,13 @@ void policy_define(struct policy_def *p)
 	add_message(&s, &p->message);
 	add_suppression(&s, p);
 	if (p->where)
-		definition_of_cond(&s, p->where);
+		add_cond(&s, p->where);
 	for (uint32_t i = 0; i < p->nexceptions; i++)
-		definition_of_cond(&s, p->exceptions[i]);
-	if (p->window)
+		add_cond(&s, p->exceptions[i]);
+	if (p->window) {
+		define_window(p);
 		sha256_add(&s, p->window->digest, sizeof(p->window->digest));
+	}
 	sha256_end(&s, sum);
 	memcpy(p->pub.definition, sum, sizeof(p->pub.definition));
 }

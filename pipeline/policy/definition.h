@@ -8,9 +8,7 @@
 
 #include "pipeline/policy/set.h"
 
-/* Fills p->pub.definition. p is checked. */
+/* Fills p->pub.definition and p->window->digest. p is checked. */
 void policy_define(struct policy_def *p);
-/* Adds what a checked condition asks to a digest. */
-void definition_of_cond(struct sha256 *s, const struct cond *c);
 
 #endif

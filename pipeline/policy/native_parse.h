@@ -213,7 +213,7 @@ void native_read_limit(struct reader *r, const struct yaml_node *n);
  * that the alert is about in p->pub.kinds, a threshold finds them and p->where there. */
 void native_sequence(struct reader *r, const struct yaml_node *n);
 void native_threshold(struct reader *r, const struct yaml_node *n);
-/* Once all keys are read: what does not go with them, and the window's digest. */
+/* Once all keys are read: what does not go with them, and the kinds of all steps. */
 void native_window_end(struct reader *r);
 
 /* native_defs.c, native_list.c, native_override.c. 0 or -ENOMEM. */

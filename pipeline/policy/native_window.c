@@ -2,7 +2,6 @@
  *
  * The keys `sequence` and `threshold` of a native policy, into a window_def (set.h). Load time.
  */
-#include "pipeline/policy/definition.h"
 #include "pipeline/policy/native_parse.h"
 #include "pipeline/util.h"
 
@@ -370,43 +369,6 @@ void native_threshold(struct reader *r, const struct yaml_node *n)
 
 /* --- all --- */
 
-static void add_str(struct sha256 *sha, struct str s)
-{
-	sha256_add(sha, &s.len, sizeof(s.len));
-	sha256_add(sha, s.p, s.len);
-}
-
-static void add_step(struct sha256 *sha, const struct window_def *w, const struct window_part *step)
-{
-	uint32_t head[2] = { step->kinds, step->negated };
-
-	sha256_add(sha, head, sizeof(head));
-	definition_of_cond(sha, step->where);
-	for (uint32_t k = 0; k < EV_MAX; k++)
-		for (uint32_t i = 0; i < w->nby; i++)
-			add_str(sha, str_of(step->by[k][i] ? step->by[k][i]->path : NULL));
-}
-
-static void make_digest(struct policy_def *p)
-{
-	struct window_def *w = p->window;
-	uint32_t head[6] = {
-		w->type, w->by_process, w->more_than, w->is_distinct, w->nby, w->nsteps
-	};
-	struct sha256 sha;
-
-	sha256_init(&sha);
-	sha256_add(&sha, head, sizeof(head));
-	sha256_add(&sha, &w->within_ns, sizeof(w->within_ns));
-	for (uint32_t i = 0; i < w->nsteps; i++)
-		add_step(&sha, w, &w->steps[i]);
-	for (uint32_t i = 0; i < p->nexceptions; i++)
-		definition_of_cond(&sha, p->exceptions[i]);
-	for (uint32_t k = 0; k < EV_MAX; k++)
-		add_str(&sha, str_of(w->distinct[k] ? w->distinct[k]->path : NULL));
-	sha256_end(&sha, w->digest);
-}
-
 void native_window_end(struct reader *r)
 {
 	const struct yaml_node *action = yaml_get(r->node, "action");
@@ -417,10 +379,6 @@ void native_window_end(struct reader *r)
 	if (r->p->pub.action != POLICY_ALERT)
 		problem(r, action, "a sequence or threshold can only alert");
 	r->p->pub.kinds = 0;
-	for (uint32_t i = 0; i < w->nsteps; i++) {
+	for (uint32_t i = 0; i < w->nsteps; i++)
 		r->p->pub.kinds |= w->steps[i].kinds;
-		if (!w->steps[i].where)
-			return; /* reported */
-	}
-	make_digest(r->p);
 }
