@@ -240,31 +240,13 @@ static void add_fact(struct asking *a, struct explain_part *p, enum explain_what
 }
 
 /* Policies that say nothing of failed opens are about others (rules_add). */
-static bool says_opened(const struct cond *c)
-{
-	static const char *const paths[] = { "event.outcome", "error.code", "file.requested_path" };
-
-	if (c->type == COND_TEST) {
-		for (uint32_t i = 0; i < ARRAY_LEN(paths); i++)
-			if (term_reads(c->left, paths[i]) ||
-			    (c->right && term_reads(c->right, paths[i])))
-				return true;
-		return false;
-	}
-	for (uint32_t i = 0; i < c->nkids; i++)
-		if (says_opened(c->kids[i]))
-			return true;
-	return false;
-}
-
 static void ask_opened(struct asking *a, struct explain_part *p, const struct cond *where)
 {
-	const struct field *f = schema_field(a->e->kind, STR("event.outcome"));
+	const struct field *f = rules_implied_outcome(a->e->kind, where);
 	struct value v;
 
-	if (a->e->kind->kind != EV_OPEN || says_opened(where) || !event_get(a->e, f, &v))
-		return;
-	add_fact(a, p, EXPLAIN_OPENED, v.u != EV_OUTCOME_FAILURE);
+	if (f && event_get(a->e, f, &v))
+		add_fact(a, p, EXPLAIN_OPENED, v.u != EV_OUTCOME_FAILURE);
 }
 
 static void ask_part(struct asking *a, struct explain_part *p, uint32_t kinds,

@@ -209,8 +209,7 @@ static bool mentions(const struct cond *c, const char *path)
 	return false;
 }
 
-/* The field event.outcome where a policy says nothing of failed opens, else NULL. */
-static const struct field *implied_outcome(const struct event_kind *kind, const struct cond *where)
+const struct field *rules_implied_outcome(const struct event_kind *kind, const struct cond *where)
 {
 	if (kind->kind != EV_OPEN || mentions(where, "event.outcome") ||
 	    mentions(where, "error.code") || mentions(where, "file.requested_path"))
@@ -250,7 +249,7 @@ static void drop(struct kind_rules *kr, const struct rule *rule)
 static uint16_t emit_rule(struct making *m, struct rules *r, const struct cond *where,
 			  const struct cond *const *exceptions, uint32_t nexceptions)
 {
-	const struct field *outcome = implied_outcome(m->kind, where);
+	const struct field *outcome = rules_implied_outcome(m->kind, where);
 	uint16_t entry = STEP_TRUE;
 
 	for (uint32_t i = nexceptions; i--;)

@@ -94,6 +94,8 @@ struct rules {
  * 0, -ENOMEM, or -E2BIG when it needs more than STEPS_MAX steps. */
 int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	      const struct cond *const *exceptions, uint32_t nexceptions, uint32_t policy);
+/* The field event.outcome where rules_add also asks it, else NULL. */
+const struct field *rules_implied_outcome(const struct event_kind *kind, const struct cond *where);
 /* Once all are in: makes the index. 0 or -ENOMEM. */
 int rules_seal(struct rules *r);
 /* Can a rule of a policy that tells hold for a file.open whose event.outcome is failure? */
