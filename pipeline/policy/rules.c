@@ -18,47 +18,36 @@ struct making {
 	int err;
 };
 
-static uint32_t hash_key(struct str key, uint64_t h)
+static uint32_t hash_pred(const struct pred *p)
 {
+	uint64_t h = (((uint64_t)p->right << 32 | p->slot) + 1) * 0x9e3779b97f4a7c15ULL;
+	struct str key = p->operand->key;
+
 	for (uint32_t i = 0; i < key.len; i++)
 		h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3ULL;
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static uint32_t hash_pred(const struct pred *p)
+/* A larger hash table of predicates where theirs is half full. */
+static int index_grow(struct kind_rules *kr)
 {
-	return hash_key(p->operand->key,
-			(((uint64_t)p->right << 32 | p->slot) + 1) * 0x9e3779b97f4a7c15ULL);
-}
+	uint32_t size = kr->index_size ? kr->index_size * 2 : 64, *index;
 
-static uint32_t hash_of(const struct kind_rules *kr, bool slots, uint32_t i)
-{
-	return slots ? hash_key(kr->slots[i].key, 0) : hash_pred(&kr->preds[i]);
-}
-
-/* A larger hash table of slots or predicates where theirs is half full. */
-static int index_grow(struct kind_rules *kr, bool slots)
-{
-	uint32_t **table = slots ? &kr->slot_index : &kr->index;
-	uint32_t *table_size = slots ? &kr->slot_index_size : &kr->index_size;
-	uint32_t count = slots ? kr->nslots : kr->npreds;
-	uint32_t size = *table_size ? *table_size * 2 : 64, *index;
-
-	if (*table_size && count * 2 < *table_size)
+	if (kr->index_size && kr->npreds * 2 < kr->index_size)
 		return 0;
 	index = calloc(size, sizeof(*index));
 	if (!index)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t at = hash_of(kr, slots, i) & (size - 1);
+	for (uint32_t i = 0; i < kr->npreds; i++) {
+		uint32_t at = hash_pred(&kr->preds[i]) & (size - 1);
 
 		while (index[at])
 			at = (at + 1) & (size - 1);
 		index[at] = i + 1;
 	}
-	free(*table);
-	*table = index;
-	*table_size = size;
+	free(kr->index);
+	kr->index = index;
+	kr->index_size = size;
 	return 0;
 }
 
@@ -77,21 +66,18 @@ static int make_slot(struct slot_term *s, const struct term *t, uint32_t kind)
 static uint32_t slot_of(struct making *m, const struct term *t)
 {
 	struct kind_rules *kr = m->kr;
-	uint32_t at;
+	uintptr_t place = (uintptr_t)strmap_get(&kr->slot_places, t->key);
 
-	if (index_grow(kr, true) || !array_grow(&kr->slots, kr->nslots, sizeof(*kr->slots))) {
+	if (place)
+		return (uint32_t)place - 1;
+	if (!array_grow(&kr->slots, kr->nslots, sizeof(*kr->slots)) ||
+	    make_slot(&kr->slots[kr->nslots], t, m->kind->kind)) {
 		m->err = -ENOMEM;
 		return 0;
 	}
-	at = hash_key(t->key, 0) & (kr->slot_index_size - 1);
-	for (; kr->slot_index[at]; at = (at + 1) & (kr->slot_index_size - 1))
-		if (str_eq(kr->slots[kr->slot_index[at] - 1].key, t->key))
-			return kr->slot_index[at] - 1;
-	if (make_slot(&kr->slots[kr->nslots], t, m->kind->kind)) {
+	place = ++kr->nslots;
+	if (strmap_put(&kr->slot_places, t->key, (void *)place))
 		m->err = -ENOMEM;
-		return 0;
-	}
-	kr->slot_index[at] = ++kr->nslots;
 	return kr->nslots - 1;
 }
 
@@ -110,8 +96,7 @@ static uint32_t intern(struct making *m, const struct cond *test)
 	struct kind_rules *kr = m->kr;
 	uint32_t at;
 
-	if (m->err || index_grow(kr, false) ||
-	    !array_grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
+	if (m->err || index_grow(kr) || !array_grow(&kr->preds, kr->npreds, sizeof(*kr->preds))) {
 		m->err = -ENOMEM;
 		return 0;
 	}
@@ -340,6 +325,9 @@ static int seal_kind(struct kind_rules *kr)
 	if (!err)
 		err = index_new(&kr->lookup, &kr->access, places, kr->nrules);
 	access_free(&kr->access);
+	strmap_free(&kr->slot_places);
+	free(kr->index);
+	kr->index = NULL;
 	return err;
 }
 
@@ -413,7 +401,7 @@ void rules_free(struct rules *r)
 			term_code_free(kr->slots[i].code);
 		free(kr->preds);
 		free(kr->slots);
-		free(kr->slot_index);
+		strmap_free(&kr->slot_places);
 		free(kr->steps);
 		free(kr->leaves);
 		free(kr->rules);

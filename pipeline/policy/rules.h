@@ -11,6 +11,7 @@
 #define TOCSIN_POLICY_RULES_H
 
 #include "pipeline/policy/access.h"
+#include "pipeline/policy/strmap.h"
 
 enum { STEP_FALSE = 0xfffe, STEP_TRUE = 0xffff, STEPS_MAX = 0xfff0 };
 
@@ -62,8 +63,7 @@ struct kind_rules {
 	uint32_t npreds, nslots, nsteps, nleaves, nrules;
 	uint32_t *index;	/* hash table of 1 + predicate while building */
 	uint32_t index_size;
-	uint32_t *slot_index;	/* of 1 + slot, likewise */
-	uint32_t slot_index_size;
+	struct strmap slot_places;	/* by key: 1 + slot; likewise */
 	struct access access;	/* while building */
 	struct index *lookup;	/* set by rules_seal; NULL: no rules */
 };
