@@ -42,6 +42,19 @@ static inline bool str_starts(struct str s, struct str prefix)
 	return s.len >= prefix.len && (!prefix.len || !memcmp(s.p, prefix.p, prefix.len));
 }
 
+/* At most max bytes of s, without cutting a character of UTF-8. What is none is cut at max: names
+ * are an attacker's, and must not make all of a text go. */
+static inline struct str str_cut(struct str s, uint32_t max)
+{
+	uint32_t n = max;
+
+	if (s.len <= max)
+		return s;
+	while (n && n > max - 4 && (s.p[n] & 0xc0) == 0x80)
+		n--;
+	return (struct str){ s.p, (s.p[n] & 0xc0) == 0x80 ? max : n };
+}
+
 /* Takes the first element off a LIST, whose elements end in a NUL each; the last may lack it. */
 static inline struct str str_take(struct str *list)
 {

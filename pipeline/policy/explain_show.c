@@ -39,13 +39,10 @@ bool explain_held(const struct explanation *x)
 
 static void add_cut(struct buf *b, struct str s)
 {
-	bool cut = s.len > SHOWN_MAX;
+	struct str shown = str_cut(s, SHOWN_MAX);
 
-	if (cut)
-		for (s.len = SHOWN_MAX; s.len && (s.p[s.len] & 0xc0) == 0x80; s.len--)
-			;
-	buf_str(b, s);
-	buf_lit(b, cut ? "…" : "");
+	buf_str(b, shown);
+	buf_lit(b, shown.len < s.len ? "…" : "");
 }
 
 static void begin_line(const struct showing *s, uint8_t outcome, uint32_t depth)

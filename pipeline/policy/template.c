@@ -152,21 +152,9 @@ static bool is_text(uint8_t class)
 	return class == EV_CLASS_STR || class == EV_CLASS_PATH || class == EV_CLASS_COMM;
 }
 
-/* At most max bytes, without cutting a character of UTF-8. */
-static struct str cut(struct str s, uint32_t max)
-{
-	uint32_t n = max;
-
-	if (s.len <= max)
-		return s;
-	while (n > max - 4 && (s.p[n] & 0xc0) == 0x80)
-		n--;
-	return (struct str){ s.p, (s.p[n] & 0xc0) == 0x80 ? max : n };
-}
-
 static void render_text(struct buf *out, struct str s)
 {
-	struct str shown = cut(s, TEMPLATE_VALUE_MAX);
+	struct str shown = str_cut(s, TEMPLATE_VALUE_MAX);
 
 	text_escape(out, shown);
 	if (shown.len < s.len)
@@ -175,7 +163,7 @@ static void render_text(struct buf *out, struct str s)
 
 static void render_list(struct buf *out, struct str s)
 {
-	struct str shown = cut(s, TEMPLATE_VALUE_MAX), left = shown;
+	struct str shown = str_cut(s, TEMPLATE_VALUE_MAX), left = shown;
 
 	while (left.len) {
 		if (left.p > shown.p)

@@ -80,14 +80,6 @@ static bool is_sequence(const struct window_def *w)
 
 /* --- keeping --- */
 
-static struct str cut(struct str s, uint32_t max)
-{
-	if (s.len > max)
-		for (s.len = max; s.len && (s.p[s.len] & 0xc0) == 0x80; s.len--)
-			;
-	return s;
-}
-
 /* key: with the comma before it, its quotes and the colon. */
 static void put_member(struct buf *b, const char *key, struct str s)
 {
@@ -111,8 +103,8 @@ static void put_process(struct buf *b, const struct event *e)
 	buf_char(b, '"');
 	if (p) {
 		put_member(b, ",\"name\":", p->name);
-		put_member(b, ",\"executable\":", cut(p->executable, EXECUTABLE_MAX));
-		put_member(b, ",\"command_line\":", cut(p->command_line, COMMAND_MAX));
+		put_member(b, ",\"executable\":", str_cut(p->executable, EXECUTABLE_MAX));
+		put_member(b, ",\"command_line\":", str_cut(p->command_line, COMMAND_MAX));
 	}
 	if (l && l->names.len && l->names.len <= ANCESTORS_MAX) {
 		buf_lit(b, ",\"ancestor_names\":");
