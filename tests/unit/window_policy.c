@@ -197,6 +197,30 @@ static void told(void)
 	run_free(&r);
 }
 
+/* Bytes that only go on a character of UTF-8 begin none: the text is cut where it is too long. */
+static void hostile_bytes(void)
+{
+	struct run r = run_new(SEQUENCE);
+	char path[301] = "/tmp/x", text[5000];
+	json_t *j, *p;
+
+	memset(path + 6, 0x80, sizeof(path) - 7);
+	CHECK_INT(judge(&r, "network.connect", 100 * SEC, 50, "destination.port", "80",
+			"process.executable", path, NULL),
+		  0);
+	CHECK_INT(judge(&r, "process.exec", 101 * SEC, 50, "process.executable", "/tmp/x", NULL),
+		  1);
+	CHECK_INT(r.m->window->nevidence, 1);
+	snprintf(text, sizeof(text), "{\"event\":{\"id\":\"x\"%.*s",
+		 (int)r.m->window->evidence[0].json.len, r.m->window->evidence[0].json.p);
+	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	CHECK(j);
+	p = json_object_get(json_object_get(j, "process"), "executable");
+	CHECK_INT(json_string_length(p), 6 + 250 * 3); /* U+EF80 for each */
+	json_decref(j);
+	run_free(&r);
+}
+
 static void thresholds(void)
 {
 	static const char *const texts[] = { THRESHOLD(""), THRESHOLD(", distinct: file.path") };
@@ -535,7 +559,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		TEST(process_tree), TEST(told),        TEST(thresholds),    TEST(other_fields),
 		TEST(missing_step), TEST(adoption),    TEST(other_message), TEST(flood),
-		TEST(waits_once),   TEST(generations), TEST(documents),
+		TEST(waits_once),   TEST(generations), TEST(documents),     TEST(hostile_bytes),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_LEN(tests));
