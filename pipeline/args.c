@@ -131,20 +131,24 @@ static int set_one(const struct args *a, const struct option *o, void *cfg, stru
 	return -ENOENT;
 }
 
-int args_set(struct args *a, void *cfg, int (*word)(void *cfg, struct str word))
+int args_set(struct args *a, void *cfg, uint32_t *nwords)
 {
 	const struct option *o = NULL;
 	struct str value = { 0 };
 	char err[320];
 	int what, bad = 0;
 
+	if (nwords)
+		*nwords = 0;
 	do {
 		what = args_next(a, &o, &value, err, sizeof(err));
 		if (what == ARGS_HELP)
 			return ARGS_HELP;
 		if (what == ARGS_OPTION && set_one(a, o, cfg, value, err, sizeof(err)))
 			what = -EINVAL;
-		if (what == ARGS_WORD && (!word || word(cfg, value))) {
+		if (what == ARGS_WORD && nwords) {
+			a->argv[++*nwords] = a->argv[a->at - 1];
+		} else if (what == ARGS_WORD) {
 			snprintf(err, sizeof(err), "unexpected argument '%.*s'",
 				 (int)MIN(value.len, 60u), value.p);
 			what = -EINVAL;

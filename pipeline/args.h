@@ -24,9 +24,10 @@ enum args_what { ARGS_END, ARGS_OPTION, ARGS_WORD, ARGS_HELP };
 /* The next thing. OPTION: its row and value; WORD: the value. -EINVAL with err: reading can go on. */
 int args_next(struct args *a, const struct option **o, struct str *value, char *err, size_t err_len);
 
-/* The same for a command whose options are all members of cfg: sets them, hands words to `word`
- * (NULL: there are none). Prints problems to standard error: 0, ARGS_HELP, or -EINVAL. */
-int args_set(struct args *a, void *cfg, int (*word)(void *cfg, struct str word));
+/* The same for a command whose options are all members of cfg: sets them, and moves words to the
+ * front of argv, behind its first: *nwords of them (NULL: there are none). Prints problems to
+ * standard error: 0, ARGS_HELP, or -EINVAL. */
+int args_set(struct args *a, void *cfg, uint32_t *nwords);
 
 void args_name(char *out, size_t len, const struct option *o);	/* "--ring-size" */
 /* A line or more for each row, with default and limits; wraps at 80 columns. */

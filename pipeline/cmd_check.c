@@ -12,7 +12,7 @@
 
 struct check_cfg {
 	uint32_t quiet, filter, cost;
-	const char **paths;
+	const char *const *paths;
 	uint32_t npaths;
 };
 
@@ -35,14 +35,6 @@ static const struct option opts[] = {
 	{ 0 },
 };
 static const struct option *const tables[] = { opts };
-
-static int add_path(void *cfg, struct str word)
-{
-	struct check_cfg *c = cfg;
-
-	c->paths[c->npaths++] = word.p;
-	return 0;
-}
 
 static void print_note(const struct filter_note *n)
 {
@@ -133,10 +125,9 @@ static int check(const struct check_cfg *c)
 
 int cmd_check(int argc, char **argv)
 {
-	CLEANUP_FREE const char **paths = calloc((size_t)argc, sizeof(*paths));
-	struct check_cfg c = { .paths = paths };
+	struct check_cfg c = { .paths = (const char *const *)argv + 1 };
 	struct args a = { argc, argv, 1, tables, ARRAY_LEN(tables), false };
-	int rc = paths ? args_set(&a, &c, add_path) : -ENOMEM;
+	int rc = args_set(&a, &c, &c.npaths);
 
 	if (rc == ARGS_HELP) {
 		printf("Usage: tocsin check PATH…\nCheck policies: files, and directories of "

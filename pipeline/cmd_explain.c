@@ -17,7 +17,7 @@
 struct explain_cfg {
 	struct opt_list policies;
 	uint32_t json;
-	const char **words;
+	const char *const *words;
 	uint32_t nwords;
 };
 
@@ -49,14 +49,6 @@ struct explaining {
 	bool bad; /* one of them could not be read */
 	int err;
 };
-
-static int add_word(void *cfg, struct str word)
-{
-	struct explain_cfg *c = cfg;
-
-	c->words[c->nwords++] = word.p;
-	return 0;
-}
 
 static const struct match *own_match(const struct explaining *x, const struct match *m, uint32_t n)
 {
@@ -319,10 +311,9 @@ static void help(void)
 
 int cmd_explain(int argc, char **argv)
 {
-	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
-	struct explain_cfg c = { .words = words };
+	struct explain_cfg c = { .words = (const char *const *)argv + 1 };
 	struct args a = { argc, argv, 1, tables, ARRAY_LEN(tables), false };
-	int rc = words ? args_set(&a, &c, add_word) : -ENOMEM;
+	int rc = args_set(&a, &c, &c.nwords);
 
 	if (rc == ARGS_HELP) {
 		help();

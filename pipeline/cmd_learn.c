@@ -21,7 +21,7 @@
 struct learn_cfg {
 	const char *scope, *output, *name;
 	uint64_t duration_ns, siblings;
-	const char **files;
+	const char *const *files;
 	uint32_t nfiles;
 };
 
@@ -69,14 +69,6 @@ struct learning {
 	uint64_t lost;
 	bool bad; /* a document could not be read */
 };
-
-static int add_file(void *cfg, struct str word)
-{
-	struct learn_cfg *c = cfg;
-
-	c->files[c->nfiles++] = word.p;
-	return 0;
-}
 
 static void observe(void *arg, struct event *e)
 {
@@ -309,14 +301,12 @@ static void help(void)
 
 int cmd_learn(int argc, char **argv)
 {
-	CLEANUP_FREE const char **files = calloc((size_t)argc, sizeof(*files));
-	struct learn_cfg c = { .files = files };
+	struct learn_cfg c = { .files = (const char *const *)argv + 1 };
 	struct args a = { argc, argv, 1, tables, ARRAY_LEN(tables), false };
 	int rc;
 
 	option_defaults(opts, &c);
-	rc = files ? args_set(&a, &c, add_file) : -ENOMEM;
-
+	rc = args_set(&a, &c, &c.nfiles);
 	if (rc == ARGS_HELP) {
 		help();
 		rc = EXIT_OK;

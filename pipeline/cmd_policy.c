@@ -2,8 +2,6 @@
  *
  * `tocsin policy test PATH…`: runs the tests that policies carry. Needs no privilege.
  */
-#include <errno.h>
-
 #include "pipeline/args.h"
 #include "pipeline/cmd.h"
 #include "pipeline/encode.h"
@@ -12,7 +10,7 @@
 
 struct test_cfg {
 	uint32_t require;
-	const char **words;
+	const char *const *words;
 	uint32_t nwords;
 };
 
@@ -26,14 +24,6 @@ static const struct option opts[] = {
 	{ 0 },
 };
 static const struct option *const tables[] = { opts };
-
-static int add_word(void *cfg, struct str word)
-{
-	struct test_cfg *c = cfg;
-
-	c->words[c->nwords++] = word.p;
-	return 0;
-}
 
 struct results {
 	uint32_t passed, failed;
@@ -131,10 +121,9 @@ static void help(void)
 
 int cmd_policy(int argc, char **argv)
 {
-	CLEANUP_FREE const char **words = calloc((size_t)argc, sizeof(*words));
-	struct test_cfg c = { .words = words };
+	struct test_cfg c = { .words = (const char *const *)argv + 1 };
 	struct args a = { argc, argv, 1, tables, ARRAY_LEN(tables), false };
-	int rc = words ? args_set(&a, &c, add_word) : -ENOMEM;
+	int rc = args_set(&a, &c, &c.nwords);
 
 	if (rc == ARGS_HELP) {
 		help();
