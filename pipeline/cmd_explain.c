@@ -8,8 +8,7 @@
 #include "pipeline/args.h"
 #include "pipeline/cmd.h"
 #include "pipeline/config.h"
-#include "pipeline/decode.h"
-#include "pipeline/docfile.h"
+#include "pipeline/documents.h"
 #include "pipeline/nearest.h"
 #include "pipeline/policy/explain.h"
 #include "pipeline/util.h"
@@ -42,12 +41,9 @@ struct explaining {
 	const struct policy_set *set;
 	uint32_t policy;
 	struct policy_engine *engine;
-	struct compose *compose;
 	struct arena late; /* of alerts that come because time went on */
 	uint32_t documents;
 	bool any; /* one of them passed */
-	bool bad; /* one of them could not be read */
-	int err;
 };
 
 static const struct match *own_match(const struct explaining *x, const struct match *m, uint32_t n)
@@ -177,19 +173,21 @@ static void pass_time(struct explaining *x, uint64_t now_ns)
 	}
 }
 
-static void judge(struct explaining *x, const struct decoded *d)
+static int judge(void *arg, const struct decoded *d)
 {
+	struct explaining *x = arg;
 	struct explanation ex;
 	const struct match *m;
 	uint32_t n;
+	int rc;
 
 	pass_time(x, d->e->raw->time_ns);
 	n = policy_match(x->engine, d->e, &m);
 	m = own_match(x, m, n);
-	x->err = policy_explain(&ex, x->set, x->policy, d->e,
-				d->is_record ? decode_record_lacks : NULL);
-	if (x->err)
-		return;
+	rc = policy_explain(&ex, x->set, x->policy, d->e,
+			    d->is_record ? decode_record_lacks : NULL);
+	if (rc)
+		return rc;
 	x->documents++;
 	x->any |= m || (explain_held(&ex) && !ex.def->window);
 	if (x->cfg->json)
@@ -197,66 +195,32 @@ static void judge(struct explaining *x, const struct decoded *d)
 	else
 		show_text(x, &ex, d, m);
 	explanation_free(&ex);
-}
-
-static void read_file(struct explaining *x, const char *name)
-{
-	struct docfile f;
-	struct str json;
-	uint32_t at = 0;
-	int rc = docfile_open(&f, name);
-
-	if (rc) {
-		fprintf(stderr, "tocsin explain: %s: %s\n", name, strerror(-rc));
-		x->bad = true;
-		return;
-	}
-	while (!x->err && (rc = docfile_next(&f, &json, &at))) {
-		struct decoded d;
-		char why[COMPOSE_WHY_MAX] = "a document of more than 4 MiB";
-
-		if (rc < 0 && rc != -E2BIG)
-			break;
-		rc = rc < 0 ? -EINVAL : decode(x->compose, json, &d, why, sizeof(why));
-		if (rc == -ENOMEM) {
-			x->err = rc;
-		} else if (rc) {
-			fprintf(stderr, "%s:%u: %s\n", name, at, why);
-			x->bad = true;
-		} else {
-			judge(x, &d);
-			decoded_free(&d);
-		}
-	}
-	if (rc < 0 && rc != -EINVAL) {
-		fprintf(stderr, "tocsin explain: %s: %s\n", name, strerror(-rc));
-		x->bad = true;
-	}
-	docfile_close(&f);
+	return 0;
 }
 
 static int explain_all(struct explaining *x)
 {
-	x->compose = compose_new();
-	x->err = x->compose ? policy_engine_new(&x->engine, x->set) : -ENOMEM;
-	if (!x->err)
-		x->err = arena_init(&x->late, 256 << 10);
-	for (uint32_t i = 1; i < x->cfg->nwords && !x->err; i++)
-		read_file(x, x->cfg->words[i]);
-	if (!x->err)
+	struct documents r = { "explain", compose_new(), judge, x, false };
+	int rc = r.compose ? policy_engine_new(&x->engine, x->set) : -ENOMEM;
+
+	if (!rc)
+		rc = arena_init(&x->late, 256 << 10);
+	for (uint32_t i = 1; i < x->cfg->nwords && !rc; i++)
+		rc = documents_read(&r, x->cfg->words[i]);
+	if (!rc)
 		pass_time(x, UINT64_MAX - 1);
-	if (!x->err && !x->documents && !x->bad) {
+	if (!rc && !x->documents && !r.bad) {
 		fprintf(stderr, "tocsin explain: there is no document\n");
-		x->bad = true;
+		r.bad = true;
 	}
 	policy_engine_free(x->engine);
-	compose_free(x->compose);
+	compose_free(r.compose);
 	arena_free(&x->late);
-	if (x->err) {
-		fprintf(stderr, "tocsin explain: %s\n", strerror(-x->err));
+	if (rc) {
+		fprintf(stderr, "tocsin explain: %s\n", strerror(-rc));
 		return EXIT_USAGE;
 	}
-	return x->bad ? EXIT_USAGE : x->any ? EXIT_OK : EXIT_RUNTIME;
+	return r.bad ? EXIT_USAGE : x->any ? EXIT_OK : EXIT_RUNTIME;
 }
 
 static int unknown_policy(const struct policy_set *s, const char *name, bool problems)

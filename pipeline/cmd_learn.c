@@ -12,8 +12,7 @@
 #include "pipeline/args.h"
 #include "pipeline/clock.h"
 #include "pipeline/cmd.h"
-#include "pipeline/decode.h"
-#include "pipeline/docfile.h"
+#include "pipeline/documents.h"
 #include "pipeline/learn.h"
 #include "pipeline/run.h"
 #include "pipeline/util.h"
@@ -66,6 +65,7 @@ static const struct option *const tables[] = { opts };
 
 struct learning {
 	struct learn learn;
+	struct policy_engine *engine; /* picks documents; NULL: live, the consumer's does */
 	uint64_t lost;
 	bool bad; /* a document could not be read */
 };
@@ -82,59 +82,33 @@ static void observe(void *arg, struct event *e)
 
 /* --- from documents --- */
 
-static void read_documents(struct learning *l, struct docfile *f, struct policy_engine *engine,
-			   struct compose *c)
+/* Those of the workload. */
+static int pick(void *arg, const struct decoded *d)
 {
-	struct str json;
-	uint32_t at = 0;
-	int rc;
+	struct learning *l = arg;
+	const struct match *m;
 
-	while ((rc = docfile_next(f, &json, &at)) == 1 || rc == -E2BIG) {
-		char why[COMPOSE_WHY_MAX] = "a document of more than 4 MiB";
-		const struct match *m;
-		struct decoded d;
-
-		if (rc < 0 || decode(c, json, &d, why, sizeof(why))) {
-			fprintf(stderr, "%s:%u: %s\n", f->name, at, why);
-			l->bad = true;
-			continue;
-		}
-		if (d.e->kind->kind == EV_LOSS || policy_match(engine, d.e, &m))
-			observe(l, d.e);
-		decoded_free(&d);
-	}
-	if (rc < 0) {
-		fprintf(stderr, "tocsin learn: %s: %s\n", f->name, strerror(-rc));
-		l->bad = true;
-	}
+	if (d->e->kind->kind == EV_LOSS || policy_match(l->engine, d->e, &m))
+		observe(l, d->e);
+	return 0;
 }
 
 static int from_documents(struct learning *l, const struct learn_cfg *cfg, struct str policies)
 {
-	struct policy_engine *engine = NULL;
-	struct compose *c = compose_new();
+	struct documents r = { "learn", compose_new(), pick, l, false };
 	struct policy_set *set = NULL;
 	struct diags d = { 0 };
-	int rc = c ? policy_load_text(&set, "--for", policies, &d) : -ENOMEM;
+	int rc = r.compose ? policy_load_text(&set, "--for", policies, &d) : -ENOMEM;
 
 	diags_print(&d, stderr);
-	rc = rc ? rc : d.errors ? -EINVAL : policy_engine_new(&engine, set);
-	for (uint32_t i = 0; i < cfg->nfiles && !rc; i++) {
-		struct docfile f;
-		int err = docfile_open(&f, cfg->files[i]);
-
-		if (err) {
-			fprintf(stderr, "tocsin learn: %s: %s\n", cfg->files[i], strerror(-err));
-			l->bad = true;
-			continue;
-		}
-		read_documents(l, &f, engine, c);
-		docfile_close(&f);
-	}
+	rc = rc ? rc : d.errors ? -EINVAL : policy_engine_new(&l->engine, set);
+	for (uint32_t i = 0; i < cfg->nfiles && !rc; i++)
+		rc = documents_read(&r, cfg->files[i]);
+	l->bad = r.bad;
 	diags_free(&d);
-	policy_engine_free(engine);
+	policy_engine_free(TAKE_PTR(l->engine));
 	policy_free(set);
-	compose_free(c);
+	compose_free(r.compose);
 	if (rc)
 		fprintf(stderr, "tocsin learn: %s\n", strerror(-rc));
 	return rc ? EXIT_RUNTIME : EXIT_OK;

@@ -16,7 +16,7 @@ struct scan {
 
 int docfile_open(struct docfile *d, const char *name)
 {
-	*d = (struct docfile){ .name = name, .text.max = DOCFILE_MAX };
+	*d = (struct docfile){ .text.max = DOCFILE_MAX };
 	d->f = strcmp(name, "-") ? fopen(name, "re") : stdin;
 	return d->f ? 0 : -errno;
 }

@@ -15,7 +15,6 @@ enum { DOCFILE_MAX = 4 << 20 }; /* bytes of one document */
 
 struct docfile {
 	FILE *f;
-	const char *name; /* for messages */
 	char *line;
 	size_t line_room, line_len;
 	struct buf text; /* of the document */
@@ -23,7 +22,7 @@ struct docfile {
 	bool pending; /* the line begins the next document */
 };
 
-/* "-" is standard input; name must outlive it. 0 or -errno. */
+/* "-" is standard input. 0 or -errno. */
 int docfile_open(struct docfile *d, const char *name);
 /* 1: *json is the text of the next document, good until the next call, which begins in line *at;
  * it may still be no JSON. 0: there is none. -errno: reading failed; -E2BIG: the document that
