@@ -108,16 +108,10 @@ void learn_scope_policies(const struct learn_scope *s, struct buf *out)
 
 /* --- sets --- */
 
-static void add(struct learn *l, struct learned *set, struct str s)
+void learned_append(struct learn *l, struct learned *set, struct str s)
 {
-	struct str *grown, copy;
+	struct str *grown;
 
-	if (l->no_memory || l->full || strmap_get(&set->map, s))
-		return;
-	if (set->count >= LEARN_NAMES_MAX) {
-		l->full = true;
-		return;
-	}
 	if (!(set->count & (set->count - 1))) {
 		grown = reallocarray(set->items, set->count ? (size_t)set->count * 2 : 1,
 				     sizeof(*grown));
@@ -127,12 +121,24 @@ static void add(struct learn *l, struct learned *set, struct str s)
 		}
 		set->items = grown;
 	}
-	copy = pool_str(&l->pool, s);
-	if (!copy.p || strmap_put(&set->map, copy, l)) {
-		l->no_memory = true;
+	set->items[set->count++] = s;
+}
+
+static void add(struct learn *l, struct learned *set, struct str s)
+{
+	struct str copy;
+
+	if (l->no_memory || l->full || strmap_get(&set->map, s))
+		return;
+	if (set->count >= LEARN_NAMES_MAX) {
+		l->full = true;
 		return;
 	}
-	set->items[set->count++] = copy;
+	copy = pool_str(&l->pool, s);
+	if (!copy.p || strmap_put(&set->map, copy, l))
+		l->no_memory = true;
+	else
+		learned_append(l, set, copy);
 }
 
 /* Can a policy file hold it as it is? */

@@ -50,6 +50,8 @@ bool learn_is_empty(const struct learn *l);
  * none is. name begins the names of lists and policies. */
 void learn_write(struct learn *l, const struct learn_scope *s, uint32_t siblings, const char *name,
 		 struct buf *out);
+/* Appends s to the items alone; its bytes are not copied. Out of memory: l->no_memory. */
+void learned_append(struct learn *l, struct learned *set, struct str s);
 void learn_free(struct learn *l);
 
 #endif

@@ -38,22 +38,6 @@ static void sort(struct learned *set)
 
 /* --- files --- */
 
-static void keep(struct writing *w, struct learned *set, struct str s)
-{
-	struct str *grown;
-
-	if (!(set->count & (set->count - 1))) {
-		grown = reallocarray(set->items, set->count ? (size_t)set->count * 2 : 1,
-				     sizeof(*grown));
-		if (!grown) {
-			w->l->no_memory = true;
-			return;
-		}
-		set->items = grown;
-	}
-	set->items[set->count++] = s;
-}
-
 /* Bytes of the name's part behind the folder, with its slash where more follows. */
 static uint32_t part(struct str s, uint32_t folder)
 {
@@ -90,7 +74,7 @@ static void generalise(struct writing *w, uint32_t from, uint32_t to, uint32_t f
 	for (uint32_t i = from; i < to; i = run_end(s, i, to, folder))
 		names++;
 	if (w->siblings && names > w->siblings && may_be_whole(path, depth)) {
-		keep(w, &w->folders, path);
+		learned_append(w->l, &w->folders, path);
 		return;
 	}
 	for (uint32_t i = from, end; i < to; i = end) {
@@ -100,7 +84,7 @@ static void generalise(struct writing *w, uint32_t from, uint32_t to, uint32_t f
 		if (folder + len < s[i].len || end - i > 1)
 			generalise(w, i, end, folder + len, depth + 1);
 		else
-			keep(w, &w->files, s[i]);
+			learned_append(w->l, &w->files, s[i]);
 	}
 }
 
@@ -112,13 +96,13 @@ static void sort_files(struct writing *w)
 
 	sort(&w->l->files);
 	for (; i < files->count && files->items[i].p[0] != '/'; i++)
-		keep(w, &w->files, files->items[i]);
+		learned_append(w->l, &w->files, files->items[i]);
 	for (from = i; i < files->count && files->items[i].p[0] == '/'; i++)
 		;
 	if (i > from)
 		generalise(w, from, i, 1, 0);
 	for (; i < files->count; i++)
-		keep(w, &w->files, files->items[i]);
+		learned_append(w->l, &w->files, files->items[i]);
 }
 
 /* --- text --- */
