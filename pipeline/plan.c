@@ -21,8 +21,8 @@
 enum {
 	NODES_MAX = 512,
 	ROOT = 0,
-	FRAGMENT_MIN = 4,
-	/* steps: fewer are not worth it */ ENUM_TEXTS_MAX = 64
+	FRAGMENT_MIN = 4, /* steps: fewer are not worth it */
+	ENUM_TEXTS_MAX = 64,
 };
 
 struct node {
@@ -219,36 +219,40 @@ static uint8_t span_of(const struct field *f)
 	}
 }
 
-static const char *name_of(const struct name_table *t, uint32_t v)
-{
-	return v < t->count ? t->names[v] : NULL;
-}
-
 /* The value of f in all documents of the plan, NULL where it differs. */
 static const char *constant_of(const struct plan *p, const struct field *f)
 {
 	if (is_doc_field(f, offsetof(struct ctx_doc, kind)))
-		return name_of(f->names, p->doc_kind);
+		return schema_enum_name(f, p->doc_kind);
 	if (is_doc_field(f, offsetof(struct ctx_doc, action)))
-		return name_of(f->names, p->event_kind->kind);
+		return schema_enum_name(f, p->event_kind->kind);
 	if (is_doc_field(f, offsetof(struct ctx_doc, category)))
 		return *p->event_kind->category ? p->event_kind->category : NULL;
 	return NULL;
 }
 
-/* Our own words have no byte that needs an escape. */
+/* The JSON of one of our own words, which have no byte that needs an escape, and its comma. Bytes
+ * written; 0: there is no word, or no room. */
+static uint8_t put_word(char *to, size_t room, const char *word)
+{
+	size_t len = word ? strlen(word) : 0;
+
+	if (!word || len + 3 > room)
+		return 0;
+	to[0] = '"';
+	memcpy(to + 1, word, len);
+	memcpy(to + 1 + len, "\",", 2);
+	return (uint8_t)(len + 3);
+}
+
 static void make_constant(const struct plan *p, struct op *op)
 {
-	const char *value = constant_of(p, op->f);
-	size_t len = value ? strlen(value) : 0;
+	uint8_t len =
+		put_word(op->key + op->key_len, PLAN_KEY - op->key_len, constant_of(p, op->f));
 
-	if (!value || op->key_len + len + 3 > PLAN_KEY)
-		return;
-	op->key[op->key_len] = '"';
-	memcpy(op->key + op->key_len + 1, value, len);
-	memcpy(op->key + op->key_len + 1 + len, "\",", 2);
-	op->key_len += (uint8_t)(len + 3);
-	op->kind = OP_TEXT;
+	op->key_len += len;
+	if (len)
+		op->kind = OP_TEXT;
 }
 
 static int make_enum_texts(struct op *op)
@@ -261,16 +265,8 @@ static int make_enum_texts(struct op *op)
 	op->texts = texts = calloc(t->count, sizeof(*texts));
 	if (!texts)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < t->count; i++) {
-		size_t len = t->names[i] ? strlen(t->names[i]) : 0;
-
-		if (!t->names[i] || len + 3 > sizeof(texts->text))
-			continue;
-		texts[i].text[0] = '"';
-		memcpy(texts[i].text + 1, t->names[i], len);
-		memcpy(texts[i].text + 1 + len, "\",", 2);
-		texts[i].len = (uint8_t)(len + 3);
-	}
+	for (uint32_t i = 0; i < t->count; i++)
+		texts[i].len = put_word(texts[i].text, sizeof(texts->text), t->names[i]);
 	return 0;
 }
 
