@@ -5,6 +5,7 @@
 #include "pipeline/control.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -150,9 +151,9 @@ json_t *control_answer(const char *text, size_t len, control_fn *fn, void *arg)
 static bool ready(int fd, short what, uint64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = what };
-	uint64_t now = clock_mono_ns();
+	int left = clock_left_ms(until, INT_MAX);
 
-	return now < until && poll(&p, 1, (int)((until - now) / NS_PER_MS) + 1) == 1;
+	return left && poll(&p, 1, left) == 1;
 }
 
 /* Reads up to a line feed or the end. Bytes read, or negative errno. */
