@@ -24,14 +24,20 @@ static const struct {
 
 #define SHOWN(s) (int)MIN((s).len, (uint32_t)SHOWN_MAX), (s).p
 
+/* All that can be absent is. */
+static void clear(char *to, size_t size, const struct field *fields, uint32_t n)
+{
+	memset(to, 0, size);
+	for (uint32_t i = 0; i < n; i++)
+		if (fields[i].absence == ABSENT_MINUS_ONE)
+			memset(to + fields[i].offset, 0xff, fields[i].size);
+}
+
 void compose_fixed(void *rec, const struct event_kind *k)
 {
 	struct ev_hdr *h = rec;
 
-	memset(rec, 0, k->size);
-	for (uint32_t i = 0; i < k->nfields; i++)
-		if (k->fields[i].absence == ABSENT_MINUS_ONE)
-			memset((char *)rec + k->fields[i].offset, 0xff, k->fields[i].size);
+	clear(rec, k->size, k->fields, k->nfields);
 	*h = (struct ev_hdr){
 		.time_ns = made_up.time_ns,
 		.seq = 1,
@@ -389,10 +395,7 @@ static void clear_group(struct compose *c, uint32_t g)
 {
 	const struct ctx_group_desc *d = schema_group(g);
 
-	memset(c->ctx[g].b, 0, d->size);
-	for (uint32_t i = 0; i < d->nfields; i++)
-		if (d->fields[i].absence == ABSENT_MINUS_ONE)
-			memset(c->ctx[g].b + d->fields[i].offset, 0xff, d->fields[i].size);
+	clear(c->ctx[g].b, d->size, d->fields, d->nfields);
 	c->has[g] = true;
 }
 
