@@ -6,6 +6,7 @@
  * Live it is a run whose policies pick the workload's events and whose observer is the learner: no
  * document is made and none of the configured outputs is used. The policies are in a memfd.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -228,11 +229,10 @@ static int write_policies(struct learning *l, const struct learn_cfg *cfg,
 
 static bool is_name(const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-	return !name || (strchr(allowed, name[0]) &&
-			 strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._-") == strlen(name));
+	return !name || (isalpha((unsigned char)name[0]) && !name[strspn(name, allowed)]);
 }
 
 static int learn(const struct learn_cfg *cfg)
