@@ -50,7 +50,7 @@ static inline void put_char(struct buf *b, char c)
 char *put_uint(char *p, uint64_t v);
 char *put_two(char *p, uint32_t v); /* 00 to 99 */
 char *put_hex16(char *p, uint64_t v); /* 16 digits */
-char *put_octal(char *p, uint64_t v); /* at least 4 digits, the first 0 */
+char *put_octal(char *p, uint64_t v); /* 4 digits, or a 0 and more of them */
 
 enum { PUT_TIME = 32, PUT_SECONDS = 19 };
 /* "2026-11-24T18:04:53.123456789Z" of ns since 1970; PUT_TIME bytes of room. */
