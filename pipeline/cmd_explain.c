@@ -54,30 +54,17 @@ static const struct match *own_match(const struct explaining *x, const struct ma
 	return NULL;
 }
 
-static void add_time(struct buf *b, uint64_t ns)
-{
-	static const struct {
-		uint64_t ns;
-		const char *unit;
-	} units[] = { { 86400000000000, "d" }, { 3600000000000, "h" }, { 60000000000, "m" },
-		      { 1000000000, "s" },     { 1000000, "ms" },      { 1, "ns" } };
-	uint32_t i = 0;
-
-	while (ns % units[i].ns)
-		i++;
-	buf_addf(b, "%llu%s", (unsigned long long)(ns / units[i].ns), units[i].unit);
-}
-
 static void add_suppression(struct buf *b, const struct explaining *x, const struct event *e,
 			    bool held_back)
 {
+	static const struct option duration = { .type = OPT_DURATION };
 	const struct policy_def *def = x->set->policies[x->policy];
 
 	if (!def->suppress_ns)
 		return;
 	buf_addf(b, "suppress: %u alert%s in ", def->suppress_count,
 		 def->suppress_count == 1 ? "" : "s");
-	add_time(b, def->suppress_ns);
+	option_text(&duration, &def->suppress_ns, b);
 	for (uint32_t i = 0; def->by && i < def->nby; i++)
 		if (def->by[e->kind->kind][i])
 			buf_addf(b, "%s%s", i ? ", " : " for the same ",
