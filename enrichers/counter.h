@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Counters of enrichers: one writer (the consumer thread), read by any thread, no order implied.
+ * Counters of the consumer and its enrichers: one writer (the consumer thread), read by any thread,
+ * no order implied.
  */
 #ifndef TOCSIN_COUNTER_H
 #define TOCSIN_COUNTER_H
@@ -20,6 +21,11 @@ static inline void counter_set(counter_t *c, uint64_t v)
 	atomic_store_explicit(c, v, memory_order_relaxed);
 }
 
-static inline void counter_inc(counter_t *c) { counter_set(c, counter_get(c) + 1); }
+static inline void counter_add(counter_t *c, uint64_t n)
+{
+	counter_set(c, counter_get(c) + n);
+}
+
+static inline void counter_inc(counter_t *c) { counter_add(c, 1); }
 
 #endif

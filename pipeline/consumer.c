@@ -78,12 +78,6 @@ static bool need_batch(struct consumer *c)
 	return c->batch;
 }
 
-/* One writer; consumer_count reads it in other threads. */
-static void count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 /* Encodes one document, into a new batch where the open one is full. */
 static void add_document(struct consumer *c, const struct match *m)
 {
@@ -97,15 +91,15 @@ static void add_document(struct consumer *c, const struct match *m)
 		}
 	}
 	if (rc == -ENOMEM)
-		count(&c->stats.no_memory, 1);
+		counter_inc(&c->stats.no_memory);
 	else if (rc)
-		count(&c->stats.too_large, 1);
+		counter_inc(&c->stats.too_large);
 	else if (m)
-		count(&c->stats.alerts, 1);
+		counter_inc(&c->stats.alerts);
 	else if (c->e.kind->kind == EV_LOSS)
-		count(&c->stats.metrics, 1);
+		counter_inc(&c->stats.metrics);
 	else
-		count(&c->stats.records, 1);
+		counter_inc(&c->stats.records);
 }
 
 static struct policy_engine *engine_of(const struct consumer *c, uint32_t generation)
@@ -122,7 +116,7 @@ static void verify(struct consumer *c, const struct policy *wanted_by, bool reco
 	if (!wanted_by && !record)
 		return;
 	filter_faults_add(&c->stats.faults, &c->e, wanted_by);
-	count(&c->stats.filter_errors, 1);
+	counter_inc(&c->stats.filter_errors);
 }
 
 static void judge(struct consumer *c)
@@ -181,7 +175,7 @@ static void tick(struct consumer *c, uint64_t now_ns)
 static void count_loss(struct consumer *c, const struct ev_loss *l)
 {
 	if (l->lost_kind < EV_MAX && l->cause < EV_LOSS_MAX_)
-		count(&c->stats.lost[l->lost_kind][l->cause], l->count);
+		counter_add(&c->stats.lost[l->lost_kind][l->cause], l->count);
 }
 
 void consumer_record(void *ctx, const void *rec, uint32_t len)
@@ -190,13 +184,13 @@ void consumer_record(void *ctx, const void *rec, uint32_t len)
 	const char *why;
 
 	if (event_validate(&c->e, &c->arena, rec, len, &why)) {
-		count(&c->stats.invalid, 1);
+		counter_inc(&c->stats.invalid);
 		c->stats.invalid_why = why;
 		return;
 	}
 	if (c->cfg.save)
 		save_record(c->cfg.save, rec, len);
-	count(&c->stats.events[c->e.kind->kind], 1);
+	counter_inc(&c->stats.events[c->e.kind->kind]);
 	if (c->e.kind->kind == EV_LOSS)
 		count_loss(c, rec);
 	c->last_ns = MAX(c->last_ns, c->e.raw->time_ns);

@@ -8,6 +8,7 @@
 #ifndef TOCSIN_CONSUMER_H
 #define TOCSIN_CONSUMER_H
 
+#include "enrichers/counter.h"
 #include "enrichers/enricher.h"
 #include "pipeline/egress.h"
 #include "pipeline/encode.h"
@@ -36,9 +37,9 @@ struct consumer_cfg {
 };
 
 struct consumer_stats {
-	uint64_t events[EV_MAX];
-	uint64_t lost[EV_MAX][EV_LOSS_MAX_]; /* by pipeline.loss records; kind EV_NONE: unknown */
-#define COUNTER(member, help) uint64_t member;
+	counter_t events[EV_MAX];
+	counter_t lost[EV_MAX][EV_LOSS_MAX_]; /* by pipeline.loss records; kind EV_NONE: unknown */
+#define COUNTER(member, help) counter_t member;
 #include "pipeline/counters.def"
 #undef COUNTER
 	const char *invalid_why; /* of the last invalid record; NULL: none */
@@ -77,12 +78,8 @@ uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns);
  * into the saved stream; publishes all. 0: not known. */
 void consumer_end(struct consumer *c, uint64_t end_ns);
 
-/* Of its own thread, or once that has ended; a counter in it at any time by consumer_count. */
+/* Of its own thread, or once that has ended; a counter in it at any time. */
 const struct consumer_stats *consumer_stats(const struct consumer *c);
-static inline uint64_t consumer_count(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
 struct policy_stats consumer_policy_stats(const struct consumer *c);
 /* The i-th policy with a sequence or threshold; false past the last. */
 bool consumer_window_stats(const struct consumer *c, uint32_t i, struct policy_window_stats *out);

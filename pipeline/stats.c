@@ -313,7 +313,7 @@ static uint64_t lost_events(const struct consumer_stats *c)
 
 	for (uint32_t k = 0; k < EV_MAX; k++)
 		for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
-			n += consumer_count(&c->lost[k][i]);
+			n += counter_get(&c->lost[k][i]);
 	return n;
 }
 
@@ -335,12 +335,12 @@ void stats_line(const struct stats_source *s, FILE *f)
 	char n[4][32];
 
 	for (uint32_t k = 0; k < EV_MAX; k++)
-		events += consumer_count(&c->events[k]);
+		events += counter_get(&c->events[k]);
 	fprintf(f, "statistics: %.1f s, %s events, %s lost, %s alerts, %s records, RSS %.1f MiB",
 		(double)s->run_ns / NS_PER_SEC, grouped((json_int_t)events, n[0]),
 		grouped((json_int_t)lost_events(c), n[1]),
-		grouped((json_int_t)consumer_count(&c->alerts), n[2]),
-		grouped((json_int_t)consumer_count(&c->records), n[3]),
+		grouped((json_int_t)counter_get(&c->alerts), n[2]),
+		grouped((json_int_t)counter_get(&c->records), n[3]),
 		(double)status_bytes("VmRSS") / (1 << 20));
 	for (uint32_t i = 0; (st = egress_stats(s->egress, i, &name, &queued)); i++)
 		fprintf(f, "; %s: %s delivered, %s lost, %s queued", name,
