@@ -89,19 +89,10 @@ const struct option egress_opts[] = {
 	{ 0 },
 };
 
-static uint64_t lost_total(const struct sink_stats *st)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < SINK_LOSS_MAX; i++)
-		n += sink_counter(&st->lost[i]);
-	return n;
-}
-
 /* Documents that the sink has and did not yet account for, and those in the queue. */
 static uint64_t lane_pending(const struct lane *l)
 {
-	uint64_t done = sink_counter(&l->stats.delivered) + lost_total(&l->stats);
+	uint64_t done = sink_counter(&l->stats.delivered) + sink_lost(&l->stats);
 	uint64_t all = sink_counter(&l->accepted) + sink_counter(&l->dropped);
 
 	return all > done ? all - done : 0;
@@ -110,7 +101,7 @@ static uint64_t lane_pending(const struct lane *l)
 /* Says what went wrong, at most every REPORT_EVERY_S; the counters have it all. */
 static void lane_report(struct lane *l, bool last)
 {
-	uint64_t errors = sink_counter(&l->stats.errors), lost = lost_total(&l->stats);
+	uint64_t errors = sink_counter(&l->stats.errors), lost = sink_lost(&l->stats);
 	uint64_t now;
 	char text[SINK_ERROR_MAX];
 

@@ -317,15 +317,6 @@ static uint64_t lost_events(const struct consumer_stats *c)
 	return n;
 }
 
-static uint64_t lost_documents(const struct sink_stats *st)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < SINK_LOSS_MAX; i++)
-		n += sink_counter(&st->lost[i]);
-	return n;
-}
-
 void stats_line(const struct stats_source *s, FILE *f)
 {
 	const struct consumer_stats *c = consumer_stats(s->consumer);
@@ -345,7 +336,7 @@ void stats_line(const struct stats_source *s, FILE *f)
 	for (uint32_t i = 0; (st = egress_stats(s->egress, i, &name, &queued)); i++)
 		fprintf(f, "; %s: %s delivered, %s lost, %s queued", name,
 			grouped((json_int_t)sink_counter(&st->delivered), n[0]),
-			grouped((json_int_t)lost_documents(st), n[1]),
+			grouped((json_int_t)sink_lost(st), n[1]),
 			grouped((json_int_t)queued, n[2]));
 	fputc('\n', f);
 }

@@ -48,6 +48,16 @@ static inline uint64_t sink_counter(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* Documents lost, whatever the cause. */
+static inline uint64_t sink_lost(const struct sink_stats *st)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < SINK_LOSS_MAX; i++)
+		n += sink_counter(&st->lost[i]);
+	return n;
+}
+
 /* Keeps a text for people, escaping control characters. sink_error also counts an error. */
 void sink_error(struct sink_stats *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sink_note(struct sink_stats *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
