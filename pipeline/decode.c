@@ -33,15 +33,14 @@ struct walk {
 static void note(struct walk *w, const char *why)
 {
 	struct buf *b = &w->d->notes;
+	size_t before = b->len;
 
 	buf_lit(b, w->path);
 	buf_lit(b, ": ");
 	text_escape(b, str_of(why));
 	buf_char(b, '\n');
-	if (b->failed && b->len) { /* enough was told */
-		b->failed = false;
-		b->max = b->len;
-	}
+	if (b->failed) /* enough was told: whole lines of it */
+		b->len = before;
 }
 
 /* The bytes that a JSON string stands for; no more than it has. */

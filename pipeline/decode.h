@@ -17,7 +17,7 @@ struct decoded {
 	bool is_record; /* and so lacks some fields */
 	char id[80]; /* event.id, printable; may be empty */
 	char rule[136]; /* rule.name of an alert, printable; may be empty */
-	struct buf notes; /* lines: what could not be taken back, and why; printable */
+	struct buf notes; /* whole lines: what could not be taken back, and why; printable */
 };
 
 /* 0 and *out, which the caller frees with decoded_free; -EINVAL: this is no document of an event,

@@ -96,6 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (decode(composed, (struct str){ (const char *)data, (uint32_t)size }, &d, why,
 		   sizeof(why)))
 		return 0;
+	if (d.notes.len && d.notes.p[d.notes.len - 1] != '\n')
+		abort();
 	judge(d.e);
 	learn(d.e);
 	decoded_free(&d);

@@ -197,6 +197,26 @@ static void notes(void)
 	compose_free(c);
 }
 
+/* More than there is room for: whole lines are kept. */
+static void many_notes(void)
+{
+	struct compose *c = compose_new();
+	struct buf json = { 0 };
+	struct decoded d;
+	char why[400] = "";
+
+	buf_lit(&json, "{\"event\":{\"action\":\"file.open\"}");
+	for (uint32_t i = 0; i < 1000; i++)
+		buf_addf(&json, ",\"%.*s%u\":1", (int)(i % 7), "unknown", i);
+	buf_char(&json, '}');
+	CHECK_INT(decode(c, (struct str){ json.p, (uint32_t)json.len }, &d, why, sizeof(why)), 0);
+	CHECK(d.notes.len > 4000);
+	CHECK_INT(d.notes.p[d.notes.len - 1], '\n');
+	buf_free(&json);
+	decoded_free(&d);
+	compose_free(c);
+}
+
 static void files(void)
 {
 	static const char text[] =
@@ -225,8 +245,9 @@ static void files(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { TEST(every_field), TEST(plain), TEST(no_documents),
-					     TEST(notes), TEST(files) };
+	static const struct test tests[] = { TEST(every_field),  TEST(plain),
+					     TEST(no_documents), TEST(notes),
+					     TEST(many_notes),   TEST(files) };
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }
