@@ -72,11 +72,29 @@ static void add_suppression(struct buf *b, const struct explaining *x, const str
 	buf_addf(b, "; this one is %s\n", held_back ? "held back" : "not held back");
 }
 
+static bool is_held_back(const struct explanation *ex, const struct match *m)
+{
+	return !m && explain_held(ex) && !ex->def->window;
+}
+
+/* Steps from one note to the next; to the first where n->p is NULL. */
+static bool next_note(const struct decoded *d, struct str *n)
+{
+	const char *p = n->p ? n->p + n->len + 1 : d->notes.p;
+	size_t left = d->notes.len - (size_t)(p - d->notes.p);
+
+	if (!left)
+		return false;
+	*n = (struct str){ p, (uint32_t)((const char *)memchr(p, '\n', left) - p) };
+	return true;
+}
+
 static void show_text(const struct explaining *x, const struct explanation *ex,
 		      const struct decoded *d, const struct match *m)
 {
-	bool held_back = !m && explain_held(ex) && !ex->def->window;
+	bool held_back = is_held_back(ex, m);
 	struct buf b = { 0 };
+	struct str note = { 0 };
 
 	buf_lit(&b, x->documents > 1 ? "\n" : "");
 	explain_verdict(&b, ex);
@@ -93,10 +111,8 @@ static void show_text(const struct explaining *x, const struct explanation *ex,
 	}
 	if (explain_held(ex))
 		add_suppression(&b, x, ex->e, held_back);
-	for (const char *p = d->notes.p, *nl; p && p < d->notes.p + d->notes.len; p = nl + 1) {
-		nl = memchr(p, '\n', (size_t)(d->notes.p + d->notes.len - p));
-		buf_addf(&b, "note: %.*s\n", (int)(nl - p), p);
-	}
+	while (next_note(d, &note))
+		buf_addf(&b, "note: %.*s\n", (int)note.len, note.p);
 	fwrite(b.p, 1, b.len, stdout);
 	buf_free(&b);
 }
@@ -110,8 +126,9 @@ static void add_text(struct buf *b, const char *key, struct str s)
 
 static void show_json(const struct explanation *ex, const struct decoded *d, const struct match *m)
 {
-	bool held_back = !m && explain_held(ex) && !ex->def->window;
+	bool held_back = is_held_back(ex, m);
 	struct buf b = { 0 };
+	struct str note = { 0 };
 
 	buf_addf(&b, "{\"policy\":\"%.*s\",\"event\":{\"action\":\"%s\"",
 		 (int)ex->def->pub.name.len, ex->def->pub.name.p, ex->e->kind->name);
@@ -123,10 +140,9 @@ static void show_json(const struct explanation *ex, const struct decoded *d, con
 	if (m && m->message.len)
 		add_text(&b, "message", m->message);
 	buf_lit(&b, ",\"notes\":[");
-	for (const char *p = d->notes.p, *nl; p && p < d->notes.p + d->notes.len; p = nl + 1) {
-		nl = memchr(p, '\n', (size_t)(d->notes.p + d->notes.len - p));
-		buf_lit(&b, p == d->notes.p ? "\"" : ",\"");
-		json_escape(&b, (struct str){ p, (uint32_t)(nl - p) });
+	while (next_note(d, &note)) {
+		buf_lit(&b, note.p == d->notes.p ? "\"" : ",\"");
+		json_escape(&b, note);
 		buf_char(&b, '"');
 	}
 	buf_lit(&b, "]}\n");
