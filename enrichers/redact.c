@@ -107,10 +107,13 @@ static void write_redacted(struct redactor *r, struct buf *out, struct str text)
 	}
 }
 
+/* Where the text is, or would be, remembered; NULL: it never is. */
 static struct clean *clean_place(struct redactor *r, struct str text)
 {
 	uint64_t h = text.len, w;
 
+	if (!text.len || text.len > CLEAN_BYTES)
+		return NULL;
 	for (uint32_t i = 0; i < text.len; i += 8) {
 		w = 0;
 		memcpy(&w, text.p + i, MIN(text.len - i, 8u));
@@ -120,34 +123,26 @@ static struct clean *clean_place(struct redactor *r, struct str text)
 	return &r->clean[h % CLEAN_TEXTS];
 }
 
-static bool is_clean(struct redactor *r, struct str text)
+static bool is_clean(const struct clean *c, struct str text)
 {
-	const struct clean *c;
-
-	if (!text.len || text.len > CLEAN_BYTES)
-		return false;
-	c = clean_place(r, text);
-	return c->len == text.len && !memcmp(c->text, text.p, text.len);
+	return c && c->len == text.len && !memcmp(c->text, text.p, text.len);
 }
 
-static void remember_clean(struct redactor *r, struct str text)
+static void remember_clean(struct clean *c, struct str text)
 {
-	struct clean *c;
-
-	if (!text.len || text.len > CLEAN_BYTES || memchr(r->marks, 1, text.len))
-		return;
-	c = clean_place(r, text);
 	c->len = text.len;
 	memcpy(c->text, text.p, text.len);
 }
 
 void redact(struct redactor *r, struct buf *out, struct str text)
 {
+	struct clean *place;
 	uint32_t seen; /* the end of a LIST is no space */
 
 	if (text.len > sizeof(r->text))
 		text.len = sizeof(r->text);
-	if (!r->count || is_clean(r, text)) {
+	place = r->count ? clean_place(r, text) : NULL;
+	if (!r->count || is_clean(place, text)) {
 		buf_str(out, text);
 		return;
 	}
@@ -161,7 +156,8 @@ void redact(struct redactor *r, struct buf *out, struct str text)
 			memset(r->marks, 1, text.len);
 			break;
 		}
-	remember_clean(r, text);
+	if (place && !memchr(r->marks, 1, text.len))
+		remember_clean(place, text);
 	write_redacted(r, out, text);
 }
 
