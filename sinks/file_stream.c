@@ -8,7 +8,8 @@
  * next start, before anything is appended: every line of a file is a whole document.
  *
  * Rotation waits until all is written, renames the file under a name that says when, and opens a
- * new one; the old one is synced meanwhile, for a disk may take long; a rename that fails leaves the stream on its old file, and is tried again.
+ * new one; the old one is synced meanwhile, for a disk may take long; a rename that fails leaves the
+ * stream on its old file, and is tried again.
  */
 #include "sinks/file_stream.h"
 
