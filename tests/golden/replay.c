@@ -285,10 +285,10 @@ static void compare(const char *name, const char *got_path)
 
 static void golden(const char *name, void (*play)(struct scene *s))
 {
-	char dir[] = "/tmp/tocsin-golden-XXXXXX", save[100], out[100];
+	char dir[TEST_DIR], save[100], out[100];
 	int rc;
 
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	snprintf(save, sizeof(save), "%s/stream", dir);
 	snprintf(out, sizeof(out), "%s/out", dir);
 	record(name, play, save);
@@ -296,9 +296,6 @@ static void golden(const char *name, void (*play)(struct scene *s))
 	if (rc)
 		test_fail(__FILE__, __LINE__, "%s replay ended with %d", program(), rc);
 	compare(name, out);
-	unlink(save);
-	unlink(out);
-	rmdir(dir);
 }
 
 static void replay_attack(void)

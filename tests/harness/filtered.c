@@ -27,18 +27,13 @@ void filtered_begin(struct filtered *f, bool no_typed_loads)
 	cfg.want = KIND_BIT(OPEN);
 	cfg.no_typed_loads = no_typed_loads;
 	live_open(&f->l, &cfg);
-	strcpy(f->dir, "/tmp/tocsin-filter.XXXXXX");
-	CHECK(mkdtemp(f->dir));
+	test_dir(f->dir);
 }
 
 void filtered_end(struct filtered *f)
 {
-	char command[128];
-
 	free(f->block);
 	live_close(&f->l);
-	snprintf(command, sizeof(command), "rm -rf %s", f->dir);
-	CHECK(!system(command));
 }
 
 void filtered_forget(struct filtered *f)

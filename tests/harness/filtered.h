@@ -12,7 +12,7 @@
 struct filtered {
 	struct live l;
 	void *block;
-	char dir[64];
+	char dir[TEST_DIR];
 	uint32_t generation;
 };
 

@@ -1,15 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The test runner of test.h: fork, run, look for descriptors left open, report.
+ * The test runner of test.h: fork, run, look for descriptors left open, remove its directories, report.
  */
 #include "tests/harness/test.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_SKIPPED = 77 };
+
+/* What the test at hand made in /tmp: its child writes it, the runner reads it when that has ended. */
+static struct {
+	char top[32]; /* empty: nothing */
+	unsigned count;
+} * dirs;
+
+void test_dir(char path[static TEST_DIR])
+{
+	if (!*dirs->top) {
+		char top[] = "/tmp/tocsin-test.XXXXXX";
+
+		CHECK(mkdtemp(top));
+		strcpy(dirs->top, top);
+		CHECK(!chmod(top, 0711)); /* a test may give a directory to another user */
+	}
+	snprintf(path, TEST_DIR, "%s/%u", dirs->top, ++dirs->count);
+	CHECK(!mkdir(path, 0700));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	if (remove(path))
+		perror(path);
+	return 0;
+}
+
+static void remove_dirs(void)
+{
+	if (*dirs->top)
+		nftw(dirs->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	memset(dirs, 0, sizeof(*dirs));
+}
 
 static int open_descriptors(void)
 {
@@ -76,6 +113,7 @@ static bool run_one(const struct test *t, bool *skipped)
 	if (!pid)
 		run_child(t);
 	waitpid(pid, &status, 0);
+	remove_dirs();
 	*skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
 	if (WIFSIGNALED(status))
 		printf("# ended by signal %d (%s)\n", WTERMSIG(status),
@@ -96,6 +134,11 @@ int test_main(int argc, char **argv, const struct test *tests, size_t n)
 	const char *base = strrchr(argv[0], '/');
 	int failed = 0, ran = 0;
 
+	dirs = mmap(NULL, sizeof(*dirs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (dirs == MAP_FAILED) {
+		perror("mmap");
+		return 2;
+	}
 	base = base ? base + 1 : argv[0];
 	for (size_t i = 0; i < n; i++) {
 		bool skipped, ok;

@@ -24,6 +24,12 @@ struct test {
  * when one failed, 2 when none ran. */
 int test_main(int argc, char **argv, const struct test *tests, size_t n);
 
+enum { TEST_DIR = 48 };
+
+/* Makes a new empty directory and writes its path. It goes away with what is in it when the test
+ * has ended, however that ends. */
+void test_dir(char path[static TEST_DIR]);
+
 _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Ends the test as skipped: a capability the machine lacks, with the reason. */

@@ -16,7 +16,7 @@
 enum { WAIT_MS = 10000 };
 
 static struct aio *aio;
-static char dir[] = "/tmp/tocsin-aio-XXXXXX";
+static char dir[TEST_DIR];
 static int dir_fd, next_fd;
 
 static void setup(bool ring)
@@ -24,7 +24,7 @@ static void setup(bool ring)
 	CHECK_INT(aio_new(&aio, ring), 0);
 	if (ring && !aio_uses_ring(aio))
 		printf("# io_uring is refused here: plain writes in its place\n");
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	next_fd = openat(dir_fd, "next", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	CHECK(dir_fd >= 0 && next_fd >= 0);
@@ -35,11 +35,7 @@ static void teardown(void)
 {
 	aio_free(aio);
 	close(next_fd);
-	unlinkat(dir_fd, "next", 0);
-	unlinkat(dir_fd, "old", 0);
 	close(dir_fd);
-	rmdir(dir);
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
 }
 
 static int old_file(void)

@@ -15,12 +15,11 @@
 #include "pipeline/control.h"
 #include "tests/harness/test.h"
 
-static char dir[64], path[100];
+static char dir[TEST_DIR], path[100];
 
 static void start(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/tocsin-control.XXXXXX");
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	snprintf(path, sizeof(path), "%s/run/control.sock", dir);
 }
 

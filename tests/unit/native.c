@@ -3,9 +3,6 @@
  * What policy files share and change: macros, lists, overrides; scope, limit and action drop. Each
  * test writes its files into a folder of its own.
  */
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "pipeline/policy/policy.h"
 #include "pipeline/util.h"
 #include "tests/harness/made.h"
@@ -15,7 +12,7 @@ struct text {
 	const char *name, *text;
 };
 
-static char dir[64];
+static char dir[TEST_DIR];
 
 static void put(const struct text *t)
 {
@@ -27,14 +24,6 @@ static void put(const struct text *t)
 	CHECK(f && fputs(t->text, f) >= 0 && fclose(f) == 0);
 }
 
-static void take_away(const struct text *t)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, t->name);
-	unlink(path);
-}
-
 /* Loads the files; what was told, without the folder's name, into shown. */
 static struct policy_set *load(const struct text *files, char *shown, size_t len)
 {
@@ -43,8 +32,7 @@ static struct policy_set *load(const struct text *files, char *shown, size_t len
 	struct diags d = { 0 };
 	FILE *f;
 
-	strcpy(dir, "/tmp/tocsin-native-XXXXXX");
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	for (const struct text *t = files; t->name; t++)
 		put(t);
 	CHECK_INT(policy_load(&s, paths, 1, &d), 0);
@@ -53,9 +41,6 @@ static struct policy_set *load(const struct text *files, char *shown, size_t len
 	fclose(f);
 	for (char *p; (p = strstr(shown, dir));)
 		memmove(p, p + strlen(dir) + 1, strlen(p + strlen(dir) + 1) + 1);
-	for (const struct text *t = files; t->name; t++)
-		take_away(t);
-	CHECK(rmdir(dir) == 0);
 	diags_free(&d);
 	return s;
 }

@@ -149,13 +149,13 @@ static void end(pid_t pid)
 
 static void deleted_program_and_directory(void)
 {
-	char dir[] = "/tmp/tocsin-outside-XXXXXX", exe[64], sub[64];
+	char dir[TEST_DIR], exe[64], sub[64];
 	struct outside o = live();
 	uint64_t start;
 	struct str a;
 	pid_t pid;
 
-	CHECK(mkdtemp(dir) != NULL);
+	test_dir(dir);
 	snprintf(exe, sizeof(exe), "%s/prog (deleted)", dir);
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
 	copy_file("/bin/sleep", exe);
@@ -189,7 +189,6 @@ static void deleted_program_and_directory(void)
 	CHECK(!outside_ask(&o, ASK_PROC_ARGS, (uint64_t)pid, start, &a));
 	waitpid(pid, NULL, 0);
 	CHECK(!outside_ask(&o, ASK_PROC_ALIVE, (uint64_t)pid, start, &a));
-	rmdir(dir);
 	outside_live_close(&o);
 }
 

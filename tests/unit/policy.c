@@ -231,12 +231,12 @@ static void put(const char *dir, const char *name, const char *text)
 /* Good files count although others are bad; names are unique over files. */
 static void files(void)
 {
-	char dir[] = "/tmp/tocsin-policy.XXXXXX", path[200], cmd[100], want[1000];
+	char dir[TEST_DIR], path[200], want[1000];
 	const char *paths[2] = { dir, path };
 	struct policy_set *s = NULL;
 	struct diags d = { 0 };
 
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	snprintf(path, sizeof(path), "%s/sub", dir);
 	CHECK(!mkdir(path, 0700));
 	snprintf(path, sizeof(path), "%s/sub/deep", dir);
@@ -286,8 +286,6 @@ static void files(void)
 	CHECK_INT(d.count, 1);
 	policy_free(s);
 	diags_free(&d);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-	CHECK(!system(cmd));
 }
 
 static void exceptions(void)

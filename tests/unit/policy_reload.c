@@ -11,24 +11,19 @@
 #include "pipeline/policy/policy.h"
 #include "tests/harness/test.h"
 
-static char dir[64];
+static char dir[TEST_DIR];
 static struct diags d;
 
 static void start(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/tocsin-reload.XXXXXX");
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	diags_free(&d);
 }
 
 static void end(struct policy_set *s)
 {
-	char cmd[100];
-
 	policy_free(s);
 	diags_free(&d);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-	CHECK(!system(cmd));
 }
 
 static void put(const char *name, const char *text)

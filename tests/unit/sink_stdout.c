@@ -284,14 +284,14 @@ static void socket_works(void)
 static void full_disk_holds_and_goes_on(void)
 {
 	static char fill[4096];
-	char dir[] = "/tmp/tocsin-stdout-XXXXXX", path[64], filler[64];
+	char dir[TEST_DIR], path[64], filler[64];
 	struct sinkrun r;
 	struct batch *b = docs_batch(0, 1000, DOC_ALERT, 200);
 	uint32_t held;
 	bool taken;
 	int fd, other;
 
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	if (unshare(CLONE_NEWNS))
 		test_skip("unshare: %s", strerror(errno));
 	CHECK_INT(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
@@ -321,8 +321,6 @@ static void full_disk_holds_and_goes_on(void)
 	CHECK_INT(count(drain(fd), "\n"), 1000);
 	close(fd);
 	batch_unref(b);
-	umount2(dir, MNT_DETACH);
-	CHECK_INT(rmdir(dir), 0);
 }
 
 int main(int argc, char **argv)

@@ -92,11 +92,11 @@ static void write_file(const char *path, const char *text)
 
 static void file_is_read_again(void)
 {
-	char dir[] = "/tmp/tocsin-passwd-XXXXXX", path[64], other[64];
+	char dir[TEST_DIR], path[64], other[64];
 	struct passwd_file f;
 	struct str name;
 
-	CHECK(mkdtemp(dir) != NULL);
+	test_dir(dir);
 	snprintf(path, sizeof(path), "%s/passwd", dir);
 	snprintf(other, sizeof(other), "%s/passwd+", dir);
 	passwd_init(&f, path);
@@ -120,8 +120,6 @@ static void file_is_read_again(void)
 	rmdir(path);
 	CHECK_INT(mkfifo(path, 0600), 0); /* must not block */
 	CHECK(!passwd_name(&f, 5, &name));
-	unlink(path);
-	rmdir(dir);
 	passwd_free(&f);
 }
 

@@ -12,7 +12,7 @@
 #include "pipeline/watch.h"
 #include "tests/harness/test.h"
 
-static char top[] = "/tmp/tocsin-watch.XXXXXX";
+static char top[TEST_DIR];
 
 static const char *at(const char *name)
 {
@@ -33,27 +33,12 @@ static void put(const char *name, const char *text)
 	CHECK(!fclose(f));
 }
 
-static void start(void)
-{
-	strcpy(top + strlen(top) - 6, "XXXXXX");
-	CHECK(mkdtemp(top));
-}
-
-static void end(struct watch *w)
-{
-	char cmd[200];
-
-	watch_free(w);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
-	CHECK(!system(cmd));
-}
-
 static void a_directory(void)
 {
 	struct watch *w;
 	int fd;
 
-	start();
+	test_dir(top);
 	put("a.yaml", "1");
 	CHECK(!watch_new(&w));
 	CHECK(!watch_add(w, top));
@@ -74,14 +59,14 @@ static void a_directory(void)
 	CHECK(!watch_read(w));
 	close(fd);
 	CHECK(watch_read(w));
-	end(w);
+	watch_free(w);
 }
 
 static void directories_in_it(void)
 {
 	struct watch *w;
 
-	start();
+	test_dir(top);
 	CHECK(!mkdir(at("sub"), 0700));
 	CHECK(!watch_new(&w));
 	CHECK(!watch_add(w, top));
@@ -92,14 +77,14 @@ static void directories_in_it(void)
 	CHECK(!watch_add(w, top));
 	put("new/a.yaml", "1");
 	CHECK(watch_read(w));
-	end(w);
+	watch_free(w);
 }
 
 static void one_file(void)
 {
 	struct watch *w;
 
-	start();
+	test_dir(top);
 	put("a.yaml", "1");
 	CHECK(!watch_new(&w));
 	CHECK(!watch_add(w, at("a.yaml")));
@@ -112,7 +97,7 @@ static void one_file(void)
 	CHECK(watch_read(w));
 	CHECK(!unlink(at("a.yaml")));
 	CHECK(watch_read(w));
-	end(w);
+	watch_free(w);
 }
 
 /* As Kubernetes mounts a ConfigMap: files lead through ..data, which is exchanged by a rename. */
@@ -120,7 +105,7 @@ static void exchanged_link(void)
 {
 	struct watch *w;
 
-	start();
+	test_dir(top);
 	CHECK(!mkdir(at("..1"), 0700) && !mkdir(at("..2"), 0700));
 	put("..1/a.yaml", "1");
 	put("..2/a.yaml", "2");
@@ -131,7 +116,7 @@ static void exchanged_link(void)
 	watch_read(w);
 	CHECK(!rename(at("..data_tmp"), at("..data")));
 	CHECK(watch_read(w));
-	end(w);
+	watch_free(w);
 }
 
 /* A file elsewhere that a link leads to. */
@@ -139,7 +124,7 @@ static void link_to_elsewhere(void)
 {
 	struct watch *w;
 
-	start();
+	test_dir(top);
 	CHECK(!mkdir(at("real"), 0700) && !mkdir(at("conf"), 0700));
 	put("real/a.yaml", "1");
 	CHECK(!symlink("../real/a.yaml", at("conf/a.yaml")));
@@ -149,7 +134,7 @@ static void link_to_elsewhere(void)
 	CHECK(watch_read(w));
 	put("real/b.yaml", "2");
 	CHECK(!watch_read(w));
-	end(w);
+	watch_free(w);
 }
 
 static const struct test tests[] = {

@@ -198,12 +198,12 @@ static void positions(void)
 
 static void files(void)
 {
-	char dir[] = "/tmp/tocsin-yaml.XXXXXX", path[64];
+	char dir[TEST_DIR], path[64];
 	struct yaml_doc *doc = NULL;
 	struct diags d = { 0 };
 	int fd;
 
-	CHECK(mkdtemp(dir));
+	test_dir(dir);
 	CHECK_INT(yaml_load(&doc, dir, &d), -EISDIR);
 	CHECK_INT(yaml_load(&doc, "/dev/zero", &d), -EINVAL);
 	snprintf(path, sizeof(path), "%s/x", dir);
@@ -223,8 +223,6 @@ static void files(void)
 	CHECK(ftruncate(fd, YAML_MAX_BYTES + 1) == 0);
 	CHECK_INT(yaml_load(&doc, path, &d), -E2BIG);
 	close(fd);
-	unlink(path);
-	rmdir(dir);
 	diags_free(&d);
 }
 
