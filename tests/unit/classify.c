@@ -5,6 +5,7 @@
 #include "pipeline/filter/classify.h"
 #include "pipeline/filter/eval.h"
 #include "tests/harness/made.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/test.h"
 
 struct told {
@@ -37,14 +38,11 @@ struct bench {
 
 static void start(struct bench *b, const char *where)
 {
-	struct diags d = { 0 };
 	char text[1000];
 
 	memset(b, 0, sizeof(*b));
 	snprintf(text, sizeof(text), "policies:\n- name: p\n  on: file.open\n  where: %s\n", where);
-	CHECK_INT(policy_load_text(&b->set, "f.yaml", str_of(text), &d), 0);
-	diags_print(&d, stdout);
-	CHECK_INT(d.count, 0);
+	b->set = policies_good(text);
 	CHECK_INT(filter_derive(&b->f, b->set, 0), 0);
 	CHECK_INT(classify_new(&b->c, &(struct classify_cfg){ tell, forget, &b->told }), 0);
 }

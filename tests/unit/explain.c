@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "tests/harness/made.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/test.h"
 
 static const char file[] =
@@ -33,17 +34,6 @@ static const char file[] =
 	"    - {name: got, on: network.accept, where: 'destination.port = 22'}\n"
 	"    - {on: process.exec, not: true, where: 'process.name = \"login\"'}\n";
 
-static struct policy_set *load(void)
-{
-	struct policy_set *s = NULL;
-	struct diags d = { 0 };
-
-	CHECK_INT(policy_load_text(&s, "f.yaml", STR(file), &d), 0);
-	diags_print(&d, stdout);
-	CHECK_INT(d.count, 0);
-	return s;
-}
-
 static bool lacks(const struct event_kind *k, const struct field *f)
 {
 	(void)k;
@@ -53,7 +43,7 @@ static bool lacks(const struct event_kind *k, const struct field *f)
 /* The explanation of a policy, and that it says what the matcher does. */
 static void check(const char *policy, struct made *m, bool decisive, const char *want)
 {
-	struct policy_set *s = load();
+	struct policy_set *s = policies_good(file);
 	struct policy_engine *p = NULL;
 	struct explanation x;
 	const struct match *match;

@@ -9,22 +9,9 @@
 #include "pipeline/filter/pattern.h"
 #include "pipeline/filter/sets.h"
 #include "tests/harness/clausetext.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/policymaker.h"
 #include "tests/harness/test.h"
-
-static struct policy_set *load(const char *text, uint32_t problems)
-{
-	struct policy_set *s = NULL;
-	struct diags d = { 0 };
-
-	CHECK_INT(policy_load_text(&s, "f.yaml", str_of(text), &d), 0);
-	if (problems != d.count) {
-		diags_print(&d, stdout);
-		test_fail(__FILE__, __LINE__, "%u problems in %s", d.count, text);
-	}
-	diags_free(&d);
-	return s;
-}
 
 struct one {
 	struct policy_set *set;
@@ -38,7 +25,7 @@ static struct one one_new(const char *kind, const char *where)
 
 	snprintf(text, sizeof(text), "policies:\n- name: p\n  on: %s\n  where: >-\n    %s\n", kind,
 		 where);
-	o.set = load(text, 0);
+	o.set = policies_good(text);
 	CHECK_INT(filter_derive(&o.f, o.set, 0), 0);
 	return o;
 }
@@ -208,12 +195,10 @@ static void tests_of_connections(void)
 		{ "network.unix.path endswith '/docker.sock'", "[ family:8 ]" },
 		{ "not network.unix.path = '/x'", "[ ]" },
 		{ "network.transport = 'udp' and destination.port = 53", "[ port:53-53 ]" },
-		{ "file.path = '/x' or destination.port = 1", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (cases[i][1])
-			check_clauses("network.connect", cases[i][0], cases[i][1]);
+		check_clauses("network.connect", cases[i][0], cases[i][1]);
 	check_clauses("network.accept", "source.ip = '10.0.0.1'", "[ peer:10.0.0.1/32(4) ]");
 	check_clauses("network.accept", "destination.ip = '10.0.0.1'", "[ ]");
 }
@@ -230,18 +215,17 @@ static void operators(void)
 static void notes(void)
 {
 	struct policy_set *s =
-		load("policies:\n"
-		     "- name: closed\n  on: file.open\n  where: file.path = '/a'\n"
-		     "- name: open\n  on: [file.open, process.exec]\n"
-		     "  where: process.args = 'x' and process.pid = 5\n"
-		     "- name: half\n  on: [file.open, network.connect]\n"
-		     "  where: process.args = 'x' and destination.port = 5\n"
-		     "- name: regex\n  on: file.open\n"
-		     "  where: file.path = '/b' or file.path regex 'a|b'\n"
-		     "- name: all\n  on: file.open\n  where: event.outcome = 'success'\n"
-		     "- name: except\n  on: file.open\n  where: file.path exists\n"
-		     "  exceptions:\n  - where: process.args = 'x'\n",
-		     0);
+		policies_good("policies:\n"
+			      "- name: closed\n  on: file.open\n  where: file.path = '/a'\n"
+			      "- name: open\n  on: [file.open, process.exec]\n"
+			      "  where: process.args = 'x' and process.pid = 5\n"
+			      "- name: half\n  on: [file.open, network.connect]\n"
+			      "  where: process.args = 'x' and destination.port = 5\n"
+			      "- name: regex\n  on: file.open\n"
+			      "  where: file.path = '/b' or file.path regex 'a|b'\n"
+			      "- name: all\n  on: file.open\n  where: event.outcome = 'success'\n"
+			      "- name: except\n  on: file.open\n  where: file.path exists\n"
+			      "  exceptions:\n  - where: process.args = 'x'\n");
 	static const char *const want[][2] = { { "open", "process.args = 'x'" },
 					       { "regex", "file.path regex 'a|b'" },
 					       { "all", NULL },
@@ -285,7 +269,7 @@ static void many(void)
 	for (int i = 0; i < 3000; i++)
 		buf_addf(&b, "- name: p%d\n  on: file.open\n  where: file.path = '/d/%d'\n", i, i);
 	buf_char(&b, '\0');
-	s = load(b.p, 0);
+	s = policies_good(b.p);
 	CHECK_INT(filter_derive(&f, s, 0), 0);
 	c = filter_clauses(f, EV_OPEN);
 	CHECK_INT(c.count, 1);
@@ -302,7 +286,7 @@ static void many(void)
 			 "    destination.port = %d)\n",
 			 i, i, i, i + 1);
 	buf_char(&b, '\0');
-	s = load(b.p, 0);
+	s = policies_good(b.p);
 	CHECK_INT(filter_derive(&f, s, 0), 0);
 	c = filter_clauses(f, EV_OPEN);
 	CHECK_INT(c.count, 1);

@@ -6,34 +6,11 @@
 
 #include "pipeline/policy/policy.h"
 #include "tests/harness/made.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/test.h"
 
 #define ONE(rest)                                                                                  \
 	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
-
-struct run {
-	struct policy_set *set;
-	struct policy_engine *engine;
-	const struct match *m;
-};
-
-static struct run run_new(const char *text)
-{
-	struct run r = { 0 };
-	struct diags d = { 0 };
-
-	CHECK_INT(policy_load_text(&r.set, "f.yaml", str_of(text), &d), 0);
-	diags_print(&d, stdout);
-	CHECK_INT(d.count, 0);
-	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
-	return r;
-}
-
-static void run_free(struct run *r)
-{
-	policy_engine_free(r->engine);
-	policy_free(r->set);
-}
 
 static struct made *shadow(void)
 {
@@ -44,7 +21,7 @@ static struct made *shadow(void)
 	return m;
 }
 
-static uint32_t at(struct run *r, struct made *m, uint64_t seconds)
+static uint32_t at(struct matcher *r, struct made *m, uint64_t seconds)
 {
 	m->rec.h.time_ns = seconds * 1000000000;
 	return policy_match(r->engine, made_event(m), &r->m);
@@ -52,7 +29,8 @@ static uint32_t at(struct run *r, struct made *m, uint64_t seconds)
 
 static void suppression(void)
 {
-	struct run r = run_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
+	struct matcher r =
+		matcher_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
 	struct made *m = shadow();
 
 	CHECK_INT(at(&r, m, 100), 1);
@@ -72,13 +50,13 @@ static void suppression(void)
 	CHECK_INT(policy_engine_stats(r.engine).suppressed, 4);
 	CHECK_INT(policy_engine_stats(r.engine).matches, 8);
 	made_free(m);
-	run_free(&r);
+	matcher_free(&r);
 }
 
 /* Nothing is forgotten or held back wrongly when the table is full. */
 static void suppression_full(void)
 {
-	struct run r = run_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
+	struct matcher r = matcher_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
 	struct made *m = shadow();
 
 	for (uint32_t i = 0; i < SUPPRESS_KEYS_MAX; i++) {
@@ -97,7 +75,7 @@ static void suppression_full(void)
 	CHECK_INT(at(&r, m, 112), 0);
 	CHECK_INT(policy_engine_stats(r.engine).suppression_full, 2);
 	made_free(m);
-	run_free(&r);
+	matcher_free(&r);
 }
 
 /* Each class of field makes a key of its value, and an absent one a key of its own. */

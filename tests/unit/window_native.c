@@ -6,27 +6,12 @@
 
 #include "pipeline/policy/policy.h"
 #include "pipeline/util.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/test.h"
-
-static void check_mistakes(const char *text, const char *want)
-{
-	static char shown[16384];
-	struct policy_set *s = NULL;
-	struct diags d = { 0 };
-	FILE *f = fmemopen(shown, sizeof(shown), "w");
-
-	CHECK_INT(policy_load_text(&s, "f.yaml", str_of(text), &d), 0);
-	diags_print(&d, f);
-	fclose(f);
-	CHECK_STR(shown, want);
-	CHECK_INT(policy_count(s), 0);
-	policy_free(s);
-	diags_free(&d);
-}
 
 static void mistakes_of_sequences(void)
 {
-	check_mistakes(
+	policies_bad(
 		"policies:\n"
 		"- name: a\n"
 		"  on: file.open\n"
@@ -103,25 +88,24 @@ static void mistakes_of_thresholds(void)
 			 "policies:\n- name: a\n  on: file.open\n  where: file.path exists\n"
 			 "  threshold: %s\n",
 			 cases[i].threshold);
-		check_mistakes(text, cases[i].want);
+		policies_bad(text, cases[i].want);
 	}
 }
 
 static void mistakes_of_both(void)
 {
-	check_mistakes("policies:\n- name: a\n  sequence: 5\n  threshold: 5\n",
-		       "f.yaml:3:13: sequence is a map with within, steps, and by if you like\n"
-		       "f.yaml:4:14: a policy has a sequence or a threshold, not both\n");
-	check_mistakes("policies:\n- name: a\n  threshold: {more_than: 5, within: 1s}\n",
-		       "f.yaml:2:3: the policy has no on\nf.yaml:2:3: the policy has no where\n");
-	check_mistakes("policies:\n- name: a\n  sequence: {within: 1s, steps: [x]}\n",
-		       "f.yaml:3:33: a sequence has a list of 2 to 8 steps\n");
-	check_mistakes(
-		"policies:\n- name: a\n  sequence:\n    within: 1s\n    steps:\n"
-		"    - {on: file.open, where: user.id = 0, by: user.id}\n"
-		"    - {on: file.open, where: user.id = 0, by: file.path}\n",
-		"f.yaml:4:5: user.id and file.path can never be equal: they are of different "
-		"types\n");
+	policies_bad("policies:\n- name: a\n  sequence: 5\n  threshold: 5\n",
+		     "f.yaml:3:13: sequence is a map with within, steps, and by if you like\n"
+		     "f.yaml:4:14: a policy has a sequence or a threshold, not both\n");
+	policies_bad("policies:\n- name: a\n  threshold: {more_than: 5, within: 1s}\n",
+		     "f.yaml:2:3: the policy has no on\nf.yaml:2:3: the policy has no where\n");
+	policies_bad("policies:\n- name: a\n  sequence: {within: 1s, steps: [x]}\n",
+		     "f.yaml:3:33: a sequence has a list of 2 to 8 steps\n");
+	policies_bad("policies:\n- name: a\n  sequence:\n    within: 1s\n    steps:\n"
+		     "    - {on: file.open, where: user.id = 0, by: user.id}\n"
+		     "    - {on: file.open, where: user.id = 0, by: file.path}\n",
+		     "f.yaml:4:5: user.id and file.path can never be equal: they are of different "
+		     "types\n");
 }
 
 /* A set has a thousand windows at most; these it has. */

@@ -11,6 +11,7 @@
 #include "pipeline/util.h"
 #include "tests/harness/capture.h"
 #include "tests/harness/made.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/record.h"
 #include "tests/harness/test.h"
 
@@ -57,20 +58,9 @@ struct run {
 	uint64_t seq;
 };
 
-static struct policy_set *load(const char *text)
-{
-	struct policy_set *s = NULL;
-	struct diags d = { 0 };
-
-	CHECK_INT(policy_load_text(&s, "f.yaml", str_of(text), &d), 0);
-	diags_print(&d, stdout);
-	CHECK_INT(d.count, 0);
-	return s;
-}
-
 static struct run run_new(const char *text)
 {
-	struct run r = { .set = load(text) };
+	struct run r = { .set = policies_good(text) };
 
 	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
 	return r;
@@ -406,7 +396,7 @@ static void waits_once(void)
 /* A flood of keys: what is forgotten is counted by policy. */
 static void flood(void)
 {
-	struct run r = { .set = load(MISSING) };
+	struct run r = { .set = policies_good(MISSING) };
 	struct policy_window_stats st;
 
 	CHECK_INT(policy_engine_new_with(&r.engine, r.set, WINDOW_BYTES_MIN), 0);
@@ -519,7 +509,7 @@ static void documents(void)
 static void generations(void)
 {
 	struct capture *c = capture_start(&(struct capture_cfg){ .policies = DOCUMENTS });
-	struct policy_set *set = load(
+	struct policy_set *set = policies_good(
 		"policies:\n- {name: new, on: file.open, where: file.path = '/n'}\n" DOCUMENTS_REST);
 	struct policy_engine *next = NULL;
 	const char *text;
