@@ -251,6 +251,10 @@ static void mistakes(void)
 		"f.yaml:5:5: length(file.path) cannot be tested with contains: it is a number");
 	check_mistake("any_ancestor(file.path) = 'a'",
 		      "f.yaml:5:18: any_ancestor takes one of process.name, process.executable");
+}
+
+static void mistakes_of_calculations_and_pairs(void)
+{
 	check_mistake("file.path + 1 = 2",
 		      "f.yaml:5:5: file.path is no number: it cannot be calculated with\n");
 	check_mistake("file.inode + 'a' = 2",
@@ -347,9 +351,17 @@ static void explained(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(text_functions), TEST(number_functions), TEST(ancestors),   TEST(arithmetic),
-		TEST(pairs),          TEST(folded),           TEST(folded_long), TEST(mistakes),
-		TEST(deep),           TEST(explained),
+		TEST(text_functions),
+		TEST(number_functions),
+		TEST(ancestors),
+		TEST(arithmetic),
+		TEST(pairs),
+		TEST(folded),
+		TEST(folded_long),
+		TEST(mistakes),
+		TEST(mistakes_of_calculations_and_pairs),
+		TEST(deep),
+		TEST(explained),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
