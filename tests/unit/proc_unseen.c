@@ -5,6 +5,15 @@
  */
 #include "tests/harness/procs.h"
 
+/* What /proc says of the program of process 50, which the stream did not tell of, and the time at
+ * which it is asked; both must stay. */
+static void answer_of_50(struct fix *f, const char *program, const uint64_t *asked)
+{
+	fake_answer(&f->out, ASK_PROC_EXE, 50, start_of(50), program,
+		    (uint32_t)strlen(program) + 1);
+	fake_answer(&f->out, ASK_NOW, 0, 0, asked, sizeof(*asked));
+}
+
 /* No fork, no exec seen. /proc answers, but whether for this image only a later event tells. */
 static void lost_start_waits_for_proof(void)
 {
@@ -14,10 +23,9 @@ static void lost_start_waits_for_proof(void)
 
 	start(&f, NULL);
 	asked = f.now + SEC / 2;
-	fake_answer(&f.out, ASK_PROC_EXE, 50, start_of(50), "/usr/sbin/cron", 15);
+	answer_of_50(&f, "/usr/sbin/cron", &asked);
 	fake_answer(&f.out, ASK_PROC_ARGS, 50, start_of(50), "cron\0-f", 8);
 	fake_answer(&f.out, ASK_PROC_CWD, 50, start_of(50), "/var\0deleted", 13);
-	fake_answer(&f.out, ASK_NOW, 0, 0, &asked, 8);
 	e = opens(&f, 50, 4, id(1, 2));
 	CHECK(!process(e)->name.p);
 	CHECK(!process(e)->executable.p);
@@ -44,8 +52,7 @@ static void answer_of_the_next_image_is_dropped(void)
 
 	start(&f, NULL);
 	asked = f.now + SEC / 2;
-	fake_answer(&f.out, ASK_PROC_EXE, 50, start_of(50), "/usr/sbin/sshd", 15);
-	fake_answer(&f.out, ASK_NOW, 0, 0, &asked, 8);
+	answer_of_50(&f, "/usr/sbin/sshd", &asked);
 	opens(&f, 50, 4, id(1, 2));
 	forks(&f, 50, 4, 51);
 	e = execs(&f, 50, 4, id(1, 2), "/usr/sbin/sshd", ARGS("sshd"));
@@ -68,8 +75,7 @@ static void child_proves_the_parent(void)
 
 	start(&f, NULL);
 	asked = f.now + SEC / 2;
-	fake_answer(&f.out, ASK_PROC_EXE, 50, start_of(50), "/usr/sbin/cron", 15);
-	fake_answer(&f.out, ASK_NOW, 0, 0, &asked, 8);
+	answer_of_50(&f, "/usr/sbin/cron", &asked);
 	opens(&f, 50, 4, id(1, 2));
 	forks(&f, 50, 4, 51);
 	f.now = asked;
@@ -88,8 +94,7 @@ static void idle_process_is_proven_by_silence(void)
 
 	start(&f, NULL);
 	asked = f.now;
-	fake_answer(&f.out, ASK_PROC_EXE, 50, start_of(50), "/usr/sbin/cron", 15);
-	fake_answer(&f.out, ASK_NOW, 0, 0, &asked, 8);
+	answer_of_50(&f, "/usr/sbin/cron", &asked);
 	task(&f, 50, 4, 1, id(1, 2), NULL);
 	task(&f, 60, 1, 50, id(50, 4), "/bin/sh");
 	enrich_tick(f.b, f.now + SEC);
@@ -109,8 +114,7 @@ static void lost_exec_forbids_proof_by_silence(void)
 
 	start(&f, NULL);
 	asked = f.now;
-	fake_answer(&f.out, ASK_PROC_EXE, 50, start_of(50), "/usr/sbin/cron", 15);
-	fake_answer(&f.out, ASK_NOW, 0, 0, &asked, 8);
+	answer_of_50(&f, "/usr/sbin/cron", &asked);
 	task(&f, 50, 4, 1, id(1, 2), NULL);
 	rec_loss(&f.r, EV_EXEC, 0, 3);
 	send(&f);
