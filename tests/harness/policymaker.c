@@ -7,6 +7,7 @@
 #include "pipeline/names.h"
 #include "pipeline/policy/regex.h"
 #include "pipeline/util.h"
+#include "tests/harness/random.h"
 
 enum { FIELDS = 400, DEPTH = 4 };
 
@@ -21,11 +22,7 @@ struct policymaker {
 
 uint32_t policymaker_below(struct policymaker *p, uint32_t n)
 {
-	uint64_t z = p->state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return (uint32_t)((z ^ z >> 31) >> 32) % n;
+	return random_below(&p->state, n);
 }
 
 #define BELOW(n) policymaker_below(p, n)

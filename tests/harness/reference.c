@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "tests/harness/random.h"
+
 enum { SET_BYTES = 64 << 20, EVENT_BYTES = 4 << 20 };
 
 const struct reference_op_row reference_ops[OP_MAX] = {
@@ -51,11 +53,7 @@ void reference_free(struct reference *r)
 
 uint32_t reference_below(struct reference *r, uint32_t n)
 {
-	uint64_t z = r->state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return (uint32_t)((z ^ z >> 31) >> 32) % n;
+	return random_below(&r->state, n);
 }
 
 /* Of memory that evaluation takes: all of it is given back behind the event. */

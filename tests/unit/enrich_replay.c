@@ -8,6 +8,7 @@
 
 #include "pipeline/save.h"
 #include "tests/harness/enrich.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 enum { EVENTS = 30000 };
@@ -15,12 +16,11 @@ enum { EVENTS = 30000 };
 static const char *const all[] = { "process", "user", "cgroup", "host", NULL };
 static const char options[] = "max_processes=200,max_bytes=256KiB,linger=1s,check=3s,ask_rate=20";
 
-static uint64_t lcg;
+static uint64_t chance;
 
 static uint32_t rnd(uint32_t n)
 {
-	lcg = lcg * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(lcg >> 33) % n;
+	return random_below(&chance, n);
 }
 
 static bool answer(void *state, enum outside_question q, uint64_t key, uint64_t key2, struct str *a)
@@ -244,7 +244,7 @@ static void same_contexts(void)
 	close(fd);
 	for (uint64_t seed = 1; seed < 6; seed++) {
 		unlink(path);
-		lcg = seed;
+		chance = seed;
 		save_stream(path, digests);
 		replay_stream(path, digests);
 	}

@@ -9,16 +9,14 @@
 #include "pipeline/filter/tables.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/util.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 static uint64_t seed = 0x2545f4914f6cdd1dULL;
 
 static uint32_t roll(uint32_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
+	return random_below(&seed, n);
 }
 
 /* ---- the plain evaluation ---- */

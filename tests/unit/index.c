@@ -10,6 +10,7 @@
 
 #include "tests/harness/linear.h"
 #include "tests/harness/made.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 enum { SETS = 400, EVENTS = 60, RULES_MAX = 80, DEPTH = 3 };
@@ -19,23 +20,7 @@ static struct buf rules_text; /* of the set at hand */
 
 static uint32_t below(uint32_t n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 33) % n;
-}
-
-static void seed(void)
-{
-	const char *given = getenv("SEED");
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	state = given ? strtoull(given, NULL, 10)
-		      : (uint64_t)t.tv_sec * 1000000007 + (uint64_t)t.tv_nsec;
-	state |= 1;
-	printf("# SEED=%llu\n", (unsigned long long)state);
-	fflush(stdout);
+	return random_below(&state, n);
 }
 
 /* Parts of texts as the expression writes them, and as the bytes that they are. */
@@ -334,7 +319,7 @@ static void same_as_linear(void)
 	struct op_scratch scratch = { regex_scratch_new() };
 	uint64_t held = 0, asked = 0, judged = 0;
 
-	seed();
+	state = random_seed("SEED");
 	for (int i = 0; i < SETS; i++) {
 		struct policy_engine *p = NULL;
 		struct policy_set *s = random_set();

@@ -7,10 +7,9 @@
  */
 #include "tests/harness/reference.h"
 
-#include <time.h>
-
 #include "pipeline/policy/policy.h"
 #include "tests/harness/made.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 enum { PAIRS = 2200000, EVENTS = 200 };
@@ -19,13 +18,6 @@ struct tally {
 	uint64_t pairs, held, sets, limits;
 	uint64_t never, always; /* policies that held for no event of a set, or all */
 };
-
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-	const char *given = getenv(name);
-
-	return given ? strtoull(given, NULL, 0) : otherwise;
-}
 
 static struct policy_set *load(const struct reference *r)
 {
@@ -113,13 +105,12 @@ static void one_set(struct reference *r, struct tally *t)
 
 static void same_as_reference(void)
 {
-	uint64_t pairs = number("REFERENCE_PAIRS", PAIRS);
-	uint64_t seed = number("REFERENCE_SEED", (uint64_t)time(NULL));
+	const char *given = getenv("REFERENCE_PAIRS");
+	uint64_t pairs = given ? strtoull(given, NULL, 0) : PAIRS;
+	uint64_t seed = random_seed("REFERENCE_SEED");
 	struct reference *r = reference_new(seed);
 	struct tally t = { 0 };
 
-	printf("# REFERENCE_SEED=%llu\n", (unsigned long long)seed);
-	fflush(stdout);
 	while (t.pairs < pairs)
 		one_set(r, &t);
 	printf("# %llu pairs of %llu sets: %llu held; of %llu policies %llu never, %llu always\n",

@@ -6,10 +6,9 @@
  */
 #include "pipeline/policy/scan.h"
 
-#include <time.h>
-
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 enum { ITEMS = 300, SETS = 250, VALUES = 150, TEXT = 24, VALUE = 256 };
@@ -19,23 +18,12 @@ static bool told[ITEMS];
 
 static uint32_t below(uint32_t n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 33) % n;
+	return random_below(&state, n);
 }
 
 static void seed(void)
 {
-	const char *given = getenv("SEED");
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	state = (given ? strtoull(given, NULL, 10)
-		       : (uint64_t)t.tv_sec * 1000003 + (uint64_t)t.tv_nsec) |
-		1;
-	printf("# SEED=%llu\n", (unsigned long long)state);
-	fflush(stdout);
+	state = random_seed("SEED");
 	if (!scan_supported())
 		test_skip("libhs cannot be used on this machine, or misses matches");
 }

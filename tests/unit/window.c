@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pipeline/util.h"
+#include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
 #define NEVER UINT64_MAX
@@ -34,8 +35,7 @@ static uint64_t seed;
 
 static uint32_t dice(uint32_t n)
 {
-	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(seed >> 33) % n;
+	return random_below(&seed, n);
 }
 
 /* --- the reference --- */
