@@ -19,6 +19,7 @@
 #include "pipeline/util.h"
 #include "probes/set.h"
 #include "tests/harness/filtered.h"
+#include "tests/harness/random.h"
 
 enum { MIB = 1 << 20 };
 
@@ -28,10 +29,7 @@ static uint64_t seed = 0x9e3779b97f4a7c15ULL;
 
 static uint32_t roll(uint32_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
+	return random_below(&seed, n);
 }
 
 enum { FILES = 150, PATTERNS = 8 };

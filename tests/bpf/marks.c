@@ -17,7 +17,7 @@ enum { BYTES = 1 << 20 };
 
 struct marked {
 	struct live l;
-	char dir[64], shell[96], cat[96], file[96];
+	char dir[TEST_DIR], shell[96], cat[96], file[96];
 	uint32_t generation;
 };
 
@@ -30,8 +30,7 @@ static void begin(struct marked *m)
 	cfg.filter_bytes = BYTES;
 	cfg.want = KIND_BIT(OPEN);
 	live_open(&m->l, &cfg);
-	strcpy(m->dir, "/tmp/tocsin-marks.XXXXXX");
-	CHECK(mkdtemp(m->dir));
+	test_dir(m->dir);
 	snprintf(m->shell, sizeof(m->shell), "%s/shell", m->dir);
 	snprintf(m->cat, sizeof(m->cat), "%s/reader", m->dir);
 	snprintf(m->file, sizeof(m->file), "%s/file", m->dir);
@@ -42,11 +41,7 @@ static void begin(struct marked *m)
 
 static void end(struct marked *m)
 {
-	char command[128];
-
 	live_close(&m->l);
-	snprintf(command, sizeof(command), "rm -rf %s", m->dir);
-	CHECK(!system(command));
 }
 
 /* Opens of processes that this is true of are wanted. */

@@ -204,17 +204,16 @@ static void make_name(char *name, size_t len)
 /* Names are copied a word at a time where they are short: every length, any byte. */
 static void names_of_every_length(bool probe_reads)
 {
-	char dir[] = "/tmp/tocsin-names-XXXXXX", path[300], text[4096];
+	char dir[TEST_DIR], path[300], text[4096];
 	struct probe_cfg cfg = live_defaults;
 	const struct ev_hdr *h = NULL;
-	size_t base = sizeof(dir);
+	size_t base;
 	struct live l;
 	int fd;
 
 	cfg.no_typed_loads = probe_reads;
-	CHECK(mkdtemp(dir));
-	memcpy(path, dir, base - 1);
-	path[base - 1] = '/';
+	test_dir(dir);
+	base = (size_t)sprintf(path, "%s/", dir);
 	live_open(&l, &cfg);
 	for (size_t len = 1; len < 256; len++) {
 		make_name(path + base, len);
@@ -231,7 +230,6 @@ static void names_of_every_length(bool probe_reads)
 		CHECK_STR(live_path(h, &((const struct ev_open *)h)->path, text, sizeof(text)),
 			  path);
 	}
-	CHECK_INT(rmdir(dir), 0);
 	live_close(&l);
 }
 
