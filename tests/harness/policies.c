@@ -54,3 +54,12 @@ void matcher_free(struct matcher *r)
 	policy_engine_free(r->engine);
 	policy_free(r->set);
 }
+
+struct made *policies_event(void)
+{
+	struct made *m = made_new("file.open");
+
+	CHECK(made_set(m, "file.path", "/etc/shadow"));
+	CHECK(made_set(m, "process.name", "cat"));
+	return m;
+}

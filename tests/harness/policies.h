@@ -7,6 +7,11 @@
 
 #include "pipeline/diag.h"
 #include "pipeline/policy/policy.h"
+#include "tests/harness/made.h"
+
+/* A policy for opens of /etc/shadow, with what else it says. */
+#define ONE(rest)                                                                                  \
+	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
 
 /* Of a text of which nothing is told; the caller frees it. */
 struct policy_set *policies_good(const char *text);
@@ -24,5 +29,8 @@ struct matcher {
 
 struct matcher matcher_new(const char *text);
 void matcher_free(struct matcher *r);
+
+/* An event that its condition holds for: an open of /etc/shadow by cat. */
+struct made *policies_event(void);
 
 #endif

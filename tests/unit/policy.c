@@ -13,9 +13,6 @@
 #include "tests/harness/policies.h"
 #include "tests/harness/test.h"
 
-#define ONE(rest)                                                                                  \
-	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
-
 static void attributes(void)
 {
 	struct policy_set *s =

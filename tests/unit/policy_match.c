@@ -4,28 +4,15 @@
  */
 #include "pipeline/policy/policy.h"
 
-#include "tests/harness/made.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/test.h"
-
-#define ONE(rest)                                                                                  \
-	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
-
-static struct made *shadow(void)
-{
-	struct made *m = made_new("file.open");
-
-	CHECK(made_set(m, "file.path", "/etc/shadow"));
-	CHECK(made_set(m, "process.name", "cat"));
-	return m;
-}
 
 static void exceptions(void)
 {
 	struct matcher r = matcher_new(
 		ONE("  exceptions:\n  - where: process.name in ('sshd', 'su')\n"
 		    "  - name: root's\n    where: 'user.id = 0 and process.name = \"cat\"'\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
 	m->rec.h.uid = 0;
@@ -46,7 +33,7 @@ static void reasons(void)
 		"    file.path endswith \"shadow\" and not process.name in (\"su\")\n"
 		"    and (process.args contains '-' or user.id = 77 or file.flags = 'O_WRONLY')\n"
 		"    and file.path endswith 'shadow' and file.inode > 4KiB and process.cgroup.path not exists\n");
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	CHECK(made_set(m, "process.args", "a\x01\x1f-\"b"));
 	CHECK(made_set(m, "file.flags", "O_WRONLY|O_CLOEXEC"));
@@ -66,7 +53,7 @@ static void messages(void)
 {
 	struct matcher r = matcher_new(ONE(
 		"  message: |\n    {{{process.name}}} \"read\"\n    {file.path} {file.inode} {user.name} {file.flags} \\n {process.args}\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	CHECK(made_set(m, "process.name", "\x1b[31mx\n\xff{file.path}\xe2\x80\xae"));
 	CHECK(made_set(m, "file.flags", "O_RDWR"));
@@ -78,7 +65,7 @@ static void messages(void)
 	made_free(m);
 	matcher_free(&r);
 	r = matcher_new(ONE(""));
-	m = shadow();
+	m = policies_event();
 	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 1);
 	CHECK_STREQ(r.m->message, "one");
 	made_free(m);
@@ -90,7 +77,7 @@ static void long_values(void)
 {
 	struct matcher r = matcher_new(
 		ONE("  message: '{process.command_line}|{process.args}|{process.name}'\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 	char big[8000];
 
 	for (size_t i = 0; i < sizeof(big); i += 2)
@@ -110,7 +97,7 @@ static void long_values(void)
 static void full_arena(void)
 {
 	struct matcher r = matcher_new(ONE("  message: 'x'\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 	struct event *e = made_event(m);
 
 	CHECK(event_get(e, schema_field(e->kind, STR("file.path")), &(struct value){ 0 }));
@@ -128,7 +115,7 @@ static void several(void)
 		ONE("- name: two\n  on: file.open\n  where: file.path startswith '/etc/'\n"
 		    "- name: three\n  on: file.open\n  where: file.path = '/etc/passwd'\n"
 		    "- name: four\n  on: process.exec\n  where: process.name exists\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 	struct policy_stats st;
 
 	CHECK_INT(policy_match(r.engine, made_event(m), &r.m), 2);
@@ -221,7 +208,7 @@ static void regex_limits(void)
 	struct matcher r =
 		matcher_new("policies:\n- name: x\n  on: file.open\n"
 			    "  where: process.command_line regex '^(a+)+(?=\\1|c)\\1?$'\n");
-	struct made *m = shadow();
+	struct made *m = policies_event();
 	char text[4000];
 
 	memset(text, 'a', sizeof(text));
@@ -240,7 +227,7 @@ static void many(void)
 {
 	struct buf b = { 0 };
 	struct matcher r;
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	buf_lit(&b, "policies:\n");
 	for (int i = 0; i < 3000; i++)

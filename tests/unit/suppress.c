@@ -4,22 +4,8 @@
  */
 #include "pipeline/policy/suppress.h"
 
-#include "pipeline/policy/policy.h"
-#include "tests/harness/made.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/test.h"
-
-#define ONE(rest)                                                                                  \
-	"policies:\n- name: one\n  on: file.open\n  where: file.path = '/etc/shadow'\n" rest
-
-static struct made *shadow(void)
-{
-	struct made *m = made_new("file.open");
-
-	CHECK(made_set(m, "file.path", "/etc/shadow"));
-	CHECK(made_set(m, "process.name", "cat"));
-	return m;
-}
 
 static uint32_t at(struct matcher *r, struct made *m, uint64_t seconds)
 {
@@ -31,7 +17,7 @@ static void suppression(void)
 {
 	struct matcher r =
 		matcher_new(ONE("  suppress: {by: [process.name, user.id], every: 10s}\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	CHECK_INT(at(&r, m, 100), 1);
 	CHECK_INT(r.m->suppressed, 0);
@@ -57,7 +43,7 @@ static void suppression(void)
 static void suppression_full(void)
 {
 	struct matcher r = matcher_new(ONE("  suppress: {by: process.pid, every: 10s}\n"));
-	struct made *m = shadow();
+	struct made *m = policies_event();
 
 	for (uint32_t i = 0; i < SUPPRESS_KEYS_MAX; i++) {
 		m->rec.h.tgid = i;
