@@ -124,24 +124,23 @@ static int explain_nothing(const struct probe_set *s, char *err, size_t err_len)
 	return rc ? rc : -ENOTSUP;
 }
 
-static int loader_open(struct loader *l, struct probe_set *s, struct kernel **k, char *err,
-		       size_t err_len)
+static int loader_open(struct loader *l, struct probe_set *s, char *err, size_t err_len)
 {
-	int rc = kernel_open(k);
+	int rc;
 
-	if (rc) {
-		snprintf(err, err_len, "the kernel's BTF cannot be read: %s", strerror(-rc));
-		return -ENOSYS;
-	}
-	*l = (struct loader){ .set = s, .kernel = *k, .cgroup_fd = -1 };
-	return 0;
+	*l = (struct loader){ .set = s, .cgroup_fd = -1 };
+	rc = kernel_open(&l->kernel);
+	if (!rc)
+		return 0;
+	snprintf(err, err_len, "the kernel's BTF cannot be read: %s", strerror(-rc));
+	return -ENOSYS;
 }
 
-static void loader_close(struct loader *l, struct kernel *k)
+static void loader_close(struct loader *l)
 {
 	if (l->cgroup_fd >= 0)
 		close(l->cgroup_fd);
-	kernel_free(k);
+	kernel_free(l->kernel);
 	malloc_trim(0); /* the kernel's BTF was tens of megabytes */
 }
 
@@ -163,20 +162,19 @@ static int load_wanted(struct loader *l, bool scan_first)
 
 static int set_load(struct probe_set *s, const struct probe_cfg *cfg, char *err, size_t err_len)
 {
-	struct kernel *k = NULL;
 	struct loader l;
-	int rc = loader_open(&l, s, &k, err, err_len);
+	int rc = loader_open(&l, s, err, err_len);
 
 	if (rc)
 		return rc;
 	shared_maps_make_filter(&s->maps,
 				cfg->filter_bytes); /* a failure is told with the others */
-	fill_cfg(&s->cfg, cfg, k, s->ncpu, s->maps.filter_bytes);
+	fill_cfg(&s->cfg, cfg, l.kernel, s->ncpu, s->maps.filter_bytes);
 	s->want = cfg->want | ALWAYS_WANTED;
 	s->named = cfg->named;
 	s->failed_opens = cfg->failed_opens;
 	rc = load_wanted(&l, cfg->scan_first);
-	loader_close(&l, k);
+	loader_close(&l);
 	if (rc)
 		return rc;
 	if (s->maps.failed || s->maps.fd[MAP_EVENTS] < 0 || s->maps.fd[MAP_CPUS] < 0 ||
@@ -239,19 +237,18 @@ int probe_set_open(struct probe_set **out, const struct probe_cfg *cfg, char *er
 
 int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *err, size_t err_len)
 {
-	struct kernel *k = NULL;
 	struct loader l;
-	int rc = 0;
+	int rc;
 
 	want |= ALWAYS_WANTED;
 	if (want & ~p->want) {
-		rc = loader_open(&l, p, &k, err, err_len);
+		rc = loader_open(&l, p, err, err_len);
 		if (rc)
 			return rc;
 		p->want |= want;
 		tell_want(p, failed_opens || p->failed_opens);
 		load_wanted(&l, false);
-		loader_close(&l, k);
+		loader_close(&l);
 	}
 	p->want = want;
 	p->failed_opens = failed_opens;

@@ -47,7 +47,7 @@ struct probe_set {
 /* What loading needs besides the set. */
 struct loader {
 	struct probe_set *set;
-	const struct kernel *kernel;
+	struct kernel *kernel;
 	int cgroup_fd;			/* -1 until a program needs it */
 };
 
