@@ -107,14 +107,11 @@ __noinline int claim_slot(void)
 }
 
 /* Claims scratch memory. On failure the loss is counted and false returned. */
-static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
+static __always_inline bool emit_claim(struct emitter *e, __u32 kind)
 {
-	const struct filter_block *head = filter_now();
 	__u32 key;
 	int slot;
 
-	e->generation = head ? head->generation : 0;
-	e->flags = 0;
 	e->cpu = this_cpu(&e->cpu_id);
 	if (!e->cpu)
 		return false;
@@ -128,6 +125,16 @@ static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
 	}
 	count_lost(e->cpu, kind, EV_LOSS_SCRATCH_BUSY);
 	return false;
+}
+
+/* Begins a record that the filter is not asked about. */
+static __always_inline bool emit_begin(struct emitter *e, __u32 kind)
+{
+	const struct filter_block *head = filter_now();
+
+	e->generation = head ? head->generation : 0;
+	e->flags = 0;
+	return emit_claim(e, kind);
 }
 
 /* Gives the slot back. Only this CPU's programs look at it: a plain store is enough. */

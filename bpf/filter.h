@@ -461,7 +461,7 @@ static __always_inline bool filter_drop(struct emitter *e, const struct filter_b
 static __always_inline bool filter_begin(struct emitter *e, __u32 kind,
 					 const struct filter_block *h, __u32 flags)
 {
-	if (!e->rec && !emit_begin(e, kind))
+	if (!e->rec && !emit_claim(e, kind))
 		return false;
 	e->generation = h ? h->generation : 0;
 	e->flags = flags;
@@ -528,7 +528,7 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 		return ANSWER_YES;
 	signature = e->signature = filter_signature(w.dir, w.name, h);
 	if (!verdict_find(signature, &mask)) {
-		if (!emit_begin(e, EV_OPEN))
+		if (!emit_claim(e, EV_OPEN))
 			return ANSWER_LOST;
 		if (!judge_new(e, &w, f, t, signature, &mask))
 			return ANSWER_YES;
@@ -562,11 +562,12 @@ static __always_inline bool filter_open(struct emitter *e, struct file *f, struc
  * written and ends at end, says another one, because of a rename between, the mark goes. */
 static __always_inline void filter_confirm(struct emitter *e, __u32 end)
 {
-	const struct filter_block *h = filter_now();
+	const struct filter_block *h;
 	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 
 	if (!(e->flags & 1u << EV_HDR_WOULD_DROP) || !e->signature)
 		return;
+	h = filter_now();
 	if (h && sign_text(emit_key(e), end, e->generation) &&
 	    filter_signature(s->dir, s->name, h) == e->signature)
 		return;
