@@ -74,16 +74,12 @@ void image_from_record(struct ctx_process *ctx, struct event *e, const struct im
 struct str image_name(struct str executable, uint32_t path_flags)
 {
 	struct str deleted = STR(" (deleted)");
-	const char *slash;
 
 	if (path_flags & 1u << EV_PATHF_DELETED && executable.len > deleted.len)
 		executable.len -= deleted.len;
 	if (path_flags & 1u << EV_PATHF_PSEUDO || !executable.len)
 		return executable;
-	slash = memrchr(executable.p, '/', executable.len);
-	if (!slash)
-		return executable;
-	return (struct str){ slash + 1, (uint32_t)(executable.p + executable.len - slash - 1) };
+	return str_base(executable);
 }
 
 /* Whole items only. */

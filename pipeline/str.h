@@ -66,6 +66,16 @@ static inline struct str str_take(struct str *list)
 	return one;
 }
 
+/* What follows the last slash; all of it where there is none. */
+static inline struct str str_base(struct str path)
+{
+	uint32_t at = path.len;
+
+	while (at && path.p[at - 1] != '/')
+		at--;
+	return (struct str){ path.p + at, path.len - at };
+}
+
 /* A growing buffer with a hard limit. Never fails mid-way silently: once an append did not fit
  * or memory ran out, `failed` stays set and the bytes are those of before that append. */
 struct buf {

@@ -9,24 +9,14 @@
 
 enum { MINIMISE_MAX = 128 }; /* longer lists keep patterns that another one covers */
 
-static bool same(const char *a, const char *b, uint32_t n, bool icase)
-{
-	if (!icase)
-		return !n || !memcmp(a, b, n);
-	for (uint32_t i = 0; i < n; i++)
-		if (op_fold(a[i]) != op_fold(b[i]))
-			return false;
-	return true;
-}
-
 static bool starts(struct str s, struct str t, bool icase)
 {
-	return s.len >= t.len && same(s.p, t.p, t.len, icase);
+	return s.len >= t.len && op_text_same(s.p, t.p, t.len, icase);
 }
 
 static bool ends(struct str s, struct str t, bool icase)
 {
-	return s.len >= t.len && same(s.p + s.len - t.len, t.p, t.len, icase);
+	return s.len >= t.len && op_text_same(s.p + s.len - t.len, t.p, t.len, icase);
 }
 
 static bool contains(struct str s, struct str t, bool icase)
@@ -36,26 +26,18 @@ static bool contains(struct str s, struct str t, bool icase)
 	if (!icase)
 		return !t.len || memmem(s.p, s.len, t.p, t.len);
 	for (uint32_t i = 0; i + t.len <= s.len; i++)
-		if (same(s.p + i, t.p, t.len, true))
+		if (op_text_same(s.p + i, t.p, t.len, true))
 			return true;
 	return false;
 }
 
-static struct str last_part(struct str s)
-{
-	const char *slash = s.len ? memrchr(s.p, '/', s.len) : NULL;
-
-	if (!slash)
-		return s;
-	return (struct str){ slash + 1, (uint32_t)(s.p + s.len - slash - 1) };
-}
-
 bool pattern_fits(const struct filter_pattern *p, struct str text)
 {
-	struct str s = p->name ? last_part(text) : text;
+	struct str s = p->name ? str_base(text) : text;
 
 	switch (p->type) {
-	case FILTER_EXACT: return s.len == p->text.len && same(s.p, p->text.p, s.len, p->icase);
+	case FILTER_EXACT:
+		return s.len == p->text.len && op_text_same(s.p, p->text.p, s.len, p->icase);
 	case FILTER_PREFIX: return starts(s, p->text, p->icase);
 	case FILTER_SUFFIX: return ends(s, p->text, p->icase);
 	case FILTER_CONTAINS: return contains(s, p->text, p->icase);

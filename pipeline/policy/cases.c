@@ -73,14 +73,12 @@ static void add_text(struct values *v, const struct yaml_node *at, struct str pa
 
 static void add_program(struct values *v, const struct yaml_node *n, const char *who)
 {
-	const char *slash = n->text.len ? memrchr(n->text.p, '/', n->text.len) : NULL;
-	uint32_t skip = slash ? (uint32_t)(slash - n->text.p) + 1 : 0;
 	char path[PATH_MAX_BYTES];
 
 	snprintf(path, sizeof(path), "%s.executable", who);
 	add_text(v, n, str_of(path), n->text);
 	snprintf(path, sizeof(path), "%s.name", who);
-	add_text(v, n, str_of(path), (struct str){ n->text.p + skip, n->text.len - skip });
+	add_text(v, n, str_of(path), str_base(n->text));
 }
 
 /* A command line, and its arguments cut at each space. */

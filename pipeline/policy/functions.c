@@ -7,11 +7,8 @@
 
 static struct str fn_basename(struct str s, char *out)
 {
-	const char *slash = s.len ? memrchr(s.p, '/', s.len) : NULL;
-	uint32_t skip = slash ? (uint32_t)(slash - s.p) + 1 : 0;
-
 	(void)out;
-	return (struct str){ s.p + skip, s.len - skip };
+	return str_base(s);
 }
 
 static struct str fn_dirname(struct str s, char *out)
@@ -25,10 +22,11 @@ static struct str fn_dirname(struct str s, char *out)
 
 static struct str fn_extension(struct str s, char *out)
 {
-	struct str base = fn_basename(s, out);
+	struct str base = str_base(s);
 	const char *dot = base.len ? memrchr(base.p, '.', base.len) : NULL;
 	uint32_t skip = dot && dot > base.p ? (uint32_t)(dot - base.p) + 1 : base.len;
 
+	(void)out;
 	return (struct str){ base.p + skip, base.len - skip };
 }
 

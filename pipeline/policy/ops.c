@@ -97,6 +97,16 @@ static bool contains_folded(struct str s, struct str t)
 	return false;
 }
 
+bool op_text_same(const char *a, const char *b, uint32_t n, bool fold)
+{
+	if (!fold)
+		return !n || !memcmp(a, b, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (op_fold(a[i]) != op_fold(b[i]))
+			return false;
+	return true;
+}
+
 bool op_text_has(struct str s, struct str t, bool fold)
 {
 	if (t.len > s.len)

@@ -84,6 +84,8 @@ static inline char op_fold(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x
 
 /* s in lower case, in room. */
 struct str op_folded(struct str s, char *room);
+/* Are n bytes equal? fold: case does not matter in either. */
+bool op_text_same(const char *a, const char *b, uint32_t n, bool fold);
 /* Is t anywhere in s? fold: case does not matter; t is lower case, of at most OP_TEXT_MAX bytes. */
 bool op_text_has(struct str s, struct str t, bool fold);
 

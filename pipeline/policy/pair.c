@@ -79,16 +79,6 @@ const struct operand *operand_pair(struct cond_check *x, const struct cond *test
 	return x->no_memory ? NULL : o;
 }
 
-static bool same(bool fold, const char *a, const char *b, uint32_t n)
-{
-	if (!fold)
-		return !n || !memcmp(a, b, n);
-	for (uint32_t i = 0; i < n; i++)
-		if (op_fold(a[i]) != op_fold(b[i]))
-			return false;
-	return true;
-}
-
 /* Both texts may be an attacker's: the search takes time in proportion to their lengths (Knuth,
  * Morris, Pratt where case does not matter). A folded t of more than OP_TEXT_MAX is not found. */
 static bool contains(bool fold, struct str s, struct str t)
@@ -122,10 +112,12 @@ static bool texts(const struct operand *o, struct str a, struct str b)
 {
 	switch (o->base) {
 	case OP_CONTAINS: return b.len && contains(o->fold, a, b);
-	case OP_STARTSWITH: return b.len && b.len <= a.len && same(o->fold, a.p, b.p, b.len);
+	case OP_STARTSWITH:
+		return b.len && b.len <= a.len && op_text_same(a.p, b.p, b.len, o->fold);
 	case OP_ENDSWITH:
-		return b.len && b.len <= a.len && same(o->fold, a.p + a.len - b.len, b.p, b.len);
-	default: return a.len == b.len && same(o->fold, a.p, b.p, a.len);
+		return b.len && b.len <= a.len &&
+		       op_text_same(a.p + a.len - b.len, b.p, b.len, o->fold);
+	default: return a.len == b.len && op_text_same(a.p, b.p, a.len, o->fold);
 	}
 }
 
