@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * sets.h. Load time, save for the two that look a value up.
+ * sets.h. Load time.
  */
 #include "pipeline/filter/sets.h"
 
@@ -197,14 +197,4 @@ bool nets_not(struct pool *pool, struct nets a, struct nets *out)
 			return false;
 	*out = left;
 	return true;
-}
-
-bool net_holds(const struct filter_net *n, const struct ev_ip *ip)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	bool v4 = ip->family == 4, inside = ip->family == 6 && !memcmp(ip->addr, mapped, 12);
-
-	if (n->family == 4)
-		return (v4 || inside) && bits_equal(n->addr, ip->addr + (v4 ? 0 : 12), n->bits);
-	return !v4 && !inside && bits_equal(n->addr, ip->addr, n->bits);
 }

@@ -28,6 +28,5 @@ bool nets_and(struct pool *pool, struct nets a, struct nets b, struct nets *out)
 bool nets_or(struct pool *pool, struct nets a, struct nets b, struct nets *out);
 /* All addresses of both families without a. */
 bool nets_not(struct pool *pool, struct nets a, struct nets *out);
-bool net_holds(const struct filter_net *n, const struct ev_ip *ip);	/* mapped IPv4 is IPv4 */
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "pipeline/util.h"
 #include "probes/set.h"
+#include "tests/harness/filter_wants.h"
 #include "tests/harness/filtered.h"
 #include "tests/harness/random.h"
 

@@ -16,6 +16,7 @@
 
 #include "pipeline/util.h"
 #include "probes/set.h"
+#include "tests/harness/filter_wants.h"
 #include "tests/harness/filtered.h"
 
 enum { MIB = 1 << 20 };

@@ -14,6 +14,7 @@
 
 #include "pipeline/util.h"
 #include "probes/set.h"
+#include "tests/harness/filter_wants.h"
 
 enum { MIB = 1 << 20 };
 

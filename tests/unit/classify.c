@@ -3,7 +3,7 @@
  * Which cgroups the kernel filter is told of, and when.
  */
 #include "pipeline/filter/classify.h"
-#include "pipeline/filter/eval.h"
+#include "pipeline/filter/derive.h"
 #include "tests/harness/made.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/test.h"

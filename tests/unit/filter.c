@@ -5,10 +5,10 @@
  */
 #include <time.h>
 
-#include "pipeline/filter/eval.h"
 #include "pipeline/filter/pattern.h"
 #include "pipeline/filter/sets.h"
 #include "tests/harness/clausetext.h"
+#include "tests/harness/filter_eval.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/policymaker.h"
 #include "tests/harness/test.h"

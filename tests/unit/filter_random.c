@@ -4,12 +4,13 @@
  * stream of which only what is wanted is judged gives the same alerts as the whole.
  * TOCSIN_SEED=n chooses another run.
  */
-#include "pipeline/filter/eval.h"
 #include "pipeline/filter/tables.h"
 #include "pipeline/names.h"
 #include "pipeline/util.h"
 #include "tests/harness/clausetext.h"
 #include "tests/harness/enrich.h"
+#include "tests/harness/filter_eval.h"
+#include "tests/harness/filter_wants.h"
 #include "tests/harness/policymaker.h"
 #include "tests/harness/test.h"
 

@@ -9,6 +9,7 @@
 #include "pipeline/filter/tables.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/util.h"
+#include "tests/harness/filter_wants.h"
 #include "tests/harness/random.h"
 #include "tests/harness/test.h"
 

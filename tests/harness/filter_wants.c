@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The tables' own answers in user space, by the text that the programs are made of too.
+ * filter_wants.h.
  */
+#include "tests/harness/filter_wants.h"
+
 #include <endian.h>
 
-#include "pipeline/filter/tables.h"
 #include "pipeline/util.h"
 
 /* The size of the block at work: as for the programs, a constant of the load. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * eval.h. What the event lacks is taken for fulfilled.
+ * filter_eval.h. What the event lacks is taken for fulfilled.
  */
-#include "pipeline/filter/eval.h"
+#include "tests/harness/filter_eval.h"
 
 #include "pipeline/filter/pattern.h"
 #include "pipeline/filter/sets.h"
@@ -36,6 +36,24 @@ bool filter_is_plain(const struct event *e)
 	case EV_ACCEPT: return ip_is_plain(a->family, &a->saddr);
 	default: return false;
 	}
+}
+
+static bool prefix_equal(const uint8_t *a, const uint8_t *b, uint32_t bits)
+{
+	for (uint32_t i = 0; i < bits; i++)
+		if ((a[i / 8] ^ b[i / 8]) & 0x80 >> i % 8)
+			return false;
+	return true;
+}
+
+bool net_holds(const struct filter_net *n, const struct ev_ip *ip)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool v4 = ip->family == 4, inside = ip->family == 6 && !memcmp(ip->addr, mapped, 12);
+
+	if (n->family == 4)
+		return (v4 || inside) && prefix_equal(n->addr, ip->addr + (v4 ? 0 : 12), n->bits);
+	return !v4 && !inside && prefix_equal(n->addr, ip->addr, n->bits);
 }
 
 static bool name_fits(const struct filter_program *p, struct str executable, struct str name)
