@@ -36,6 +36,7 @@ struct live {
 	sem_t caught_up;
 	struct call *_Atomic calling; /* NULL: none waits */
 	sem_t called;
+	atomic_uint answers; /* raised before each post: orders what the thread did before it */
 	struct call unblock; /* fn NULL: none */
 	uint64_t gather_ns;
 	uint64_t drained_ns; /* CLOCK_MONOTONIC: last time there was something to read */
@@ -111,6 +112,12 @@ static void rest(struct live *l, int n)
 	sleep_for_event(l, losses);
 }
 
+static void answer(struct live *l, sem_t *sem)
+{
+	atomic_fetch_add_explicit(&l->answers, 1, memory_order_release);
+	sem_post(sem);
+}
+
 static void answer_call(struct live *l)
 {
 	struct call *call = atomic_load_explicit(&l->calling, memory_order_acquire);
@@ -119,7 +126,7 @@ static void answer_call(struct live *l)
 		return;
 	call->fn(call->arg);
 	atomic_store_explicit(&l->calling, NULL, memory_order_relaxed);
-	sem_post(&l->called);
+	answer(l, &l->called);
 }
 
 static void *run(void *arg)
@@ -138,7 +145,7 @@ static void *run(void *arg)
 			continue;
 		}
 		for (; answered != asked; answered++)
-			sem_post(&l->caught_up);
+			answer(l, &l->caught_up);
 		rest(l, n);
 	}
 	while (probe_set_read(l->probes, record, l, RECORDS_A_TURN) > 0)
@@ -181,6 +188,7 @@ static bool told_to_end(void)
 	       (sigismember(&pending, SIGINT) > 0 || sigismember(&pending, SIGTERM) > 0);
 }
 
+/* Thread sanitizers know of no order in sem_clockwait; the answers give it. */
 static void await(struct live *l, sem_t *sem)
 {
 	bool unblocked = !l->unblock.fn;
@@ -188,8 +196,10 @@ static void await(struct live *l, sem_t *sem)
 
 	for (;;) {
 		t = clock_timespec(clock_mono_ns() + NS_PER_SEC / 2);
-		if (!sem_clockwait(sem, CLOCK_MONOTONIC, &t))
+		if (!sem_clockwait(sem, CLOCK_MONOTONIC, &t)) {
+			atomic_load_explicit(&l->answers, memory_order_acquire);
 			return;
+		}
 		if (errno != ETIMEDOUT || unblocked || !told_to_end())
 			continue;
 		l->unblock.fn(l->unblock.arg);
