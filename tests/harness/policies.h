@@ -30,7 +30,7 @@ struct matcher {
 struct matcher matcher_new(const char *text);
 void matcher_free(struct matcher *r);
 
-/* An event that its condition holds for: an open of /etc/shadow by cat. */
+/* An event that ONE holds for: an open of /etc/shadow by cat. */
 struct made *policies_event(void);
 
 #endif
