@@ -60,25 +60,27 @@ static int switch_to(struct reload *r, struct policy_set *new)
 	uint64_t want = policy_kinds(new) | s->cfg->record_kinds;
 	uint64_t before = policy_kinds(s->policies) | s->cfg->record_kinds;
 	bool failed_opens = session_wants_failed_opens(s, new);
+	bool failed_before = session_wants_failed_opens(s, s->policies);
 	char err[256] = "";
 	int rc = policy_engine_new(&c.engine, new);
 
 	if (rc)
 		return rc;
-	rc = probe_set_want(r->probes, want | before,
-			    failed_opens || session_wants_failed_opens(s, s->policies), err,
+	rc = probe_set_want(r->probes, want | before, failed_opens || failed_before, err,
 			    sizeof(err));
 	if (!rc)
 		live_call(r->live, install, &c);
 	rc = rc ? rc : c.rc;
 	if (rc) {
 		policy_engine_free(c.engine);
+		probe_set_want(r->probes, before, failed_before, err, sizeof(err));
 		return rc;
 	}
 	rc = filtering_put(&s->filtering, r->probes, new, c.generation, &c.filter);
 	if (rc) {
 		live_call(r->live, withdraw, &c);
 		policy_engine_free(c.engine);
+		probe_set_want(r->probes, before, failed_before, err, sizeof(err));
 		return rc;
 	}
 	r->generation = c.generation;

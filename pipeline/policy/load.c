@@ -215,15 +215,19 @@ static int add_file(struct policy_set *s, struct native *n, uint32_t file)
 }
 
 /* All files of a load; their problems go to d, file by file. */
-static int add_files(struct policy_set *s, struct native *n, struct diags *d)
+static int add_files(struct policy_set *s, struct native *n, struct kept *k, struct diags *d)
 {
 	int err = native_check(n);
 
 	for (uint32_t i = 0; i < native_files(n) && !err; i++)
 		err = add_file(s, n, i);
 	for (uint32_t i = 0; i < native_files(n); i++) {
-		diags_sort(native_problems(n, i), 0);
-		diags_take(d, native_problems(n, i));
+		struct diags *own = native_problems(n, i);
+
+		if (own->errors)
+			kept_is_bad(k, native_path(n, i));
+		diags_sort(own, 0);
+		diags_take(d, own);
 	}
 	pool_take(&s->pool, native_pool(n));
 	return err;
@@ -286,7 +290,7 @@ static int read_file(struct native *n, const char *path, const struct kept *k)
 	return err;
 }
 
-static int load_files(struct policy_set *s, const struct file_list *l, const struct kept *k,
+static int load_files(struct policy_set *s, const struct file_list *l, struct kept *k,
 		      struct diags *d)
 {
 	struct native *n = NULL;
@@ -295,7 +299,7 @@ static int load_files(struct policy_set *s, const struct file_list *l, const str
 	for (uint32_t i = 0; i < l->count && !err; i++)
 		err = read_file(n, l->files[i]->path, k);
 	if (!err)
-		err = add_files(s, n, d);
+		err = add_files(s, n, k, d);
 	native_free(n);
 	return err;
 }
@@ -309,14 +313,14 @@ static int load_text(struct policy_set *s, const char *file, struct str text, st
 	if (!err)
 		err = add_text(n, file, text, NULL, &own);
 	if (!err)
-		err = add_files(s, n, d);
+		err = add_files(s, n, NULL, d);
 	native_free(n);
 	diags_free(&own);
 	return err;
 }
 
-int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths,
-	     const struct kept *k, struct diags *d)
+int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct kept *k,
+	     struct diags *d)
 {
 	struct policy_set *s = set_new();
 	struct file_list l = { 0 };

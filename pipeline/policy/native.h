@@ -43,6 +43,7 @@ uint32_t native_files(const struct native *n);
  * 0 or -ENOMEM. */
 int native_policies(struct native *n, uint32_t file, struct pool *pool, struct patterns *patterns,
 		    struct policy_def **out);
+const char *native_path(const struct native *n, uint32_t file);
 struct diags *native_problems(struct native *n, uint32_t file);
 /* Name and bytes of the file and of the files of values that it names, for a digest. */
 void native_digest(const struct native *n, uint32_t file, struct sha256 *sha);

@@ -315,6 +315,11 @@ static uint32_t entries(const struct yaml_node *root)
 	return n;
 }
 
+const char *native_path(const struct native *n, uint32_t file)
+{
+	return n->files[file].path;
+}
+
 int native_sources(const struct native *n, uint32_t file, struct sources *to)
 {
 	const struct native_file *f = &n->files[file];

@@ -82,7 +82,7 @@ struct policy_set {
 
 /* policy_load and policy_reload. k says which files are read from an earlier set and that paths may
  * be missing; NULL: none. */
-int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths, const struct kept *k,
+int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct kept *k,
 	     struct diags *d);
 
 #endif

@@ -58,16 +58,19 @@ const struct source *kept_text(const struct kept *k, const char *path)
 	return s && k->use[s - k->from->items] ? s : NULL;
 }
 
-static bool has_error(const struct diags *d, const char *path)
+void kept_is_bad(struct kept *k, const char *path)
 {
-	for (uint32_t i = 0; i < d->count; i++)
-		if (!d->items[i].warning && !strcmp(d->items[i].file, path))
-			return true;
-	return false;
+	const struct source *s = k ? sources_find(k->from, path) : NULL;
+
+	if (s)
+		k->bad[s - k->from->items] = true;
 }
 
+/* All, or those of one file; what a full list could not hold is carried over as a number. */
 static void copy(struct diags *to, const struct diags *from, const char *path)
 {
+	uint32_t before = to->errors;
+
 	for (uint32_t i = 0; i < from->count; i++) {
 		const struct diag *p = &from->items[i];
 
@@ -78,25 +81,34 @@ static void copy(struct diags *to, const struct diags *from, const char *path)
 		else
 			diag_add(to, p->file, p->line, p->column, "%s", p->reason);
 	}
+	if (path)
+		return;
+	to->dropped += from->dropped;
+	to->errors = before + from->errors;
 }
 
 /* Marks the files of k that went bad in s and tells why. Returns how many. */
 static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struct diags *found,
 			 struct diags *d)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, before;
 
 	for (uint32_t i = 0; i < k->from->count; i++) {
 		const struct source *old = &k->from->items[i];
 		const struct source *new = sources_find(&s->sources, old->path);
-		bool bad = has_error(found, old->path);
+		bool bad = k->bad[i];
 		bool emptied = !bad && new && old->entries && !new->entries;
 
 		if (k->use[i] || (!bad && !emptied))
 			continue;
 		k->use[i] = true;
 		n++;
+		before = d->errors;
 		copy(d, found, old->path);
+		if (bad && d->errors == before) { /* the list was full */
+			d->errors++;
+			d->dropped++;
+		}
 		if (bad)
 			diag_warn(d, old->path, 0, 0,
 				  "until it is mended, its last good version stays in force");
@@ -109,10 +121,10 @@ static uint32_t keep_bad(struct kept *k, const struct policy_set *s, const struc
 }
 
 /* Does a last good version not go with what is new in other files (a list is gone)? */
-static bool kept_in_vain(const struct kept *k, const struct diags *found)
+static bool kept_in_vain(const struct kept *k)
 {
 	for (uint32_t i = 0; i < k->from->count; i++)
-		if (k->use[i] && has_error(found, k->from->items[i].path))
+		if (k->use[i] && k->bad[i])
 			return true;
 	return false;
 }
@@ -120,25 +132,29 @@ static bool kept_in_vain(const struct kept *k, const struct diags *found)
 int policy_reload(struct policy_set **out, const char *const *paths, uint32_t npaths,
 		  const struct policy_set *old, struct diags *d)
 {
-	struct kept k = { &old->sources, calloc(old->sources.count + 1u, sizeof(bool)) };
+	uint32_t count = old->sources.count;
+	struct kept k = { &old->sources, calloc(count + 1u, sizeof(bool)),
+			  calloc(count + 1u, sizeof(bool)) };
 	struct policy_set *s = NULL;
 	struct diags found = { 0 };
-	int rc = k.use ? 0 : -ENOMEM;
+	int rc = k.use && k.bad ? 0 : -ENOMEM;
 
 	while (!rc) {
+		memset(k.bad, 0, count * sizeof(bool));
 		rc = set_load(&s, paths, npaths, &k, &found);
 		if (rc || !keep_bad(&k, s, &found, d))
 			break;
 		policy_free(TAKE_PTR(s));
 		diags_free(&found);
 	}
-	if (!rc && kept_in_vain(&k, &found)) {
+	if (!rc && kept_in_vain(&k)) {
 		policy_free(TAKE_PTR(s));
 		rc = -EINVAL;
 	}
 	copy(d, &found, NULL);
 	diags_free(&found);
 	free(k.use);
+	free(k.bad);
 	if (!rc)
 		*out = s;
 	return rc;

@@ -28,13 +28,16 @@ int sources_add(struct sources *s, const char *path, struct str text, uint32_t e
 const struct source *sources_find(const struct sources *s, const char *path);
 void sources_free(struct sources *s);
 
-/* Which files of an earlier set are read from there and not from disk: use[i] for items[i]. */
+/* Of the files of an earlier set, items[i]: use[i], it is read from there and not from disk; bad[i],
+ * it was read and has an error. */
 struct kept {
 	const struct sources *from;
-	bool *use;
+	bool *use, *bad;
 };
 
 /* The text to read in place of the file, or NULL; kept may be NULL. */
 const struct source *kept_text(const struct kept *k, const char *path);
+/* The file has an error; k may be NULL. */
+void kept_is_bad(struct kept *k, const char *path);
 
 #endif

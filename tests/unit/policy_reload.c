@@ -172,6 +172,30 @@ static void lists_are_kept(void)
 	end(s);
 }
 
+/* Another file has more problems than a list of them holds. */
+static void bad_behind_many_problems(void)
+{
+	static char many[200000];
+	struct policy_set *s;
+	size_t len;
+
+	start();
+	put("z.yaml", FILE_OF(POLICY("z1", "file.inode = 1")));
+	s = load();
+	len = (size_t)sprintf(many, "policies:\n");
+	for (int i = 0; i < 2 * DIAGS_MAX; i++)
+		len += (size_t)sprintf(many + len,
+				       "  - name: a%d\n    on: file.open\n"
+				       "    where: 'no.field = 1'\n",
+				       i);
+	put("a.yaml", many);
+	put("z.yaml", FILE_OF(POLICY("z2", "no.field = 1")));
+	again(&s);
+	CHECK_STR(names(s), "z1");
+	CHECK(d.errors > DIAGS_MAX && d.dropped);
+	end(s);
+}
+
 static bool same(const char *one, const char *other)
 {
 	struct policy_set *a = NULL, *b = NULL;
@@ -227,6 +251,7 @@ static const struct test tests[] = {
 	TEST(emptied_is_kept_and_deleted_goes),
 	TEST(kept_file_makes_another_bad),
 	TEST(lists_are_kept),
+	TEST(bad_behind_many_problems),
 	TEST(what_counts_as_a_change),
 };
 
