@@ -5,6 +5,7 @@
 #include "tests/harness/test.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -36,16 +37,19 @@ void test_dir(char path[static TEST_DIR])
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st, (void)type, (void)at;
-	if (remove(path))
-		perror(path);
-	return 0;
+	if (!remove(path))
+		return 0;
+	printf("# %s cannot be removed: %s\n", path, strerror(errno));
+	return 1;
 }
 
-static void remove_dirs(void)
+/* False: something is left, a mount perhaps. */
+static bool remove_dirs(void)
 {
-	if (*dirs->top)
-		nftw(dirs->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	bool gone = !*dirs->top || !nftw(dirs->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+
 	memset(dirs, 0, sizeof(*dirs));
+	return gone;
 }
 
 static int open_descriptors(void)
@@ -103,6 +107,7 @@ static bool run_one(const struct test *t, bool *skipped)
 {
 	int status = 0;
 	pid_t pid;
+	bool clean;
 
 	fflush(stdout);
 	pid = fork();
@@ -113,12 +118,12 @@ static bool run_one(const struct test *t, bool *skipped)
 	if (!pid)
 		run_child(t);
 	waitpid(pid, &status, 0);
-	remove_dirs();
+	clean = remove_dirs();
 	*skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
 	if (WIFSIGNALED(status))
 		printf("# ended by signal %d (%s)\n", WTERMSIG(status),
 		       strsignal(WTERMSIG(status)));
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return clean && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static bool chosen(const struct test *t, int argc, char **argv)
