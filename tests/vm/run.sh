@@ -9,6 +9,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 what=$1 kernel=$2; shift 2
+words=$*
 B=${B:-build} vm=$PWD/build/vm
 case $kernel in
 6.1) suite=bookworm ;;
@@ -68,7 +69,7 @@ make_root() {
 	ifconfig lo 127.0.0.1 up
 	insmod /lib/modules/overlay.ko
 	cd /t
-	set -- $*
+	set -- $words
 	. /guest.sh
 	END
 	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$here/initrd"
