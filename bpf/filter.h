@@ -209,7 +209,8 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struc
 		bpf_loop(SIGN_STEPS, sign_step, w, 0);
 	else
 		bpf_loop(SIGN_STEPS, sign_step_probe, w, 0);
-	return w->state == SIGN_DONE && !(path_end(w->m, t) & ~(1u << EV_PATHF_FOREIGN));
+	return w->state == SIGN_DONE &&
+	       !(path_end(w->m, t->nsproxy->mnt_ns) & ~(1u << EV_PATHF_FOREIGN));
 }
 
 /* ---- what is known ---- */

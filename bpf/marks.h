@@ -87,7 +87,7 @@ static __always_inline __u32 mark_program(const struct filter_block *h, __u32 bl
 
 static __always_inline bool has_children(struct task_struct *t)
 {
-	return (void *)t->children.next !=
+	return (void *)LOAD(t, struct task_struct, children.next) !=
 	       (char *)t + bpf_core_field_offset(struct task_struct, children);
 }
 
@@ -168,7 +168,8 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 {
 	const struct filter_block *h = filter_at(FILTER_NEXT);
 	__u64 execs = t->self_exec_id, self = 0;
-	struct mm_struct *mm = t->mm;
+	struct task_struct *u = UNTRUSTED(t, struct task_struct);
+	struct mm_struct *mm = u->mm;
 	struct file *f = mm ? mm->exe_file : NULL;
 	__u32 pos = 0, flags;
 	struct filter_marks *m;
@@ -199,41 +200,59 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 	barrier();
 	*(volatile __u32 *)&k->generation = h->generation;
 	barrier();
-	if (t->mm != mm || (mm && mm->exe_file != f) || t->self_exec_id != execs)
+	if (u->mm != mm || (mm && mm->exe_file != f) || t->self_exec_id != execs)
 		k->known = FILTER_UNKNOWN;
+}
+
+struct climb {
+	struct task_struct *p;
+	__u32 generation;
+	__u32 known; /* 1: the top was reached */
+	__u64 found;
+};
+
+static long climb_step(__u64 i, struct climb *c)
+{
+	struct task_struct *up = c->p->real_parent;
+	struct filter_marks *m;
+	struct filter_mark *k;
+
+	if (!up || up == c->p || !up->pid) {
+		c->known = 1;
+		return 1;
+	}
+	up = up->group_leader;
+	c->p = up;
+	m = bpf_task_storage_get(&marks, up, NULL, 0);
+	if (!m && up->pid == 1) /* a kernel may hide it from scans, and so from policies */
+		return 0;
+	k = m ? &m->of[c->generation & 1] : NULL;
+	if (!k || k->generation != c->generation || k->known == FILTER_UNKNOWN)
+		return 1;
+	c->found |= k->self;
+	return 0;
 }
 
 /* Second scan: what the ancestors of t run. Unknown stays what leads over an unknown one. */
 static __always_inline void mark_ancestors(struct task_struct *t)
 {
 	const struct filter_block *h = filter_at(FILTER_NEXT);
-	struct filter_marks *m = h ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL, *pm;
-	struct task_struct *p = t, *up;
-	struct filter_mark *k, *pk;
-	__u64 found = 0;
+	struct filter_marks *m = h ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL;
+	struct climb c = { .p = t, .known = not_known, .found = not_known };
+	struct filter_mark *k;
 
 	if (!m)
 		return;
 	k = &m->of[h->generation & 1];
 	if (k->generation != h->generation || (k->known & ~FILTER_MAYBE) != FILTER_KNOWS_SELF)
 		return;
-	for (int i = 0; i < MARK_LEVELS; i++) {
-		up = p->real_parent;
-		if (!up || up == p || !up->pid) {
-			k->ancestors |= found;
-			barrier();
-			*(volatile __u32 *)&k->known = FILTER_KNOWS_ALL | (k->known & FILTER_MAYBE);
-			return;
-		}
-		p = up->group_leader;
-		pm = bpf_task_storage_get(&marks, p, NULL, 0);
-		if (!pm && p->pid == 1) /* a kernel may hide it from scans, and so from policies */
-			continue;
-		pk = pm ? &pm->of[h->generation & 1] : NULL;
-		if (!pk || pk->generation != h->generation || pk->known == FILTER_UNKNOWN)
-			return;
-		found |= pk->self;
-	}
+	c.generation = h->generation;
+	bpf_loop(MARK_LEVELS, climb_step, &c, 0);
+	if (!c.known)
+		return;
+	k->ancestors |= c.found;
+	barrier();
+	*(volatile __u32 *)&k->known = FILTER_KNOWS_ALL | (k->known & FILTER_MAYBE);
 }
 
 #endif

@@ -110,17 +110,16 @@ static long path_step(__u64 i, struct path_walk *w)
 	return 0;
 }
 
-/* Does m, the last mount of a walk, root the task's mount namespace? */
-static __always_inline __u32 path_end(struct mount *m, struct task_struct *t)
+/* Does m, the last mount of a walk, root the task's own mount namespace? */
+static __always_inline __u32 path_end(struct mount *m, struct mnt_namespace *own)
 {
-	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns), *own;
+	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns);
 	__u32 inum;
 
 	if ((long)ns < 0 && (long)ns >= -4095)
 		return 1u << EV_PATHF_PSEUDO; /* kern_mount: MNT_NS_INTERNAL */
 	if (!ns)
 		return 1u << EV_PATHF_DETACHED;
-	own = t->nsproxy->mnt_ns;
 	if (ns == own)
 		return 0;
 	inum = LOAD(ns, struct mnt_namespace, ns.inum);
@@ -147,7 +146,8 @@ static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *re
 	s->walk.ncomponents = 0;
 	path_mount(&w, (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt)));
 	bpf_loop(PATH_STEPS, path_step, &w, 0);
-	flags |= w.done ? path_end(w.m, t) : 1u << EV_PATHF_TRUNCATED;
+	flags |= w.done ? path_end(w.m, UNTRUSTED(t, struct task_struct)->nsproxy->mnt_ns)
+			: 1u << EV_PATHF_TRUNCATED;
 	end = s->pos;
 	if (end == *pos) { /* the root itself: one empty component */
 		if (end >= EV_REC_MAX)

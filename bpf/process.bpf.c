@@ -49,6 +49,7 @@ static __always_inline __u64 probed_cap(const void *at)
 }
 
 /* The namespace the task's own pid is numbered in: the last of pid->numbers. */
+/* t: a pointer whose type the verifier knows; so below. */
 static __always_inline __u32 task_pid_ns(struct task_struct *t)
 {
 	struct pid *pid = t->thread_pid;
@@ -195,7 +196,7 @@ static __always_inline bool starts_memfd(const __u8 *s)
 static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r, __u32 *pos,
 					    struct task_struct *t, struct file *f)
 {
-	struct fs_struct *fs = t->fs;
+	struct fs_struct *fs = UNTRUSTED(t, struct task_struct)->fs;
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 
 	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
@@ -223,7 +224,8 @@ static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct file *f = bprm->file;
+	struct task_struct *t = UNTRUSTED(task, struct task_struct);
+	struct file *f = UNTRUSTED(bprm, struct linux_binprm)->file;
 	const char *filename = bprm->filename, *interp = bprm->interp;
 	__u32 pos = sizeof(struct ev_exec);
 	struct emitter e;
@@ -236,7 +238,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	r->old_exec_id = exec_id_of(r->h.tgid, r->h.start_ns, task->self_exec_id - 1);
 	r->exec_pad = 0;
 	r->argc = bprm->argc;
-	FILL_IDS(r, task);
+	FILL_IDS(r, t);
 	FILL_FILE(r, f);
 	r->exec_flags = file_flags(f);
 	if (BPF_CORE_READ_BITFIELD(bprm, secureexec))
@@ -248,7 +250,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	r->interpreter.off = r->interpreter.len = 0;
 	if (interp != filename)
 		read_text(&e, &pos, &r->interpreter, interp);
-	fill_exec_memory(&e, r, &pos, task);
+	fill_exec_memory(&e, r, &pos, t);
 	emit_end(&e, EV_EXEC, pos);
 	return 0;
 }
@@ -289,7 +291,7 @@ int process_exit(__u64 *ctx)
 		return 0;
 	r = (struct ev_exit *)e.rec;
 	emit_current(&e, EV_EXIT, EV_HOOK_TP_EXIT);
-	code = t->signal->group_exit_code;
+	code = UNTRUSTED(t, struct task_struct)->signal->group_exit_code;
 	if (!code)
 		code = t->exit_code;
 	r->exit_code = (code >> 8) & 0xff;
@@ -305,8 +307,9 @@ int process_exit(__u64 *ctx)
  * header names. The file is held as long as mm points to it, so that what was read of it is true
  * if it does so still. */
 static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r, __u32 *pos,
-					    struct task_struct *t)
+					    struct task_struct *task)
 {
+	struct task_struct *t = UNTRUSTED(task, struct task_struct);
 	struct mm_struct *mm = t->mm;
 	struct file *f = mm ? mm->exe_file : NULL;
 	struct fs_struct *fs = t->fs;
@@ -359,6 +362,7 @@ int scan_task(struct bpf_iter__task *ctx)
 
 	if (!t || t->pid != t->tgid)
 		return 0;
+	t = UNTRUSTED(t, struct task_struct);
 	if (!emit_begin(&e, EV_TASK))
 		return 0;
 	r = (struct ev_task *)e.rec;

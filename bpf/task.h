@@ -26,9 +26,9 @@ static __always_inline __u64 exec_id_of(__u32 tgid, __u64 start_ns, __u64 self_e
 	return mix64(x ^ ((__u64)tgid << 32) ^ self_exec_id);
 }
 
-static __always_inline __u64 task_exec_id(struct task_struct *t)
+static __always_inline __u64 task_exec_id(struct task_struct *task)
 {
-	struct task_struct *leader = t->group_leader;
+	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
 
 	return exec_id_of(t->tgid, leader->start_boottime, leader->self_exec_id);
 }
@@ -54,16 +54,18 @@ static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 }
 
 /* t: a pointer whose type the verifier knows. */
-static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
+static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task)
 {
-	struct task_struct *leader = t->group_leader;
+	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader,
+			   *parent = leader->real_parent;
 	const struct cred *cred = t->cred;
 
 	h->tgid = t->tgid;
 	h->tid = t->pid;
 	h->start_ns = leader->start_boottime;
 	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
-	h->parent_exec_id = task_exec_id(leader->real_parent);
+	h->parent_exec_id = exec_id_of(parent->tgid, parent->group_leader->start_boottime,
+				       parent->group_leader->self_exec_id);
 	h->uid = cred->uid.val;
 	h->euid = cred->euid.val;
 	h->gid = cred->gid.val;
