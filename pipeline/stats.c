@@ -250,7 +250,7 @@ static json_t *agent_object(const struct stats_source *s)
 	json_object_set_new(o, "cpu_user_s", json_real(seconds(u.ru_utime)));
 	json_object_set_new(o, "cpu_system_s", json_real(seconds(u.ru_stime)));
 	put(o, "rss_bytes", status_bytes("VmRSS"));
-	put(o, "rss_max_bytes", (uint64_t)u.ru_maxrss << 10);
+	put(o, "rss_max_bytes", status_bytes("VmHWM")); /* ru_maxrss can be less than VmRSS */
 	return o;
 }
 
