@@ -49,6 +49,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/%.bpf.o)
 EMBED_OBJ := $(BPF_SRC:bpf/%.bpf.c=$B/embed/%.o)
+TEST_BPF_SRC := $(wildcard tests/bpf/programs/*.bpf.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$B/%)
 LIVE_SRC := $(wildcard tests/bpf/*.c tests/integration/*.c)
@@ -88,16 +89,31 @@ $(BPF_B)/vmlinux.h: | $(BPF_B)
 $(BPF_B):
 	$Qmkdir -p $@
 
+BPF_CFLAGS := -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_x86 -I. -I$(BPF_B) -Wall -Wextra \
+              -Wno-missing-declarations -Wno-unused-parameter -Wno-missing-field-initializers -Wno-missing-braces -Werror
+
 $(BPF_B)/%.bpf.o: bpf/%.bpf.c $(BPF_B)/vmlinux.h
 	$(call say,BPF,$<)
-	$Q$(CLANG) -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_x86 -I. -I$(BPF_B) -Wall -Wextra \
-	  -Wno-missing-declarations -Wno-unused-parameter -Wno-missing-field-initializers -Wno-missing-braces -Werror -MMD -MP -c $< -o $@
+	$Q$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+	$Qllvm-strip-14 -g $@ 2>/dev/null || true
+
+# What tests run in the kernel besides the agent's own programs.
+$(BPF_B)/tests/%.bpf.o: tests/bpf/programs/%.bpf.c $(BPF_B)/vmlinux.h
+	$(call say,BPF,$<)
+	$Qmkdir -p $(@D)
+	$Q$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	$Qllvm-strip-14 -g $@ 2>/dev/null || true
 
 # The object as bytes: _binary_NAME_bpf_o_start and _end.
 $B/embed/%.o: $(BPF_B)/%.bpf.o
 	$Qmkdir -p $(@D)
-	$Qcd $(BPF_B) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $*.bpf.o
+	$Qcd $(<D) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $(<F)
+
+$B/embed/tests/%.o: $(BPF_B)/tests/%.bpf.o
+	$Qmkdir -p $(@D)
+	$Qcd $(<D) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $(<F)
+
+$B/tests/bpf/verdict: $B/embed/tests/verdict.o
 
 %/pipeline/cmd_version.o: FILE_FLAGS = -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
 
@@ -131,7 +147,7 @@ integration: $B/tocsin $(ACT) $(DRIVE) ## the tests on the live kernel (root)
 unit: $(UNIT_BIN) $B/tests/bench/bench_policy ## build and run the unit tests alone
 	$Qtests/run.sh unit
 
-live: $(LIVE_BIN) ## build and run the tests on the live kernel (root)
+live: $B/tocsin $(LIVE_BIN) ## build and run the tests on the live kernel (root)
 	$Qtests/run.sh bpf integration
 
 # Library and targets once more, by clang with libFuzzer, ASan and UBSan. gcc does the warnings.
@@ -221,5 +237,5 @@ help: ## this list
 .PHONY: all deps unit live integration vm-build test-vm count-vm fuzz fuzz-build san-unit-build test-build test run demo bench docs \
         install uninstall clean help
 .PRECIOUS: $B/%.o $(FUZZ_B)/%.o $(BPF_B)/%.bpf.o
--include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d) \
+-include $(LIB_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(TEST_BPF_SRC:tests/bpf/programs/%.bpf.c=$(BPF_B)/tests/%.bpf.d) $B/pipeline/main.d $(UNIT_SRC:%.c=$B/%.d) $(LIVE_SRC:%.c=$B/%.d) $(HARNESS_OBJ:.o=.d) \
   $(patsubst %,%.d,$(FUZZ_BIN) $(BENCH_BIN) $(MORE_BIN) $(VM_BIN)) $(patsubst %.c,$(FUZZ_B)/%.d,$(LIB_SRC) $(HARNESS_SRC))

@@ -323,7 +323,29 @@ __noinline int sign_text(__u32 scratch_key, __u32 end, __u32 generation)
 	return 1;
 }
 
-/* Walks the last name alone, from where its directory led to. False: unclear. */
+/* Walks the last name alone, from where its directory led to. False, as below: unclear. */
+static __always_inline bool walk_name(struct emitter *e, const struct filter_block *h, __u32 state,
+				      __u64 mask)
+{
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+
+	filter_walk_resume(h, &h->open, &s->walk, state, mask, sizeof(struct ev_open));
+	return walk_text(emit_key(e), FILTER_NOW, h->generation, false);
+}
+
+/* Walks a whole path; its directory, whose names are signed as dir, is known from now on. */
+static __always_inline bool walk_path(struct emitter *e, const struct filter_block *h, __u64 dir)
+{
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+
+	filter_walk_begin(h, &h->open, &s->walk);
+	if (!walk_text(emit_key(e), FILTER_NOW, h->generation, false))
+		return false;
+	dir_store(filter_dir_signature(dir, h), h, s->walk.dir_state, s->walk.dir_mask);
+	return true;
+}
+
+/* Copies the last name and walks it. */
 static __always_inline bool judge_name(struct emitter *e, struct sign_walk *w, __u32 state,
 				       __u64 mask)
 {
@@ -336,11 +358,10 @@ static __always_inline bool judge_name(struct emitter *e, struct sign_walk *w, _
 	s->walk.at[0] = pos;
 	if (n <= 1 || !sign_text(emit_key(e), pos + n, w->head->generation) || s->name != w->name)
 		return false;
-	filter_walk_resume(w->head, &w->head->open, &s->walk, state, mask, pos);
-	return walk_text(emit_key(e), FILTER_NOW, w->head->generation, false);
+	return walk_name(e, w->head, state, mask);
 }
 
-/* Builds the path and walks all of it; the directory is known from now on. False: unclear. */
+/* Builds the path and walks it. */
 static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, struct file *f,
 				       struct task_struct *t)
 {
@@ -353,11 +374,7 @@ static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, s
 	if (flags & ~(1u << EV_PATHF_FOREIGN) || !sign_text(emit_key(e), pos, h->generation) ||
 	    s->dir != w->dir || s->name != w->name)
 		return false;
-	filter_walk_begin(h, &h->open, &s->walk);
-	if (!walk_text(emit_key(e), FILTER_NOW, h->generation, false))
-		return false;
-	dir_store(filter_dir_signature(w->dir, h), h, s->walk.dir_state, s->walk.dir_mask);
-	return true;
+	return walk_path(e, h, w->dir);
 }
 
 /* The mask of a path that no verdict is known of, in scratch memory that e has claimed. */
@@ -483,6 +500,18 @@ static __always_inline __u8 file_type(__u32 mode)
 	return EV_FILETYPE_OTHER;
 }
 
+/* What is asked of an open besides its task. */
+static __always_inline void ask_about(struct ask *a, __u64 mask, __u32 flags, __u32 mode, __u32 via)
+{
+	a->buckets = &a->head->open_joins;
+	a->facts.mask = mask;
+	a->facts.flags = flags;
+	a->facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
+	a->facts.mode = mode & 07777;
+	a->facts.type = file_type(mode);
+	a->facts.via = via;
+}
+
 /* Does a join hold for the current task's open of a file whose path has the mask? It stands alone
  * for the verifier, which would else follow it from every state of its caller. */
 __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 generation)
@@ -492,13 +521,7 @@ __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 ge
 
 	if (!h || h->generation != generation)
 		return 1;
-	a.buckets = &h->open_joins;
-	a.facts.mask = mask;
-	a.facts.flags = flags;
-	a.facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
-	a.facts.mode = mode & 07777;
-	a.facts.type = file_type(mode);
-	a.facts.via = via;
+	ask_about(&a, mask, flags, mode, via);
 	ask_task(&a, bpf_get_current_task_btf());
 	if (ask_joins(&a))
 		return 1;

@@ -390,10 +390,16 @@ int object_attach(struct object *o, const char *program, int cgroup_fd, struct o
 	return 0;
 }
 
-int object_fill_slot(struct object *o, const char *program, uint32_t slot, struct object_error *e)
+int object_program(const struct object *o, const char *program)
 {
 	struct bpf_program *p = bpf_object__find_program_by_name(o->bpf, program);
-	int fd = p ? bpf_program__fd(p) : -1, rc;
+
+	return p ? bpf_program__fd(p) : -ENOENT;
+}
+
+int object_fill_slot(struct object *o, const char *program, uint32_t slot, struct object_error *e)
+{
+	int fd = object_program(o, program), rc;
 
 	if (fd < 0)
 		return -ENOENT;

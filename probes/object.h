@@ -63,6 +63,8 @@ void object_free(struct object *o);	/* detaches too */
  * Iterators need no attaching. */
 int object_attach(struct object *o, const char *program, int cgroup_fd, struct object_error *e);
 bool object_is_cgroup(const struct object *o, const char *program);
+/* Descriptor of a loaded program, the object's own; negative: there is none. */
+int object_program(const struct object *o, const char *program);
 /* Puts a program into the dispatcher's slot. */
 int object_fill_slot(struct object *o, const char *program, uint32_t slot, struct object_error *e);
 /* Runs an iterator to its end. */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BENCH_MAX = 8, BENCH_ARENA = 1 << 16 };
+enum { BENCH_MAX = 8, BENCH_ARENA = 1 << 20 };
 
 struct bench_enrichers {
 	const struct enricher *type[BENCH_MAX];

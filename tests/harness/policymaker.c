@@ -9,15 +9,22 @@
 #include "pipeline/util.h"
 #include "tests/harness/random.h"
 
-enum { FIELDS = 400, DEPTH = 4 };
+enum { FIELDS = 400, DEPTH = 4, SEEN = 24, SEEN_TEXT = 200 };
 
 static const char *const kinds[] = { "file.open", "network.connect", "network.accept" };
+
+/* Values that a field had: a fair choice of them. */
+struct seen {
+	uint32_t count; /* also of those that were not kept */
+	char texts[SEEN][SEEN_TEXT];
+};
 
 struct policymaker {
 	uint64_t seed, state;
 	struct op_scratch scratch;
 	const struct field *fields[ARRAY_LEN(kinds)][FIELDS];
 	uint32_t nfields[ARRAY_LEN(kinds)];
+	struct seen *seen[ARRAY_LEN(kinds)][FIELDS]; /* of fields[][]; NULL: no value */
 };
 
 uint32_t policymaker_below(struct policymaker *p, uint32_t n)
@@ -68,6 +75,9 @@ struct policymaker *policymaker_new(void)
 
 void policymaker_free(struct policymaker *p)
 {
+	for (uint32_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (uint32_t i = 0; i < FIELDS; i++)
+			free(p->seen[k][i]);
 	regex_scratch_free(p->scratch.regex);
 	free(p);
 }
@@ -120,6 +130,66 @@ static void put_text(struct policymaker *p, const struct field *f, char *out, si
 		put_path(p, out, len);
 }
 
+/* Can it stand between quotes and in a pattern as it is? */
+static bool is_plain(struct str s)
+{
+	for (uint32_t i = 0; i < s.len; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~' || strchr("'\\*?[", s.p[i]))
+			return false;
+	return s.len && s.len < SEEN_TEXT;
+}
+
+static void see(struct policymaker *p, struct seen **to, struct str s)
+{
+	uint32_t at;
+
+	if (!*to && !(*to = calloc(1, sizeof(**to))))
+		abort();
+	at = (*to)->count < SEEN ? (*to)->count : BELOW((*to)->count);
+	(*to)->count++;
+	if (at < SEEN)
+		snprintf((*to)->texts[at], SEEN_TEXT, "%.*s", (int)s.len, s.p);
+}
+
+void policymaker_learn(struct policymaker *p, struct event *e)
+{
+	for (uint32_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		if (strcmp(e->kind->name, kinds[k]))
+			continue;
+		for (uint32_t i = 0; i < p->nfields[k]; i++) {
+			const struct field *f = p->fields[k][i];
+			struct value v;
+
+			if (!(OPS_TEXT & 1u << f->class) || !event_get(e, f, &v))
+				continue;
+			if (f->class == EV_CLASS_LIST && v.s.len)
+				v.s.len = (uint32_t)strnlen(v.s.p, v.s.len); /* its first item */
+			if (is_plain(v.s))
+				see(p, &p->seen[k][i], v.s);
+		}
+	}
+}
+
+static const struct seen *seen_of(const struct policymaker *p, const struct field *f)
+{
+	for (uint32_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (uint32_t i = 0; i < p->nfields[k]; i++)
+			if (p->fields[k][i] == f && p->seen[k][i])
+				return p->seen[k][i];
+	return NULL;
+}
+
+/* A whole text. */
+static void put_value(struct policymaker *p, const struct field *f, char *out, size_t len)
+{
+	const struct seen *s = seen_of(p, f);
+
+	if (s && BELOW(8))
+		snprintf(out, len, "%s", s->texts[BELOW(MIN(s->count, (uint32_t)SEEN))]);
+	else
+		put_text(p, f, out, len);
+}
+
 /* A text, or a part of one for operators that look for parts. */
 static void put_literal_text(struct policymaker *p, const struct field *f, enum op_id op, char *out,
 			     size_t len)
@@ -134,7 +204,7 @@ static void put_literal_text(struct policymaker *p, const struct field *f, enum 
 		snprintf(out, len, "%s", PICK(globs));
 		return;
 	}
-	put_text(p, f, out, len);
+	put_value(p, f, out, len);
 	if (op == OP_EQ || op == OP_NE || op == OP_IN || op == OP_GLOB)
 		return;
 	n = strlen(out);

@@ -17,6 +17,8 @@ uint64_t policymaker_seed(const struct policymaker *p);
 struct op_scratch *policymaker_scratch(struct policymaker *p);
 uint32_t policymaker_below(struct policymaker *p, uint32_t n);
 
+/* From now on texts of policies are often those that this event's fields have. */
+void policymaker_learn(struct policymaker *p, struct event *e);
 /* A policy file of n policies on file.open, network.connect, network.accept, or two of them. */
 void policymaker_policies(struct policymaker *p, struct buf *b, uint32_t n);
 /* An event of one of these kinds, as the kernel and the enrichers would make it. */

@@ -7,6 +7,7 @@
 #include "pipeline/filter/tables.h"
 #include "pipeline/names.h"
 #include "pipeline/util.h"
+#include "tests/harness/alerts.h"
 #include "tests/harness/clausetext.h"
 #include "tests/harness/enrich.h"
 #include "tests/harness/filter_eval.h"
@@ -291,30 +292,6 @@ static void random_record(struct policymaker *pm, struct rec *r, uint64_t i)
 	r->h.seq = i + 1;
 }
 
-static void add_alerts(struct buf *b, const struct match *m, uint32_t n, uint64_t i)
-{
-	for (uint32_t j = 0; j < n; j++)
-		buf_addf(b, "%llu %.*s %.*s %llu\n", (unsigned long long)i,
-			 (int)m[j].policy->name.len, m[j].policy->name.p, (int)m[j].message.len,
-			 m[j].message.p, (unsigned long long)m[j].suppressed);
-}
-
-static void add_matches(struct buf *b, struct policy_engine *p, struct event *e)
-{
-	const struct match *m;
-	uint32_t n = policy_match(p, e, &m);
-
-	add_alerts(b, m, n, e->raw->seq);
-}
-
-static void add_due(struct buf *b, struct policy_engine *p, struct event *e)
-{
-	const struct match *m;
-
-	while (policy_due(p, e->raw->time_ns, e->arena, &m))
-		add_alerts(b, m, 1, e->raw->seq);
-}
-
 /* The shipped policies over a made-up day: suppression, sequences and thresholds included. */
 static void stream(void)
 {
@@ -340,11 +317,11 @@ static void stream(void)
 
 		random_record(pm, &r, i);
 		e = enrich(enrichers_, &r);
-		add_due(&a, whole, e);
-		add_matches(&a, whole, e);
-		add_due(&b, part, e);
+		alerts_due(&a, whole, e->raw->time_ns, e->arena);
+		alerts_match(&a, whole, e);
+		alerts_due(&b, part, e->raw->time_ns, e->arena);
 		if (filter_wants(f, e, policymaker_scratch(pm)))
-			add_matches(&b, part, e);
+			alerts_match(&b, part, e);
 		else
 			left_out++;
 	}

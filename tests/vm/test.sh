@@ -59,7 +59,7 @@ for w in "$@"; do
 		./tocsin doctor || true
 		for f in on verify off; do smoke "--filter $f" --filter $f; done
 	else
-		tests/bpf/$w >/tmp/log 2>&1 || {
+		B=. tests/bpf/$w >/tmp/log 2>&1 || {
 			bad=1
 			grep -q '^not ok ' /tmp/log || echo "not ok $w (exit)" >>/tmp/log
 		}
