@@ -4,6 +4,7 @@
  * what each of its conditions found. The verdict is the matcher's; the reasons are explain.h's.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "pipeline/args.h"
 #include "pipeline/cmd.h"
@@ -150,11 +151,34 @@ static void show_json(const struct explanation *ex, const struct decoded *d, con
 	buf_free(&b);
 }
 
-/* Alerts about what did not happen in time. */
+static void tell_held(const struct explaining *x, const struct match *m)
+{
+	struct buf b = { 0 };
+
+	if (x->cfg->json) {
+		buf_addf(&b, "{\"policy\":\"%.*s\",\"raises\":false,\"suppressed\":%" PRIu64,
+			 (int)m->policy->name.len, m->policy->name.p, m->suppressed);
+		add_text(&b, "message", m->message);
+		buf_lit(&b, "}\n");
+	} else {
+		buf_addf(&b, "%s%.*s tells what it held back\nmessage: ", x->documents ? "\n" : "",
+			 (int)m->policy->name.len, m->policy->name.p);
+		buf_str(&b, m->message);
+		buf_char(&b, '\n');
+	}
+	fwrite(b.p, 1, b.len, stdout);
+	buf_free(&b);
+}
+
+/* Alerts about what did not happen in time, and what was held back. */
 static void tell_due(struct explaining *x, const struct match *m)
 {
 	if (m->policy != policy_at(x->set, x->policy))
 		return;
+	if (m->held) {
+		tell_held(x, m);
+		return;
+	}
 	x->any = true;
 	if (x->cfg->json)
 		printf("{\"policy\":\"%.*s\",\"raises\":true,\"after\":\"what should have followed "

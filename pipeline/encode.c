@@ -347,7 +347,7 @@ static void make_ids(struct encoder *x, const struct event *e, const struct matc
 	put_event_id(x, b, e->kind->kind, e->raw->cpu, e->raw->seq);
 	len = (uint32_t)b->len;
 	if (m) {
-		buf_lit(b, "/alert/");
+		buf_lit(b, m->held ? "/suppressed/" : "/alert/");
 		buf_str(b, m->policy->name);
 	} else {
 		buf_lit(b, loss ? "/loss" : "/record");
@@ -378,6 +378,14 @@ static void tell_window(struct encoder *x, const struct window_report *w, struct
 		doc->evidence = (struct str){ x->evidence.p, (uint32_t)x->evidence.len };
 }
 
+static void tell_held(const struct held_report *r, struct ctx_doc *doc)
+{
+	doc->held_first_ns = r->first_ns;
+	doc->held_last_ns = r->last_ns;
+	doc->held_until_ns = r->until_ns;
+	doc->held_key = r->key;
+}
+
 static void make_doc(struct encoder *x, struct event *e, const struct match *m, struct ctx_doc *doc)
 {
 	const struct policy *p = m ? m->policy : NULL;
@@ -404,6 +412,8 @@ static void make_doc(struct encoder *x, struct event *e, const struct match *m, 
 	}
 	if (m && m->window)
 		tell_window(x, m->window, doc);
+	if (m && m->held)
+		tell_held(m->held, doc);
 	if (!doc->message.len) {
 		buf_reset(&x->message);
 		message_default(&x->message, e);

@@ -11,11 +11,15 @@ struct head {
 	uint32_t groups[CTX_MAX]; /* where the struct is; 0: absent */
 };
 
+static bool is_text(const struct field *f)
+{
+	return f->class == EV_CLASS_STR || f->class == EV_CLASS_PATH || f->class == EV_CLASS_LIST ||
+	       f->class == EV_CLASS_JSON;
+}
+
 static bool is_string(const struct field *f)
 {
-	return f->size == sizeof(struct str) &&
-	       (f->class == EV_CLASS_STR || f->class == EV_CLASS_PATH ||
-		f->class == EV_CLASS_LIST || f->class == EV_CLASS_JSON);
+	return f->size == sizeof(struct str) && is_text(f);
 }
 
 static void align(struct buf *b, size_t start)
@@ -65,6 +69,36 @@ void event_copy(struct buf *b, const struct event *e, uint32_t without)
 	}
 	if (!b->failed)
 		memcpy(b->p + start, &h, sizeof(h));
+}
+
+void event_copy_most(struct buf *b, const struct event *e)
+{
+	size_t start = b->len;
+
+	event_copy(b, e, 0);
+	if (!b->failed)
+		return;
+	b->failed = false;
+	b->len = start;
+	event_copy(b, e, 1u << CTX_LINEAGE);
+}
+
+void event_copy_bare(struct buf *b, const struct event *e)
+{
+	_Alignas(8) char rec[EVENT_BARE_BYTES];
+	struct event bare = { .raw = (const struct ev_hdr *)rec,
+			      .clock_offset_ns = e->clock_offset_ns };
+
+	if (e->kind->size > sizeof(rec)) {
+		b->failed = true;
+		return;
+	}
+	memcpy(rec, e->raw, e->kind->size);
+	for (uint32_t i = 0; i < e->kind->nfields; i++)
+		if (is_text(&e->kind->fields[i]))
+			memset(rec + e->kind->fields[i].offset, 0, e->kind->fields[i].size);
+	((struct ev_hdr *)rec)->len = e->kind->size;
+	event_copy(b, &bare, 0);
 }
 
 bool event_restore(struct event *e, struct arena *arena, char *mem, uint32_t len)

@@ -11,6 +11,11 @@
 /* Appends a copy of e; groups in `without` (bit per enum ctx_group) are left out. Failed, as any
  * append, where it does not fit. */
 void event_copy(struct buf *b, const struct event *e, uint32_t without);
+/* A copy without ancestors where one with them does not fit. */
+void event_copy_most(struct buf *b, const struct event *e);
+/* Only the record's numbers: texts are as if they were empty, and no context. In EVENT_BARE_BYTES. */
+enum { EVENT_BARE_BYTES = 384 };
+void event_copy_bare(struct buf *b, const struct event *e);
 /* The event of a copy. mem is aligned to 8, is changed, and must last as long as *e; so must the
  * arena. False: it is no copy. */
 bool event_restore(struct event *e, struct arena *arena, char *mem, uint32_t len);

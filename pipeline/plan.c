@@ -154,7 +154,9 @@ static bool is_of_alerts(const struct field *f)
 		offsetof(struct ctx_doc, severity_num), offsetof(struct ctx_doc, rule_name),
 		offsetof(struct ctx_doc, severity),     offsetof(struct ctx_doc, rule_description),
 		offsetof(struct ctx_doc, tags),         offsetof(struct ctx_doc, matched),
-		offsetof(struct ctx_doc, suppressed),
+		offsetof(struct ctx_doc, suppressed),   offsetof(struct ctx_doc, held_first_ns),
+		offsetof(struct ctx_doc, held_last_ns), offsetof(struct ctx_doc, held_until_ns),
+		offsetof(struct ctx_doc, held_key),
 	};
 
 	for (uint32_t i = 0; i < ARRAY_LEN(offsets); i++)

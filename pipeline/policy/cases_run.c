@@ -25,7 +25,7 @@ struct running {
 
 static void say(struct running *r, const struct match *m)
 {
-	if (m->policy != policy_at(r->set, r->policy) || r->raised)
+	if (m->policy != policy_at(r->set, r->policy) || r->raised || m->held)
 		return;
 	r->raised = true;
 	if (r->c->raises)

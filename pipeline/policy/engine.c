@@ -7,9 +7,11 @@
  * be read by any thread.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "pipeline/encode.h"
+#include "pipeline/message.h"
 #include "pipeline/policy/index.h"
 #include "pipeline/policy/scan.h"
 #include "pipeline/policy/windows.h"
@@ -42,6 +44,7 @@ struct policy_engine {
 	const struct policy *wanted_by;
 	char text[MATCHED_MAX];
 	counter events, evaluated, matched, suppressed, suppression_full;
+	struct held_told told;
 };
 
 /* One writer. */
@@ -175,15 +178,23 @@ static struct str message(struct policy_engine *p, const struct policy_def *def)
 static bool passes(struct policy_engine *p, uint32_t policy, uint64_t time_ns, uint64_t *held)
 {
 	const struct policy_def *def = p->set->policies[policy];
-	struct suppress_key key;
+	struct suppress_item it;
 
 	*held = 0;
 	if (!def->suppress_ns || def->pub.action == POLICY_DROP)
 		return true;
-	key = suppress_key(p->suppress, def->id, p->e, def->by ? def->by[p->e->kind->kind] : NULL,
-			   def->nby);
-	switch (suppress_ask(p->suppress, key, time_ns, def->suppress_ns, def->suppress_count,
-			     held)) {
+	it = (struct suppress_item){
+		.policy = &def->pub,
+		.number = policy,
+		.id = def->id,
+		.e = p->e,
+		.by = def->by ? def->by[p->e->kind->kind] : NULL,
+		.nby = def->nby,
+		.time_ns = time_ns,
+		.every_ns = def->suppress_ns,
+		.count = def->suppress_count,
+	};
+	switch (suppress_ask(p->suppress, &it, held)) {
 	case SUPPRESS_HOLD: count(&p->suppressed, 1); return false;
 	case SUPPRESS_FULL: count(&p->suppression_full, 1); return true;
 	default: return true;
@@ -311,23 +322,94 @@ const struct policy *policy_wanted_by(const struct policy_engine *p)
 	return p->wanted_by;
 }
 
+/* The policy in this set, near the place that it had in another; NULL: it is gone. */
+static const struct policy_def *find_policy(const struct policy_set *s, uint32_t near, uint64_t id)
+{
+	for (uint32_t d = 0; d < MAX(s->count, near + 1); d++) {
+		if (near + d < s->count && s->policies[near + d]->id == id)
+			return s->policies[near + d];
+		if (d <= near && near - d < s->count && s->policies[near - d]->id == id)
+			return s->policies[near - d];
+	}
+	return NULL;
+}
+
+static void add_held_back(struct buf *b, uint64_t held, const struct held_report *r)
+{
+	uint64_t ms = (r->last_ns - r->first_ns) / 1000000;
+
+	if (held == 1)
+		buf_lit(b, "held back 1 more alert: ");
+	else
+		buf_addf(b, "held back %" PRIu64 " more alerts in %" PRIu64 ".%03u s, the first: ",
+			 held, ms / 1000, (uint32_t)(ms % 1000));
+}
+
+/* False: it was no alerts that were held back. */
+static bool tell_held(struct policy_engine *p, struct arena *a)
+{
+	struct buf b = text_buf(p, TEMPLATE_MESSAGE_MAX + 128);
+	struct held_told *t = &p->told;
+	const struct policy_def *def;
+	uint64_t held;
+	size_t at;
+
+	suppress_tell(p->suppress, a, t, &held);
+	if (t->policy.action != POLICY_ALERT)
+		return false;
+	p->e = t->event;
+	def = find_policy(p->set, t->number, t->id);
+	add_held_back(&b, held, &t->report);
+	at = b.len;
+	if (def && !def->window && t->whole)
+		template_render(&def->message, p->e, &b);
+	if (b.len == at)
+		message_default(&b, p->e);
+	p->matches[0] = (struct match){
+		.policy = def && def->pub.action == POLICY_ALERT ? &def->pub : &t->policy,
+		.message = kept(p, &b),
+		.suppressed = held,
+		.held = &t->report,
+		.event = p->e,
+		.time_ns = t->report.last_ns,
+	};
+	return true;
+}
+
+static uint64_t next_held(const struct policy_engine *p)
+{
+	return p->suppress ? suppress_next_due(p->suppress) : UINT64_MAX;
+}
+
+/* In the order of time: what a window tells may itself be held back. */
 bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m)
 {
 	struct window_alert w;
 
-	while (p->windows && windows_due(p->windows, now_ns, a, &w)) {
-		p->e = w.event;
-		if (!add_window_match(p, 0, &w))
-			continue;
-		*m = p->matches;
-		return true;
+	*m = p->matches;
+	for (;;) {
+		uint64_t held_ns = next_held(p);
+
+		if (p->windows && windows_due(p->windows, MIN(now_ns, held_ns), a, &w)) {
+			p->e = w.event;
+			if (add_window_match(p, 0, &w))
+				return true;
+		} else if (held_ns > now_ns) {
+			return false;
+		} else if (tell_held(p, a)) {
+			return true;
+		}
 	}
-	return false;
 }
 
 bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m)
 {
-	return policy_due(p, end_ns + MIN((uint64_t)WINDOW_LATE_NS, UINT64_MAX - 1 - end_ns), a, m);
+	if (policy_due(p, end_ns + MIN((uint64_t)WINDOW_LATE_NS, UINT64_MAX - 1 - end_ns), a, m))
+		return true;
+	while (next_held(p) != UINT64_MAX)
+		if (tell_held(p, a))
+			return true;
+	return false;
 }
 
 void policy_look_due(struct policy_engine *p)
@@ -338,7 +420,7 @@ void policy_look_due(struct policy_engine *p)
 
 uint64_t policy_next_due(const struct policy_engine *p)
 {
-	return p->windows ? windows_next_due(p->windows) : UINT64_MAX;
+	return MIN(next_held(p), p->windows ? windows_next_due(p->windows) : UINT64_MAX);
 }
 
 struct policy_stats policy_engine_stats(const struct policy_engine *p)
@@ -406,7 +488,7 @@ int policy_engine_new_with(struct policy_engine **out, const struct policy_set *
 
 void policy_engine_adopt(struct policy_engine *p, const struct policy_engine *old)
 {
-	if (p->suppress && old->suppress) {
+	if (old->suppress) { /* also where p holds nothing back: it may have held something back */
 		suppress_free(p->suppress);
 		p->suppress = suppress_ref(old->suppress);
 	}

@@ -75,6 +75,13 @@ struct window_report {
 	struct evidence evidence[EVIDENCE_MAX];	/* before the alert's own event, oldest first */
 };
 
+/* Alerts that were held back, and of which no later alert of their key tells. */
+struct held_report {
+	uint64_t first_ns, last_ns;	/* of the alerts, in event time */
+	uint64_t until_ns;		/* when their time is over */
+	struct str key;			/* JSON: [{"field":"user.id","value":0}]; empty: none, or no room */
+};
+
 /* Are texts looked for in one pass on this machine (scan.h)? Else policies work and cost more. */
 bool policy_one_pass(void);
 /* The n-th policy, from 0 on, that no value finds (index.h): it is asked of every event of the kind,
@@ -88,6 +95,8 @@ struct match {
 	struct str matched;	/* arena; JSON array: [{"condition":"file.path = \"/etc/shadow\"","value":"/etc/shadow"}] */
 	uint64_t suppressed;	/* alerts held back under this key since the last one sent */
 	const struct window_report *window;	/* NULL: a policy without one */
+	const struct held_report *held;	/* NULL: an alert; else it tells of `suppressed` others, and what it
+					 * is about is the first of them */
 	struct event *event;	/* what it is about; NULL: the event that was judged */
 	uint64_t time_ns;	/* of the alert; 0: that of the event */
 };
@@ -109,18 +118,19 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
  * held back, or took the event for its window. Policies that drop want nothing. NULL: none. */
 const struct policy *policy_wanted_by(const struct policy_engine *p);
 
-/* What did not happen in time: call until false, with the time of an event before it is judged, and
+/* What did not happen in time, and what was held back in a time that is over: call until false, with the time of an event before it is judged, and
  * when time passes without events. The match is about an event of before (m->event, in the
  * arena) and lasts as those of policy_match. */
 bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m);
-/* The same for a stream that ended at end_ns: nothing that is late can come any more. */
+/* The same for a stream that ended at end_ns: nothing that is late can come any more, and all that
+ * is held back is told. */
 bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m);
 /* Before this time policy_due has nothing; UINT64_MAX: nothing waits. */
 uint64_t policy_next_due(const struct policy_engine *p);
 /* An engine that shares windows with p judged an event: policy_next_due is to be looked up. */
 void policy_look_due(struct policy_engine *p);
 /* After a reload: p, which has judged nothing yet, goes on where `old` is. They share from now on
- * what suppression remembers, by policy name, and the windows of policies that mean the same; old
+ * what suppression remembers, by policy name (and what it held back of policies that are gone), and the windows of policies that mean the same; old
  * may judge on, in the same thread. */
 void policy_engine_adopt(struct policy_engine *p, const struct policy_engine *old);
 

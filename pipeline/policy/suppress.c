@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * suppress.h: a hash table with chains over a fixed array of entries. An entry whose time is over
- * is taken away when room is needed; the table is swept once in 100 ms at most, so that new keys
+ * and of which all is told is taken away when room is needed; the table is swept once in 100 ms at most, so that new keys
  * cannot make every event sweep.
  */
 #include "pipeline/policy/suppress.h"
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "pipeline/policy/window.h"
 #include "pipeline/util.h"
 
 enum { BUCKETS = SUPPRESS_KEYS_MAX, NONE = -1 };
@@ -16,7 +17,7 @@ enum { BUCKETS = SUPPRESS_KEYS_MAX, NONE = -1 };
 static const uint64_t sweep_every_ns = 100000000;
 
 struct entry {
-	struct suppress_key key;
+	struct key128 key;
 	uint64_t until_ns;
 	uint64_t held;
 	uint32_t passed; /* since the time began */
@@ -26,17 +27,12 @@ struct entry {
 struct suppress {
 	atomic_uint refs;
 	struct keyhash hash;
+	struct held *held;
 	int32_t buckets[BUCKETS];
 	int32_t free;
 	uint64_t sweep_ns; /* not before this */
 	struct entry entries[SUPPRESS_KEYS_MAX];
 };
-
-struct suppress_key suppress_key(const struct suppress *s, uint64_t policy, struct event *e,
-				 const struct field *const *by, uint32_t nby)
-{
-	return (struct suppress_key){ keyhash_fields(&s->hash, policy, e, by, nby) };
-}
 
 static void sweep(struct suppress *s, uint64_t now_ns)
 {
@@ -48,7 +44,7 @@ static void sweep(struct suppress *s, uint64_t now_ns)
 			struct entry *x = &s->entries[*link];
 			int32_t at = *link;
 
-			if (x->until_ns > now_ns) {
+			if (x->until_ns > now_ns || x->held) {
 				link = &x->next;
 				continue;
 			}
@@ -59,41 +55,73 @@ static void sweep(struct suppress *s, uint64_t now_ns)
 	}
 }
 
-enum suppress_answer suppress_ask(struct suppress *s, struct suppress_key key, uint64_t now_ns,
-				  uint64_t every_ns, uint32_t count, uint64_t *held)
+/* Never UINT64_MAX, which stands for never. */
+static uint64_t later(uint64_t ns, uint64_t by_ns)
 {
-	uint64_t until = now_ns + MIN(every_ns, UINT64_MAX - now_ns);
-	int32_t *bucket = &s->buckets[key.id.k[0] % BUCKETS], at;
+	return ns < UINT64_MAX - 1 - by_ns ? ns + by_ns : UINT64_MAX - 1;
+}
+
+static enum suppress_answer ask_known(struct suppress *s, int32_t at,
+				      const struct suppress_item *it, uint64_t *held)
+{
+	struct entry *x = &s->entries[at];
+
+	if (it->time_ns < x->until_ns && x->passed >= it->count) {
+		if (x->held++)
+			held_more(s->held, (uint32_t)at, it->time_ns);
+		else
+			held_begin(s->held, (uint32_t)at, it, x->until_ns);
+		return SUPPRESS_HOLD;
+	}
+	if (it->time_ns >= x->until_ns) {
+		x->until_ns = later(it->time_ns, it->every_ns);
+		x->passed = 0;
+	}
+	if (x->held)
+		held_drop(s->held, (uint32_t)at);
+	*held = x->held;
+	x->held = 0;
+	x->passed++;
+	return SUPPRESS_PASS;
+}
+
+enum suppress_answer suppress_ask(struct suppress *s, const struct suppress_item *it,
+				  uint64_t *held)
+{
+	struct key128 key = keyhash_fields(&s->hash, it->id, it->e, it->by, it->nby);
+	int32_t *bucket = &s->buckets[key.k[0] % BUCKETS], at;
 
 	*held = 0;
-	for (at = *bucket; at != NONE; at = s->entries[at].next) {
-		struct entry *x = &s->entries[at];
-
-		if (!key128_eq(x->key.id, key.id))
-			continue;
-		if (now_ns < x->until_ns && x->passed >= count) {
-			x->held++;
-			return SUPPRESS_HOLD;
-		}
-		if (now_ns >= x->until_ns) {
-			x->until_ns = until;
-			x->passed = 0;
-		}
-		*held = x->held;
-		x->held = 0;
-		x->passed++;
-		return SUPPRESS_PASS;
-	}
-	if (s->free == NONE && now_ns >= s->sweep_ns)
-		sweep(s, now_ns);
+	for (at = *bucket; at != NONE; at = s->entries[at].next)
+		if (key128_eq(s->entries[at].key, key))
+			return ask_known(s, at, it, held);
+	if (s->free == NONE && it->time_ns >= s->sweep_ns)
+		sweep(s, it->time_ns);
 	at = s->free;
 	if (at == NONE)
 		return SUPPRESS_FULL;
 	s->free = s->entries[at].next;
-	s->entries[at] =
-		(struct entry){ .key = key, .until_ns = until, .passed = 1, .next = *bucket };
+	s->entries[at] = (struct entry){ .key = key,
+					 .until_ns = later(it->time_ns, it->every_ns),
+					 .passed = 1,
+					 .next = *bucket };
 	*bucket = at;
 	return SUPPRESS_PASS;
+}
+
+uint64_t suppress_next_due(const struct suppress *s)
+{
+	uint64_t over = held_next_ns(s->held);
+
+	return over == UINT64_MAX ? over : later(over, WINDOW_LATE_NS);
+}
+
+void suppress_tell(struct suppress *s, struct arena *a, struct held_told *out, uint64_t *held)
+{
+	struct entry *x = &s->entries[held_tell(s->held, a, out)];
+
+	*held = x->held;
+	x->held = 0;
 }
 
 int suppress_new(struct suppress **out)
@@ -102,6 +130,10 @@ int suppress_new(struct suppress **out)
 
 	if (!s)
 		return -ENOMEM;
+	if (held_new(&s->held, SUPPRESS_KEYS_MAX)) {
+		free(s);
+		return -ENOMEM;
+	}
 	atomic_init(&s->refs, 1);
 	keyhash_init(&s->hash);
 	s->sweep_ns = 0;
@@ -124,5 +156,6 @@ void suppress_free(struct suppress *s)
 {
 	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
 		return;
+	held_free(s->held);
 	free(s);
 }

@@ -178,15 +178,9 @@ static void add_event(struct keeping *k, struct buf *b, struct kept_event *h)
 	buf_str(b, matched);
 	h->matched = (uint32_t)(b->len - at);
 	pad(b);
-	for (uint32_t without = 0;; without = 1u << CTX_LINEAGE) {
-		at = b->len;
-		event_copy(b, k->e, without);
-		h->event = (uint32_t)(b->len - at);
-		if (!b->failed || without)
-			return;
-		b->failed = false; /* once more without its many ancestors */
-		b->len = at;
-	}
+	at = b->len;
+	event_copy_most(b, k->e);
+	h->event = (uint32_t)(b->len - at);
 }
 
 static struct str keep(void *arg)

@@ -94,16 +94,20 @@ static void classes(void)
 		CHECK(by[0]);
 		for (int again = 0; again < 2; again++) {
 			for (int v = 0; v < 4; v++) {
+				static const struct policy p = { .name = { "p", 1 } };
 				struct made *m = made_new("file.open");
-				struct suppress_key key;
+				struct suppress_item it = { .policy = &p,
+							    .by = by,
+							    .nby = 1,
+							    .time_ns = 5,
+							    .every_ns = 10,
+							    .count = 1 };
 
 				CHECK(v == 3 || made_set(m, fields[i].path, fields[i].values[v]));
-				key = suppress_key(s, 1, made_event(m), by, 1);
-				CHECK_INT(suppress_ask(s, key, 5, 10, 1, &held),
-					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
-				key = suppress_key(s, 2, made_event(m), by, 1);
-				CHECK_INT(suppress_ask(s, key, 5, 10, 1, &held),
-					  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
+				it.e = made_event(m);
+				for (it.id = 1; it.id <= 2; it.id++)
+					CHECK_INT(suppress_ask(s, &it, &held),
+						  again ? SUPPRESS_HOLD : SUPPRESS_PASS);
 				made_free(m);
 			}
 		}
