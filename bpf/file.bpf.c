@@ -42,7 +42,7 @@ static __always_inline __u32 fill_open(struct emitter *e, struct ev_open *r, str
 	r->file_gid = LOAD(inode, struct inode, i_gid).val;
 	r->dev_major = dev_major(dev);
 	r->dev_minor = dev_minor(dev);
-	r->path_flags = path_write(e->rec, &pos, &r->path, file_mnt(f), file_dentry_(f), t);
+	r->path_flags = path_write(e, &pos, &r->path, file_mnt(f), file_dentry_(f), t);
 	filter_confirm(e, pos);
 	return pos;
 }

@@ -210,7 +210,7 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struc
 	else
 		bpf_loop(SIGN_STEPS, sign_step_probe, w, 0);
 	return w->state == SIGN_DONE &&
-	       !(path_end(w->m, t->nsproxy->mnt_ns) & ~(1u << EV_PATHF_FOREIGN));
+	       !(path_end(w->m, (__u64)t->nsproxy->mnt_ns) & ~(1u << EV_PATHF_FOREIGN));
 }
 
 /* ---- what is known ---- */
@@ -370,7 +370,7 @@ static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, s
 	__u32 pos = sizeof(struct ev_open), flags;
 	struct ev_ref ref;
 
-	flags = path_write(s->b, &pos, &ref, file_mnt(f), file_dentry_(f), t);
+	flags = path_write(e, &pos, &ref, file_mnt(f), file_dentry_(f), t);
 	if (flags & ~(1u << EV_PATHF_FOREIGN) || !sign_text(emit_key(e), pos, h->generation) ||
 	    s->dir != w->dir || s->name != w->name)
 		return false;

@@ -41,7 +41,10 @@ struct {
 struct scratch_slot {
 	__u8 b[EV_REC_MAX];
 	__u32 pos, flags;
-	struct filter_walk walk; /* where the last path's components are, and the filter's automaton */
+	/* Where the walk begins; the task's mount namespace. */
+	__u64 mnt, dentry, own;
+	/* Where the last path's components are, and the filter's automaton. */
+	struct filter_walk walk;
 	__u64 dir, name; /* signed from the text (filter.h) */
 };
 

@@ -184,7 +184,7 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 	if (k && k->generation == h->generation && k->known)
 		return; /* by the scan before, or inherited */
 	if (f) {
-		flags = path_write(e->rec, &pos, &ref, file_mnt(f), file_dentry_(f), t);
+		flags = path_write(e, &pos, &ref, file_mnt(f), file_dentry_(f), t);
 		known = mark_program(h, FILTER_NEXT, e, flags, &self);
 	}
 	m = bpf_task_storage_get(&marks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

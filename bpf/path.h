@@ -111,7 +111,7 @@ static long path_step(__u64 i, struct path_walk *w)
 }
 
 /* Does m, the last mount of a walk, root the task's own mount namespace? */
-static __always_inline __u32 path_end(struct mount *m, struct mnt_namespace *own)
+static __always_inline __u32 path_end(struct mount *m, __u64 own)
 {
 	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns);
 	__u32 inum;
@@ -120,46 +120,66 @@ static __always_inline __u32 path_end(struct mount *m, struct mnt_namespace *own
 		return 1u << EV_PATHF_PSEUDO; /* kern_mount: MNT_NS_INTERNAL */
 	if (!ns)
 		return 1u << EV_PATHF_DETACHED;
-	if (ns == own)
+	if ((__u64)ns == own)
 		return 0;
 	inum = LOAD(ns, struct mnt_namespace, ns.inum);
 	return 1u << (inum && inum != MNT_NS_ANON_INO_ ? EV_PATHF_FOREIGN : EV_PATHF_DETACHED);
 }
 
-/* Writes the path of (mnt, d) at rec + *pos, moves *pos past it, returns enum ev_path_flag bits.
- * ref is left absent when there is nothing to say. */
-static __always_inline __u32 path_write(__u8 *rec, __u32 *pos, struct ev_ref *ref,
+/* Writes the path that begins as the slot of scratch memory says at pos of it; its pos then says where
+ * the path ends. Returns enum ev_path_flag bits. It stands alone for the verifier, which would else
+ * follow it from every state of its callers; so pointers come through the slot, as numbers. */
+__noinline int path_at(__u32 scratch_key, __u32 pos)
+{
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	struct path_walk w = { .s = s, .end = (__u64)pos + EV_PATH_MAX };
+	__u32 flags = 0;
+
+	if (!s)
+		return 1u << EV_PATHF_UNREAD;
+	w.d = (void *)s->dentry;
+	if (!LOAD(w.d, struct dentry, d_hash.pprev) && LOAD(w.d, struct dentry, d_parent) != w.d)
+		flags |= 1u << EV_PATHF_DELETED;
+	s->pos = pos;
+	s->flags = 0;
+	s->walk.ncomponents = 0;
+	path_mount(&w, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
+	bpf_loop(PATH_STEPS, path_step, &w, 0);
+	flags |= w.done ? path_end(w.m, s->own) : 1u << EV_PATHF_TRUNCATED;
+	if (s->pos == pos) { /* the root itself: one empty component */
+		if (pos >= EV_REC_MAX)
+			return flags | 1u << EV_PATHF_UNREAD;
+		s->b[pos] = 0;
+		s->pos = pos + 1;
+		s->walk.at[0] = pos;
+		s->walk.ncomponents = 1;
+	}
+	return flags | s->flags;
+}
+
+/* Writes the path of (mnt, d) into the record at *pos, moves *pos past it, returns enum ev_path_flag
+ * bits. ref is left absent when there is nothing to say. */
+static __always_inline __u32 path_write(struct emitter *e, __u32 *pos, struct ev_ref *ref,
 					struct vfsmount *mnt, struct dentry *d,
 					struct task_struct *t)
 {
-	struct scratch_slot *s = (struct scratch_slot *)rec;
-	struct path_walk w = { .d = d, .s = s, .end = *pos + EV_PATH_MAX };
-	__u32 flags = 0, end;
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+	__u32 flags, end;
 
 	ref->off = ref->len = 0;
 	if (!d || !mnt)
 		return 0;
-	if (!LOAD(d, struct dentry, d_hash.pprev) && LOAD(d, struct dentry, d_parent) != d)
-		flags |= 1u << EV_PATHF_DELETED;
-	s->pos = *pos;
-	s->flags = 0;
-	s->walk.ncomponents = 0;
-	path_mount(&w, (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt)));
-	bpf_loop(PATH_STEPS, path_step, &w, 0);
-	flags |= w.done ? path_end(w.m, UNTRUSTED(t, struct task_struct)->nsproxy->mnt_ns)
-			: 1u << EV_PATHF_TRUNCATED;
+	s->mnt = (__u64)mnt;
+	s->dentry = (__u64)d;
+	s->own = (__u64)UNTRUSTED(t, struct task_struct)->nsproxy->mnt_ns;
+	flags = path_at(emit_key(e), *pos);
 	end = s->pos;
-	if (end == *pos) { /* the root itself: one empty component */
-		if (end >= EV_REC_MAX)
-			return flags | 1u << EV_PATHF_UNREAD;
-		rec[end++] = 0;
-		s->walk.at[0] = *pos;
-		s->walk.ncomponents = 1;
-	}
+	if (end == *pos)
+		return flags;
 	ref->off = *pos;
 	ref->len = end - *pos;
 	*pos = end;
-	return flags | s->flags;
+	return flags;
 }
 
 static __always_inline struct vfsmount *file_mnt(struct file *f)

@@ -199,11 +199,11 @@ static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r
 	struct fs_struct *fs = UNTRUSTED(t, struct task_struct)->fs;
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 
-	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
+	r->path_flags = path_write(e, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
 	mark_exec(t, e, r->path_flags);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
-	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
+	r->cwd_flags = path_write(e, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
 }
 
 static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *r, __u32 *pos,
@@ -318,10 +318,10 @@ static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r
 		return false;
 	FILL_FILE(r, f);
 	r->exec_flags |= file_flags(f);
-	r->path_flags = path_write(e->rec, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
+	r->path_flags = path_write(e, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
 	if ((r->path_flags & 1u << EV_PATHF_PSEUDO) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
-	r->cwd_flags = path_write(e->rec, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
+	r->cwd_flags = path_write(e, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
 	if (cfg.args_max && mm->arg_end > mm->arg_start)
 		r->exec_flags |= 1u << EV_EXECF_ARGS_UNREAD;
 	if (bpf_core_field_exists(t->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(t, in_execve))
