@@ -53,10 +53,18 @@ static void add_suppression(struct sha256 *s, const struct policy_def *p)
 				add_str(s, str_of(p->by[k][i]->path));
 }
 
+static void add_exceptions(struct sha256 *s, const struct exceptions *e)
+{
+	add_number(s, e->count);
+	for (uint32_t i = 0; i < e->count; i++)
+		add_cond(s, e->conds[i]);
+}
+
 static void add_step(struct sha256 *s, const struct window_def *w, const struct window_part *step)
 {
 	add_number(s, (uint64_t)step->kinds << 1 | step->negated);
 	add_cond(s, step->where);
+	add_exceptions(s, &step->exceptions);
 	for (uint32_t k = 0; k < EV_MAX; k++)
 		for (uint32_t i = 0; i < w->nby; i++)
 			add_str(s, str_of(step->by[k][i] ? step->by[k][i]->path : NULL));
@@ -76,8 +84,7 @@ static void define_window(struct policy_def *p)
 	add_number(&s, w->within_ns);
 	for (uint32_t i = 0; i < w->nsteps; i++)
 		add_step(&s, w, &w->steps[i]);
-	for (uint32_t i = 0; i < p->nexceptions; i++)
-		add_cond(&s, p->exceptions[i]);
+	add_exceptions(&s, &p->exceptions);
 	for (uint32_t k = 0; k < EV_MAX; k++)
 		add_str(&s, str_of(w->distinct[k] ? w->distinct[k]->path : NULL));
 	sha256_end(&s, w->digest);
@@ -98,8 +105,7 @@ void policy_define(struct policy_def *p)
 	add_suppression(&s, p);
 	if (p->where)
 		add_cond(&s, p->where);
-	for (uint32_t i = 0; i < p->nexceptions; i++)
-		add_cond(&s, p->exceptions[i]);
+	add_exceptions(&s, &p->exceptions);
 	if (p->window) {
 		define_window(p);
 		sha256_add(&s, p->window->digest, sizeof(p->window->digest));

@@ -249,13 +249,24 @@ static void ask_opened(struct asking *a, struct explain_part *p, const struct co
 		add_fact(a, p, EXPLAIN_OPENED, v.u != EV_OUTCOME_FAILURE);
 }
 
+static void ask_exceptions(struct asking *a, struct explain_part *p, const struct exceptions *e)
+{
+	for (uint32_t i = 0; i < e->count; i++) {
+		add_part(a, p, EXPLAIN_EXCEPTION, e->conds[i]);
+		if (a->no_memory)
+			return;
+		p->nodes[p->nnodes - 1]->number = i + 1;
+		p->nodes[p->nnodes - 1]->text = e->names[i];
+	}
+}
+
 static void ask_part(struct asking *a, struct explain_part *p, uint32_t kinds,
-		     const struct cond *where)
+		     const struct cond *where, const struct exceptions *exceptions)
 {
 	const struct policy_def *def = a->x->def;
 	const struct cond *scope = NULL, *rest = where;
 
-	p->nodes = pool_array(&a->x->pool, MAIN_NODES + def->nexceptions,
+	p->nodes = pool_array(&a->x->pool, MAIN_NODES + exceptions->count,
 			      sizeof(struct explain_node *));
 	if (!p->nodes) {
 		a->no_memory = true;
@@ -274,8 +285,7 @@ static void ask_part(struct asking *a, struct explain_part *p, uint32_t kinds,
 		add_part(a, p, EXPLAIN_SCOPE, scope);
 	add_part(a, p, EXPLAIN_WHERE, rest);
 	ask_opened(a, p, where);
-	for (uint32_t i = 0; i < def->nexceptions; i++)
-		add_part(a, p, EXPLAIN_EXCEPTION, def->exceptions[i]);
+	ask_exceptions(a, p, exceptions);
 }
 
 static void mark(struct explain_node *n)
@@ -324,7 +334,7 @@ static void ask_all(struct asking *a)
 			p->negated = w->steps[i].negated;
 		}
 		ask_part(a, p, w ? w->steps[i].kinds : def->pub.kinds,
-			 w ? w->steps[i].where : def->where);
+			 w ? w->steps[i].where : def->where, exceptions_of(def, i));
 		if (!a->no_memory)
 			conclude(p);
 	}

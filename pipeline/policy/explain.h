@@ -27,7 +27,8 @@ enum explain_outcome { EXPLAIN_FAILED, EXPLAIN_HELD, EXPLAIN_ABSENT };
 struct explain_node {
 	uint8_t what, outcome; /* ABSENT: a TEST whose field the event has not, and so it does not hold */
 	bool decisive; /* the outcome of the whole rests on it */
-	struct str text; /* TEST: the condition, macros and lists as what they stand for */
+	struct str text; /* TEST: the condition, macros and lists as what they stand for; EXCEPTION: its name */
+	uint32_t number; /* EXCEPTION: from 1 */
 	struct str value, other; /* TEST: JSON of what was found; of the second field */
 	struct str absent; /* TEST: what the event lacks */
 	bool left_out; /* which a record does not have, and the alert or the exec does */
@@ -66,7 +67,8 @@ void explanation_free(struct explanation *x);
 void explain_text(struct buf *b, const struct explanation *x, const char *indent, bool decisive);
 /* Appends the members of a JSON object: "held":…,"parts":[…]. */
 void explain_json(struct buf *b, const struct explanation *x);
-/* "shadow-read holds for this file.open", in words that suit windows too. */
+/* "shadow-read holds for this file.open", in words that suit windows too; and which exception holds
+ * where nothing else keeps it from holding. */
 void explain_verdict(struct buf *b, const struct explanation *x);
 bool explain_held(const struct explanation *x); /* any part */
 

@@ -26,7 +26,6 @@ struct showing {
 	const struct explanation *x;
 	const char *indent;
 	bool decisive;
-	uint32_t exceptions; /* shown so far */
 };
 
 bool explain_held(const struct explanation *x)
@@ -91,10 +90,19 @@ static void show_node(const struct showing *s, const struct explain_node *n, uin
 	show_kids(s, n, depth + 1);
 }
 
-/* on, scope, where and so on: what is in them stands below. */
-static void show_main(struct showing *s, const struct explain_node *n, uint32_t depth)
+static void add_exception(struct buf *b, const struct explain_node *n)
 {
-	s->exceptions += n->what == EXPLAIN_EXCEPTION;
+	buf_addf(b, "exception %u", n->number);
+	if (!n->text.len)
+		return;
+	buf_lit(b, " (");
+	text_escape(b, n->text);
+	buf_char(b, ')');
+}
+
+/* on, scope, where and so on: what is in them stands below. */
+static void show_main(const struct showing *s, const struct explain_node *n, uint32_t depth)
+{
 	if (s->decisive && !n->decisive)
 		return;
 	begin_line(s, n->outcome, depth);
@@ -103,7 +111,10 @@ static void show_main(struct showing *s, const struct explain_node *n, uint32_t 
 	case EXPLAIN_OPENED:
 		buf_lit(s->b, "the open did not fail, which policies that test no outcome ask\n");
 		break;
-	case EXPLAIN_EXCEPTION: buf_addf(s->b, "exception %u\n", s->exceptions); break;
+	case EXPLAIN_EXCEPTION:
+		add_exception(s->b, n);
+		buf_char(s->b, '\n');
+		break;
 	default: buf_addf(s->b, "%s\n", words[n->what]);
 	}
 	show_kids(s, n, depth + 1);
@@ -127,6 +138,34 @@ void explain_text(struct buf *b, const struct explanation *x, const char *indent
 	}
 }
 
+static bool is_excepted(const struct explain_part *p)
+{
+	for (uint32_t i = 0; i < p->nnodes; i++)
+		if (p->nodes[i]->what != EXPLAIN_EXCEPTION && p->nodes[i]->outcome != EXPLAIN_HELD)
+			return false;
+	return true;
+}
+
+/* Exceptions alone keep a part from holding: says which. */
+static void add_reason(struct buf *b, const struct explanation *x)
+{
+	uint32_t shown = 0;
+
+	for (uint32_t i = 0; i < x->nparts; i++)
+		for (uint32_t j = 0; j < x->parts[i].nnodes; j++) {
+			const struct explain_node *n = x->parts[i].nodes[j];
+
+			if (n->what != EXPLAIN_EXCEPTION || !n->decisive ||
+			    n->outcome != EXPLAIN_HELD || !is_excepted(&x->parts[i]))
+				continue;
+			buf_lit(b, shown++ ? ", " : ", because ");
+			add_exception(b, n);
+			if (x->nparts > 1)
+				buf_addf(b, " of step %u", i + 1);
+		}
+	buf_lit(b, shown > 1 ? " hold" : shown ? " holds" : "");
+}
+
 void explain_verdict(struct buf *b, const struct explanation *x)
 {
 	const struct window_def *w = x->def->window;
@@ -136,6 +175,7 @@ void explain_verdict(struct buf *b, const struct explanation *x)
 	buf_str(b, x->def->pub.name);
 	if (!explain_held(x)) {
 		buf_addf(b, " does not hold for this %s", kind);
+		add_reason(b, x);
 	} else if (!w) {
 		buf_addf(b, " holds for this %s", kind);
 	} else if (w->type == WINDOW_THRESHOLD) {
@@ -156,6 +196,12 @@ static void json_node(struct buf *b, const struct explain_node *n)
 
 	buf_addf(b, "{\"type\":\"%s\",\"outcome\":\"%s\",\"decisive\":%s", words[n->what],
 		 names[n->outcome], n->decisive ? "true" : "false");
+	if (n->what == EXPLAIN_EXCEPTION) {
+		buf_addf(b, ",\"number\":%u", n->number);
+		buf_lit(b, n->text.len ? ",\"name\":" : "");
+		if (n->text.len)
+			put_json_string(b, n->text);
+	}
 	if (n->what == EXPLAIN_TEST) {
 		buf_lit(b, ",\"condition\":");
 		put_json_string(b, n->text);

@@ -138,10 +138,10 @@ static int add_path(struct file_list *l, const char *path, struct diags *d)
 }
 
 static int add_rule(struct policy_set *s, const struct policy_def *p, uint32_t kinds,
-		    const struct cond *where, uint32_t number)
+		    const struct cond *where, const struct exceptions *e, uint32_t number)
 {
-	int err = rules_add(&s->rules, kinds, where, (const struct cond *const *)p->exceptions,
-			    p->nexceptions, number);
+	int err = rules_add(&s->rules, kinds, where, (const struct cond *const *)e->conds, e->count,
+			    number);
 
 	if (!err && p->pub.action == POLICY_DROP) /* to drop it, nobody needs the event */
 		s->rules.sources[s->rules.nsources - 1].kinds = 0;
@@ -155,7 +155,7 @@ static int add_steps(struct policy_set *s, const struct policy_def *p)
 	for (uint32_t i = 0; i < p->window->nsteps && !err; i++) {
 		const struct window_part *step = &p->window->steps[i];
 
-		err = add_rule(s, p, step->kinds, step->where,
+		err = add_rule(s, p, step->kinds, step->where, exceptions_of(p, i),
 			       s->count | (i + 1) << POLICY_STEP_SHIFT);
 	}
 	return err;
@@ -174,7 +174,7 @@ static int add_policy(struct policy_set *s, const struct policy_def *p, struct d
 	}
 	if (!err)
 		err = p->window ? add_steps(s, p)
-				: add_rule(s, p, p->pub.kinds, p->where, s->count);
+				: add_rule(s, p, p->pub.kinds, p->where, &p->exceptions, s->count);
 	if (err == -E2BIG) {
 		diag_add(d, p->pub.file.p, p->pub.line, 1,
 			 s->count >= POLICIES_MAX ? "more than %d policies"

@@ -174,6 +174,7 @@ struct reader {
 	const struct yaml_node *scalar;	/* whose text is reported on */
 	struct names names;		/* of that text */
 	struct template_scope scope;	/* of its message */
+	bool is_sequence;	/* it has that key, right or wrong */
 	bool no_memory;
 };
 
@@ -208,11 +209,16 @@ void native_try_override(struct reader *r, const struct yaml_node *target, const
 void native_read_scope(struct reader *r, const struct yaml_node *n);
 void native_read_suppress(struct reader *r, const struct yaml_node *n);
 void native_read_limit(struct reader *r, const struct yaml_node *n);
+/* native_exception.c */
+void native_read_exceptions(struct reader *r, const struct yaml_node *n);
 
 /* native_window.c: the keys `sequence` and `threshold`. A sequence leaves the kinds of the event
  * that the alert is about in p->pub.kinds, a threshold finds them and p->where there. */
 void native_sequence(struct reader *r, const struct yaml_node *n);
 void native_threshold(struct reader *r, const struct yaml_node *n);
+/* What an override says of them: of a policy that has such a key. */
+void native_override_sequence(struct reader *r, const struct yaml_node *n);
+void native_override_threshold(struct reader *r, const struct yaml_node *n);
 /* Once all keys are read: what does not go with them, and the kinds of all steps. */
 void native_window_end(struct reader *r);
 

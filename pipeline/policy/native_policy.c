@@ -19,8 +19,9 @@ enum {
 struct key {
 	const char *name;
 	void (*read)(struct reader *r, const struct yaml_node *n);
+	void (*override)(struct reader *r,
+			 const struct yaml_node *n); /* NULL: none can change it */
 	bool after_kinds; /* needs the kinds of `on`, wherever that stands */
-	bool fixed; /* an override cannot change it */
 };
 
 static void read_name(struct reader *r, const struct yaml_node *n)
@@ -246,51 +247,6 @@ static void read_message(struct reader *r, const struct yaml_node *n)
 	r->no_memory |= x.no_memory;
 }
 
-static void read_exception(struct reader *r, const struct yaml_node *n)
-{
-	static const char *const keys[] = { "name", "where" };
-	const struct yaml_node *where = yaml_get(n, "where"), *name = yaml_get(n, "name");
-	struct cond *c;
-
-	if (n->type != YAML_MAP) {
-		problem(r, n, "an exception is a map with where, and name if you like");
-		return;
-	}
-	reader_unknown_keys(r, n, keys, ARRAY_LEN(keys), "an exception");
-	if (name)
-		reader_text(r, name, "name of an exception", READER_NAME_MAX);
-	if (!where) {
-		problem(r, n, "the exception has no where");
-		return;
-	}
-	c = reader_expression(r, where, "where");
-	if (c)
-		r->p->exceptions[r->p->nexceptions++] = c;
-}
-
-/* Those of an override come after the policy's own. */
-static void read_exceptions(struct reader *r, const struct yaml_node *n)
-{
-	const struct cond **grown;
-
-	if (n->type != YAML_LIST) {
-		problem(r, n, "exceptions must be a list");
-		return;
-	}
-	if (n->count > NATIVE_EXCEPTIONS_MAX - r->p->nexceptions) {
-		problem(r, n, "more than %d exceptions", NATIVE_EXCEPTIONS_MAX);
-		return;
-	}
-	grown = reader_memory(r, r->p->nexceptions + n->count, sizeof(*grown));
-	if (!grown)
-		return;
-	if (r->p->nexceptions)
-		memcpy(grown, r->p->exceptions, sizeof(*grown) * r->p->nexceptions);
-	r->p->exceptions = grown;
-	for (uint32_t i = 0; i < n->count; i++)
-		read_exception(r, n->items[i]);
-}
-
 /* Those of an override come after the policy's own. */
 static void read_tests(struct reader *r, const struct yaml_node *n)
 {
@@ -308,23 +264,23 @@ static void read_tests(struct reader *r, const struct yaml_node *n)
 }
 
 static const struct key keys[] = {
-	{ "name", read_name, false, true },
-	{ "description", read_description, false, false },
-	{ "on", read_on, false, true },
-	{ "severity", read_severity, false, false },
-	{ "tags", read_tags, false, false },
-	{ "action", read_action, false, false },
-	{ "enabled", read_enabled, false, false },
-	{ "references", read_references, false, false },
-	{ "where", read_where, true, false },
-	{ "sequence", native_sequence, true, true },
-	{ "threshold", native_threshold, true, true },
-	{ "message", read_message, true, false },
-	{ "exceptions", read_exceptions, true, false },
-	{ "scope", native_read_scope, true, false },
-	{ "suppress", native_read_suppress, true, false },
-	{ "limit", native_read_limit, true, false },
-	{ "tests", read_tests, true, false },
+	{ "name", read_name, NULL, false },
+	{ "description", read_description, read_description, false },
+	{ "on", read_on, NULL, false },
+	{ "severity", read_severity, read_severity, false },
+	{ "tags", read_tags, read_tags, false },
+	{ "action", read_action, read_action, false },
+	{ "enabled", read_enabled, read_enabled, false },
+	{ "references", read_references, read_references, false },
+	{ "where", read_where, read_where, true },
+	{ "sequence", native_sequence, native_override_sequence, true },
+	{ "threshold", native_threshold, native_override_threshold, true },
+	{ "message", read_message, read_message, true },
+	{ "exceptions", native_read_exceptions, native_read_exceptions, true },
+	{ "scope", native_read_scope, native_read_scope, true },
+	{ "suppress", native_read_suppress, native_read_suppress, true },
+	{ "limit", native_read_limit, native_read_limit, true },
+	{ "tests", read_tests, read_tests, true },
 };
 
 static void need(struct reader *r, const char *key)
@@ -333,14 +289,17 @@ static void need(struct reader *r, const char *key)
 		problem(r, r->node, "the policy has no %s", key);
 }
 
-static void read_keys(struct reader *r, bool after_kinds)
+static void read_keys(struct reader *r, bool override, bool after_kinds)
 {
 	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const struct yaml_node *n =
-			keys[i].after_kinds == after_kinds ? yaml_get(r->node, keys[i].name) : NULL;
+		void (*read)(struct reader * r, const struct yaml_node *n) =
+			override ? keys[i].override : keys[i].read;
+		const struct yaml_node *n = read && keys[i].after_kinds == after_kinds
+						    ? yaml_get(r->node, keys[i].name)
+						    : NULL;
 
 		if (n)
-			keys[i].read(r, n);
+			read(r, n);
 	}
 }
 
@@ -360,7 +319,7 @@ static void check_keys(struct reader *r)
 			"a loss is always told: pipeline.loss cannot be dropped");
 }
 
-static void known_keys(struct reader *r, const char *first, bool fixed, const char *what)
+static void known_keys(struct reader *r, const char *first, bool override, const char *what)
 {
 	const char *names[ARRAY_LEN(keys) + 1];
 	uint32_t n = 0;
@@ -368,7 +327,7 @@ static void known_keys(struct reader *r, const char *first, bool fixed, const ch
 	if (first)
 		names[n++] = first;
 	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (fixed || !keys[i].fixed)
+		if (!override || keys[i].override)
 			names[n++] = keys[i].name;
 	reader_unknown_keys(r, r->node, names, n, what);
 }
@@ -380,16 +339,17 @@ static void read_own(struct reader *r, const struct yaml_node *n)
 	r->scope = (struct template_scope){ 0 };
 	r->p->pub.line = n->line;
 	r->p->pub.severity = SEV_MEDIUM;
-	known_keys(r, NULL, true, "a policy");
+	r->is_sequence = yaml_get(n, "sequence");
+	known_keys(r, NULL, false, "a policy");
 	need(r, "name");
-	if (!yaml_get(n, "sequence")) {
+	if (!r->is_sequence) {
 		need(r, "on");
 		need(r, "where");
 	}
-	read_keys(r, false);
+	read_keys(r, false, false);
 	if (!r->p->pub.kinds)
 		r->p->pub.kinds = native_all_kinds();
-	read_keys(r, true);
+	read_keys(r, false, true);
 	check_keys(r);
 }
 
@@ -398,14 +358,13 @@ static void read_override(struct reader *r, const struct yaml_node *n)
 	r->node = n;
 	if (yaml_get(n, "suppress") || yaml_get(n, "limit"))
 		r->p->suppress_ns = 0; /* one takes the place of the other */
-	read_keys(r, false);
-	read_keys(r, true);
+	read_keys(r, true, false);
+	read_keys(r, true, true);
 }
 
 /* What does not go with the policy. */
 static void check_override(struct reader *r)
 {
-	static const char *const keys_of_steps[] = { "where", "exceptions" };
 	const struct window_def *w = r->p->window;
 	const struct yaml_node *n = yaml_get(r->node, "limit");
 
@@ -416,12 +375,9 @@ static void check_override(struct reader *r)
 		problem(r, n, "a sequence or threshold can only alert");
 	if (n && r->p->pub.action == POLICY_DROP && r->p->pub.kinds & 1u << EV_LOSS)
 		problem(r, n, "a loss is always told: pipeline.loss cannot be dropped");
-	for (uint32_t i = 0; w && w->type == WINDOW_SEQUENCE && i < ARRAY_LEN(keys_of_steps); i++) {
-		n = yaml_get(r->node, keys_of_steps[i]);
-		if (n)
-			problem(r, n, "a policy with a sequence has no %s of its own: its steps do",
-				keys_of_steps[i]);
-	}
+	n = yaml_get(r->node, "where");
+	if (n && w && w->type == WINDOW_SEQUENCE)
+		problem(r, n, "a policy with a sequence has no where of its own: its steps do");
 }
 
 void native_try_override(struct reader *r, const struct yaml_node *target, const struct override *o)
@@ -439,7 +395,7 @@ void native_try_override(struct reader *r, const struct yaml_node *target, const
 		p.pub.kinds = native_all_kinds();
 	r->file = o->file;
 	r->node = o->node;
-	known_keys(r, "policy", false, "an override");
+	known_keys(r, "policy", true, "an override");
 	if (target) {
 		read_override(r, o->node);
 		check_override(r);

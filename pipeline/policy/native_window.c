@@ -254,12 +254,12 @@ static void open_scope(struct reader *r)
 		reader_on(r, NULL);
 }
 
-static void refuse_beside(struct reader *r, const char *key, const char *why)
+static void refuse_beside(struct reader *r, const char *key)
 {
 	const struct yaml_node *n = yaml_get(r->node, key);
 
 	if (n)
-		problem(r, n, "a policy with a sequence has no %s of its own: %s", key, why);
+		problem(r, n, "a policy with a sequence has no %s of its own: its steps do", key);
 }
 
 void native_sequence(struct reader *r, const struct yaml_node *n)
@@ -268,9 +268,8 @@ void native_sequence(struct reader *r, const struct yaml_node *n)
 	const struct yaml_node *steps = yaml_get(n, "steps");
 	struct by_list by;
 
-	refuse_beside(r, "on", "its steps do");
-	refuse_beside(r, "where", "its steps do");
-	refuse_beside(r, "exceptions", "write them into the where of a step");
+	refuse_beside(r, "on");
+	refuse_beside(r, "where");
 	if (n->type != YAML_MAP) {
 		problem(r, n, "sequence is a map with within, steps, and by if you like");
 		return;
@@ -324,12 +323,26 @@ static void read_distinct(struct reader *r, const struct yaml_node *n)
 		r->p->window->distinct[k] = as_by.by[k][0];
 }
 
+/* n: NULL gives an empty one. */
+static void read_threshold_by(struct reader *r, const struct yaml_node *n)
+{
+	struct window_def *w = r->p->window;
+	struct by_list by = read_by_list(r, n);
+
+	if (by.process == WINDOW_BY_TREE)
+		problem(r, n,
+			"process.tree joins the steps of a sequence: a threshold has no first process");
+	w->by_process = by.process;
+	w->nby = by.n;
+	memset(w->steps[0].by, 0, sizeof(w->steps[0].by));
+	bind_by(r, &by, &w->steps[0]);
+}
+
 void native_threshold(struct reader *r, const struct yaml_node *n)
 {
 	static const char *const names[] = { "more_than", "distinct", "within", "by" };
 	const struct yaml_node *more = yaml_get(n, "more_than"), *distinct;
 	struct window_def *w;
-	struct by_list by;
 
 	if (r->p->window || yaml_get(r->node, "sequence")) {
 		problem(r, n, "a policy has a sequence or a threshold, not both");
@@ -354,17 +367,73 @@ void native_threshold(struct reader *r, const struct yaml_node *n)
 	else
 		problem(r, n, "the threshold has no more_than");
 	read_within(r, n, "threshold");
-	by = read_by_list(r, yaml_get(n, "by"));
-	if (by.process == WINDOW_BY_TREE)
-		problem(r, yaml_get(n, "by"),
-			"process.tree joins the steps of a sequence: a threshold has no first process");
-	w->by_process = by.process;
-	w->nby = by.n;
 	w->steps[0].kinds = r->p->pub.kinds;
 	w->steps[0].where = r->p->where;
-	bind_by(r, &by, &w->steps[0]);
+	read_threshold_by(r, yaml_get(n, "by"));
 	check_classes(r, n, w);
 	r->scope.number = distinct ? "distinct" : "count";
+}
+
+/* --- overrides --- */
+
+/* Is it a map that changes a window of the policy? False after a report. */
+static bool can_change(struct reader *r, const struct yaml_node *n, enum window_type type,
+		       const char *const *names, uint32_t nnames)
+{
+	const char *word = type == WINDOW_SEQUENCE ? "sequence" : "threshold";
+	const struct target *t = strmap_get(&r->n->targets, r->p->pub.name);
+	char what[40];
+
+	if (n->type != YAML_MAP) {
+		problem(r, n, "%s in an override is a map of what to change", word);
+		return false;
+	}
+	snprintf(what, sizeof(what), "a %s in an override", word);
+	reader_unknown_keys(r, n, names, nnames, what);
+	if (r->p->window && r->p->window->type == type)
+		return true;
+	if (t && !yaml_get(t->node, word)) /* else it is wrong, and told of where it stands */
+		problem(r, n, "the policy has no %s", word);
+	return false;
+}
+
+static void refuse_change(struct reader *r, const struct yaml_node *map, const char *key)
+{
+	const struct yaml_node *n = yaml_get(map, key);
+
+	if (n)
+		problem(r, n, "%s cannot be changed: disable the policy and write one of your own",
+			key);
+}
+
+void native_override_sequence(struct reader *r, const struct yaml_node *n)
+{
+	static const char *const names[] = { "within", "by", "steps" };
+
+	if (!can_change(r, n, WINDOW_SEQUENCE, names, ARRAY_LEN(names)))
+		return;
+	refuse_change(r, n, "by");
+	refuse_change(r, n, "steps");
+	if (yaml_get(n, "within"))
+		read_within(r, n, "sequence");
+}
+
+void native_override_threshold(struct reader *r, const struct yaml_node *n)
+{
+	static const char *const names[] = { "more_than", "within", "by", "distinct" };
+	const struct yaml_node *more = yaml_get(n, "more_than"), *by = yaml_get(n, "by");
+
+	if (!can_change(r, n, WINDOW_THRESHOLD, names, ARRAY_LEN(names)))
+		return;
+	refuse_change(r, n, "distinct");
+	if (more)
+		read_more_than(r, more);
+	if (yaml_get(n, "within"))
+		read_within(r, n, "threshold");
+	if (by) {
+		read_threshold_by(r, by);
+		check_classes(r, n, r->p->window);
+	}
 }
 
 /* --- all --- */

@@ -22,11 +22,19 @@ enum { POLICY_STEP_SHIFT = 24, POLICY_NUMBER_MASK = (1 << POLICY_STEP_SHIFT) - 1
 
 enum { WINDOW_BY_VALUES, WINDOW_BY_PROCESS, WINDOW_BY_TREE };
 
+/* Where one of them holds, the condition beside them does not. */
+struct exceptions {
+	const struct cond **conds;
+	struct str *names;	/* empty: none */
+	uint32_t count;
+};
+
 /* One step of a sequence; a threshold has one. */
 struct window_part {
 	struct str name;	/* empty: none */
 	uint32_t kinds;
 	struct cond *where;
+	struct exceptions exceptions;	/* of a sequence's step; those of a threshold are its policy's */
 	bool negated;		/* must not happen */
 	const struct field *by[EV_MAX][KEYHASH_FIELDS_MAX];	/* by kind */
 };
@@ -58,13 +66,19 @@ struct policy_def {
 	const struct field *(*by)[SUPPRESS_BY_MAX];	/* by kind; NULL: none */
 	struct cond *scope;		/* NULL: everywhere; part of where once all is read */
 	struct cond *where;
-	const struct cond **exceptions;
-	uint32_t nexceptions;
+	struct exceptions exceptions;
 	bool disabled;			/* checked, and not used */
 	const struct policy_case *cases;	/* its tests, cases.h */
 	uint32_t ncases;
 	struct policy_def *next;	/* of its file */
 };
+
+/* Of the step; 0 where there are none. */
+static inline const struct exceptions *exceptions_of(const struct policy_def *p, uint32_t step)
+{
+	return p->window && p->window->type == WINDOW_SEQUENCE ? &p->window->steps[step].exceptions
+							       : &p->exceptions;
+}
 
 struct policy_set {
 	struct pool pool;

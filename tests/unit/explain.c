@@ -22,6 +22,7 @@ static const char file[] =
 	"  where: 'process.name in $shells and ($from_server or not user.id = 0)'\n"
 	"  exceptions:\n"
 	"  - where: 'process.args = \"-h\"'\n"
+	"  - {name: the \"nightly\" job, where: 'process.args = \"-n\"'}\n"
 	"- name: o\n"
 	"  on: file.open\n"
 	"  where: 'file.path startswith \"/etc/\"\n"
@@ -32,7 +33,8 @@ static const char file[] =
 	"    by: process\n"
 	"    steps:\n"
 	"    - {name: got, on: network.accept, where: 'destination.port = 22'}\n"
-	"    - {on: process.exec, not: true, where: 'process.name = \"login\"'}\n";
+	"    - {on: process.exec, not: true, where: 'process.name = \"login\"'}\n"
+	"  exceptions: [{name: root, step: got, where: user.id = 0}]\n";
 
 static bool lacks(const struct event_kind *k, const struct field *f)
 {
@@ -104,6 +106,9 @@ static void held(void)
 	      "| held            process.parent.name in (\"nginx\", \"httpd\"): it is \"nginx\"\n"
 	      "| not held  exception 1\n"
 	      "| absent      process.args = \"-h\": the event has no process.args (a record leaves "
+	      "it out)\n"
+	      "| not held  exception 2 (the \"nightly\" job)\n"
+	      "| absent      process.args = \"-n\": the event has no process.args (a record leaves "
 	      "it out)\n");
 }
 
@@ -128,9 +133,43 @@ static void decided_by_exception(void)
 
 	CHECK(made_set(m, "process.args", "sh\x1f-h"));
 	check("p", m, true,
-	      "p does not hold for this process.exec\n"
+	      "p does not hold for this process.exec, because exception 1 holds\n"
 	      "| held      exception 1\n"
 	      "| held        process.args = \"-h\": it is [\"sh\",\"-h\"]\n");
+	m = exec("sh", "nginx");
+	CHECK(made_set(m, "process.args", "sh\x1f-n\x1f-h"));
+	check("p", m, true,
+	      "p does not hold for this process.exec, because exception 1, exception 2 (the "
+	      "\"nightly\" job) hold\n"
+	      "| held      exception 1\n"
+	      "| held        process.args = \"-h\": it is [\"sh\",\"-n\",\"-h\"]\n"
+	      "| held      exception 2 (the \"nightly\" job)\n"
+	      "| held        process.args = \"-n\": it is [\"sh\",\"-n\",\"-h\"]\n");
+	/* Where it is not the exception alone. */
+	m = exec("cat", "nginx");
+	CHECK(made_set(m, "process.args", "sh\x1f-n"));
+	check("p", m, true,
+	      "p does not hold for this process.exec\n"
+	      "| not held  where\n"
+	      "| not held    all of\n"
+	      "| not held      process.name in (\"sh\", \"bash\"): it is \"cat\"\n"
+	      "| held      exception 2 (the \"nightly\" job)\n"
+	      "| held        process.args = \"-n\": it is [\"sh\",\"-n\"]\n");
+}
+
+static void exception_of_a_step(void)
+{
+	struct made *m = made_new("network.accept");
+
+	CHECK(made_set(m, "destination.port", "22"));
+	CHECK(made_set(m, "user.id", "0"));
+	check("s", m, true,
+	      "s does not hold for this network.accept, because exception 1 (root) of step 1 holds\n"
+	      "| not held  step 1 got\n"
+	      "| held        exception 1 (root)\n"
+	      "| held          user.id = 0: it is 0\n"
+	      "| not held  step 2, which must not happen\n"
+	      "| not held    on: the event is network.accept\n");
 }
 
 static void decided_by_kind_and_scope(void)
@@ -176,6 +215,8 @@ static void steps(void)
 	      "| held        on: the event is network.accept\n"
 	      "| held        where\n"
 	      "| held          destination.port = 22: it is 22\n"
+	      "| not held    exception 1 (root)\n"
+	      "| not held      user.id = 0: it is 1000\n"
 	      "| not held  step 2, which must not happen\n"
 	      "| not held    on: the event is network.accept\n");
 }
@@ -185,6 +226,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = { TEST(held),
 					     TEST(decided_by_one),
 					     TEST(decided_by_exception),
+					     TEST(exception_of_a_step),
 					     TEST(decided_by_kind_and_scope),
 					     TEST(opened),
 					     TEST(steps) };

@@ -30,7 +30,7 @@ static void mistakes_of_sequences(void)
 		"  message: '{b.file.path} {3.user.name} {count}'\n",
 		"f.yaml:3:7: a policy with a sequence has no on of its own: its steps do\n"
 		"f.yaml:4:10: a policy with a sequence has no where of its own: its steps do\n"
-		"f.yaml:5:15: a policy with a sequence has no exceptions of its own: write them into the where of a step\n"
+		"f.yaml:5:16: an exception of a sequence is of one step: step: its name or number\n"
 		"f.yaml:6:11: a sequence or threshold can only alert\n"
 		"f.yaml:8:5: the sequence has no within\n"
 		"f.yaml:8:24: by names process and process.tree only once\n"
