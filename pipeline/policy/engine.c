@@ -151,7 +151,7 @@ static bool said_before(const struct leaf *leaves, uint32_t i)
 
 static struct str explain(struct policy_engine *p, const struct rule *r)
 {
-	const struct leaf *leaves = p->kr->leaves + r->leaves;
+	const struct leaf *leaves = r->nleaves ? p->kr->leaves + r->leaves : NULL;
 	struct buf b = text_buf(p, MATCHED_MAX);
 	struct str s;
 
