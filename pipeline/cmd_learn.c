@@ -15,6 +15,7 @@
 #include "pipeline/cmd.h"
 #include "pipeline/documents.h"
 #include "pipeline/learn.h"
+#include "pipeline/replace.h"
 #include "pipeline/run.h"
 #include "pipeline/util.h"
 
@@ -173,25 +174,16 @@ static int check(struct str text)
 	return rc;
 }
 
-/* As a whole or not at all: a file that is there gives way to a whole one. */
-static int put_file(const char *path, struct str text)
+static int put_text(const char *path, struct str text)
 {
-	CLEANUP_FREE char *tmp = NULL;
-	FILE *f = NULL;
-	bool good;
+	int rc;
 
 	if (!path)
 		return fwrite(text.p, 1, text.len, stdout) == text.len ? EXIT_OK : EXIT_RUNTIME;
-	if (asprintf(&tmp, "%s.new", path) < 0)
-		tmp = NULL;
-	f = tmp ? fopen(tmp, "we") : NULL;
-	good = f && fwrite(text.p, 1, text.len, f) == text.len;
-	good = f && !fclose(f) && good && !rename(tmp, path);
-	if (good)
+	rc = replace_file(path, text);
+	if (!rc)
 		return EXIT_OK;
-	fprintf(stderr, "tocsin learn: %s: %s\n", path, strerror(errno));
-	if (f)
-		unlink(tmp);
+	fprintf(stderr, "tocsin learn: %s: %s\n", path, strerror(-rc));
 	return EXIT_RUNTIME;
 }
 
@@ -217,7 +209,7 @@ static int write_policies(struct learning *l, const struct learn_cfg *cfg,
 		if (out.failed || l->learn.no_memory)
 			fprintf(stderr, "tocsin learn: out of memory\n");
 		else if (!check((struct str){ out.p, (uint32_t)out.len }))
-			rc = put_file(cfg->output, (struct str){ out.p, (uint32_t)out.len });
+			rc = put_text(cfg->output, (struct str){ out.p, (uint32_t)out.len });
 	}
 	if (!rc && cfg->output)
 		fprintf(stderr, "%s: %u programs, %u files, %u destinations\n", cfg->output,

@@ -13,6 +13,7 @@
 
 #include "pipeline/clock.h"
 #include "pipeline/names.h"
+#include "pipeline/replace.h"
 #include "pipeline/util.h"
 
 static const char *const loss_names[SINK_LOSS_MAX] = {
@@ -282,13 +283,17 @@ static json_t *make(const struct stats_source *s)
 int stats_write_json(const struct stats_source *s, const char *path)
 {
 	json_t *o = make(s);
-	CLEANUP_FCLOSE FILE *f = fopen(path, "we");
-	int rc = f ? 0 : -errno;
+	CLEANUP_FREE char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	struct buf b = { 0 };
+	int rc = -ENOMEM;
 
-	if (f && (json_dumpf(o, f, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) ||
-		  fputc('\n', f) == EOF || fflush(f)))
-		rc = errno ? -errno : -EIO;
 	json_decref(o);
+	if (text) {
+		buf_str(&b, str_of(text));
+		buf_char(&b, '\n');
+		rc = b.failed ? -ENOMEM : replace_file(path, (struct str){ b.p, (uint32_t)b.len });
+	}
+	buf_free(&b);
 	return rc;
 }
 

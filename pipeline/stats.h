@@ -21,7 +21,7 @@ struct stats_source {
 /* One line of the run so far: events, losses, documents, and what each output did with them. */
 void stats_line(const struct stats_source *s, FILE *f);
 void stats_print(const struct stats_source *s, FILE *f);
-/* 0, or negative errno. The file is replaced whole. */
+/* 0, or negative errno. The file is replaced whole (replace.h). */
 int stats_write_json(const struct stats_source *s, const char *path);
 
 #endif

@@ -34,6 +34,12 @@ void test_dir(char path[static TEST_DIR])
 	CHECK(!mkdir(path, 0700));
 }
 
+void test_file(char path[static TEST_DIR])
+{
+	test_dir(path);
+	strcat(path, "/file");
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st, (void)type, (void)at;

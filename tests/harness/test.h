@@ -29,6 +29,8 @@ enum { TEST_DIR = 48 };
 /* Makes a new empty directory and writes its path. It goes away with what is in it when the test
  * has ended, however that ends. */
 void test_dir(char path[static TEST_DIR]);
+/* The path of a file, not there yet, in such a directory of its own. */
+void test_file(char path[static TEST_DIR]);
 
 _Noreturn void test_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pipeline/config.h"
+#include "pipeline/replace.h"
 #include "pipeline/schema.h"
 #include "pipeline/util.h"
 #include "tests/harness/test.h"
@@ -321,17 +322,15 @@ static void kinds(void)
 
 static void line_replaces_file(void)
 {
-	char path[] = "/tmp/tocsin-config-XXXXXX";
+	char path[TEST_DIR];
 	const char text[] =
 		"policies: [/a, '/b,c']\nrecord: [file.open]\nlatency: 7ms\nduration: 9s\n"
 		"outputs: [stdout, stdout:format=json]\n";
 	struct config c = { 0 };
 	struct diags d = { 0 };
-	int fd = mkstemp(path);
 
-	CHECK(fd >= 0);
-	CHECK_INT(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-	close(fd);
+	test_file(path);
+	CHECK_INT(replace_file(path, STR(text)), 0);
 	CHECK_INT(RUN(&c, &d, "--duration", "1s", "--config", path), 0);
 	CHECK_INT(c.policies.count, 2);
 	CHECK_STR(c.policies.items[1], "/b,c");

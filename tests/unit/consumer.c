@@ -226,7 +226,7 @@ static void make_stream(struct capture *c)
 static void a_replay_says_the_same(void)
 {
 	static const struct outside_ops ops = { .ask = changing };
-	char path[] = "/tmp/tocsin-consumer-XXXXXX", err[200] = "";
+	char path[TEST_DIR], err[200] = "";
 	uint32_t calls = 0, len;
 	struct outside live = { .ops = &ops, .state = &calls }, recorded, replayed;
 	json_t *h = json_pack("{s:s,s:s,s:I,s:s,s:[],s:{}}", "boot_id", "00", "run_id", "01",
@@ -238,8 +238,7 @@ static void a_replay_says_the_same(void)
 	const void *rec;
 	int rc;
 
-	close(mkstemp(path));
-	unlink(path);
+	test_file(path);
 	CHECK_INT(save_create(&save, path, h, err, sizeof(err)), 0);
 	recorded = save_outside(save, &live);
 	first = capture_start(&(struct capture_cfg){
@@ -262,7 +261,6 @@ static void a_replay_says_the_same(void)
 	capture_free(first);
 	capture_free(second);
 	json_decref(h);
-	unlink(path);
 }
 
 static void drop(struct rec *r)

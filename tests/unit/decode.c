@@ -11,6 +11,7 @@
 #include "pipeline/docfile.h"
 #include "pipeline/encode.h"
 #include "pipeline/plan.h"
+#include "pipeline/replace.h"
 #include "tests/harness/made.h"
 #include "tests/harness/scene.h"
 #include "tests/harness/test.h"
@@ -222,14 +223,13 @@ static void files(void)
 	static const char text[] =
 		"{\"a\":\n {\"b\": \"}{\"}}\n\n{\"c\": 1}\n{\"broken\": {\n{\"d\": 2}\n";
 	static const uint32_t lines[] = { 1, 4, 5, 6 };
-	char path[] = "/tmp/tocsin-docs-XXXXXX";
+	char path[TEST_DIR];
 	struct docfile d;
 	struct str json;
 	uint32_t at, n = 0;
-	int fd = mkstemp(path);
 
-	CHECK(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
-	close(fd);
+	test_file(path);
+	CHECK_INT(replace_file(path, STR(text)), 0);
 	CHECK_INT(docfile_open(&d, path), 0);
 	while (docfile_next(&d, &json, &at) == 1) {
 		CHECK(n < 4);

@@ -4,7 +4,6 @@
  * outside whose answers follow no rule, are saved, and replayed from the file alone. The same
  * questions must be asked at the same places, and every field must come out the same.
  */
-#include <unistd.h>
 
 #include "pipeline/save.h"
 #include "tests/harness/enrich.h"
@@ -237,18 +236,14 @@ static void replay_stream(const char *path, const uint64_t *digests)
 static void same_contexts(void)
 {
 	static uint64_t digests[EVENTS];
-	char path[] = "/tmp/tocsin-enrich-XXXXXX";
-	int fd = mkstemp(path);
+	char path[TEST_DIR];
 
-	CHECK(fd >= 0);
-	close(fd);
 	for (uint64_t seed = 1; seed < 6; seed++) {
-		unlink(path);
+		test_file(path);
 		chance = seed;
 		save_stream(path, digests);
 		replay_stream(path, digests);
 	}
-	unlink(path);
 }
 
 static const struct test tests[] = { TEST(same_contexts) };

@@ -11,13 +11,15 @@
 #include "tests/harness/test.h"
 
 static int saved = -1;
-static char path[] = "/tmp/tocsin-log-XXXXXX";
+static char path[TEST_DIR];
 
 /* Standard error into a file. */
 static void capture(void)
 {
-	int fd = mkstemp(path);
+	int fd;
 
+	test_file(path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	CHECK(fd >= 0);
 	saved = dup(STDERR_FILENO);
 	dup2(fd, STDERR_FILENO);
@@ -40,7 +42,6 @@ static void end_capture(void)
 {
 	dup2(saved, STDERR_FILENO);
 	close(saved);
-	unlink(path);
 }
 
 static void levels(void)

@@ -15,16 +15,7 @@
 #include "tests/harness/record.h"
 #include "tests/harness/test.h"
 
-static char path[] = "/tmp/tocsin-save-XXXXXX";
-
-static void new_path(void)
-{
-	int fd = mkstemp(path);
-
-	CHECK(fd >= 0);
-	close(fd);
-	unlink(path);
-}
+static char path[TEST_DIR];
 
 static json_t *header(void)
 {
@@ -99,7 +90,7 @@ static void round_trip(void)
 	struct stat st;
 	struct str a;
 
-	new_path();
+	test_file(path);
 	write_file();
 	CHECK_INT(stat(path, &st), 0);
 	CHECK_INT(st.st_mode & 0777, 0600);
@@ -122,7 +113,6 @@ static void round_trip(void)
 	CHECK_INT(replay_next(r, &rec, &len), 0);
 	CHECK(!replay_warning(r));
 	replay_close(r);
-	unlink(path);
 }
 
 static int count_records(void)
@@ -149,7 +139,7 @@ static void a_second_is_written(void)
 	json_t *h = header();
 	struct rec r;
 
-	new_path();
+	test_file(path);
 	CHECK_INT(save_create(&s, path, h, err, sizeof(err)), 0);
 	json_decref(h);
 	CHECK(save_due(s) == UINT64_MAX);
@@ -166,7 +156,6 @@ static void a_second_is_written(void)
 	save_record(s, r.b, r.len);
 	CHECK_INT(save_due(s), 1000000000);
 	CHECK_INT(save_close(s), 0);
-	unlink(path);
 }
 
 static void an_existing_file_is_kept(void)
@@ -175,12 +164,11 @@ static void an_existing_file_is_kept(void)
 	char err[200] = "";
 	json_t *h = header();
 
-	new_path();
+	test_file(path);
 	write_file();
 	CHECK_INT(save_create(&s, path, h, err, sizeof(err)), -EEXIST);
 	CHECK(strstr(err, path));
 	json_decref(h);
-	unlink(path);
 }
 
 /* Reads to the end or the first error, asking as the writer did. Returns the last result. */
@@ -209,7 +197,7 @@ static void cut_anywhere(void)
 	struct stat st;
 	uint32_t refused = 0, warned = 0;
 
-	new_path();
+	test_file(path);
 	write_file();
 	CHECK_INT(stat(path, &st), 0);
 	for (off_t len = st.st_size - 1; len >= 0; len--) {
@@ -229,7 +217,6 @@ static void cut_anywhere(void)
 	}
 	CHECK(refused > 20);
 	CHECK(warned > 200);
-	unlink(path);
 }
 
 /* Any byte changed: noticed, or in padding. */
@@ -238,7 +225,7 @@ static void damage_is_noticed(void)
 	uint32_t unnoticed = 0;
 	struct stat st;
 
-	new_path();
+	test_file(path);
 	write_file();
 	CHECK_INT(stat(path, &st), 0);
 	for (off_t at = 0; at < st.st_size; at++) {
@@ -258,7 +245,6 @@ static void damage_is_noticed(void)
 		close(fd);
 	}
 	CHECK(unnoticed < 80); /* padding and the unused member of each chunk */
-	unlink(path);
 }
 
 static void other_questions_are_told(void)
@@ -269,7 +255,7 @@ static void other_questions_are_told(void)
 	uint32_t len;
 	struct str a;
 
-	new_path();
+	test_file(path);
 	write_file();
 	r = open_file();
 	o = replay_outside(r);
@@ -288,7 +274,6 @@ static void other_questions_are_told(void)
 	CHECK(!ask(&o, ASK_USER_NAME, 7, &a));
 	CHECK(strstr(replay_error(r), "without an answer"));
 	replay_close(r);
-	unlink(path);
 }
 
 static void foreign_files_are_refused(void)
@@ -318,7 +303,7 @@ static void a_full_disk_ends_the_saving(void)
 	struct rec one;
 	int n = 0, rc;
 
-	new_path();
+	test_file(path);
 	signal(SIGXFSZ, SIG_IGN);
 	CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	CHECK_INT(save_create(&s, path, h, err, sizeof(err)), 0);
@@ -334,7 +319,6 @@ static void a_full_disk_ends_the_saving(void)
 	CHECK(n > 500);
 	CHECK(replay_warning(r));
 	replay_close(r);
-	unlink(path);
 }
 
 static const struct test tests[] = {

@@ -49,10 +49,10 @@ static void as_json(void)
 {
 	struct capture *c = fed();
 	const struct stats_source s = { .consumer = c->consumer, .egress = c->egress };
-	char path[] = "/tmp/tocsin-stats-XXXXXX";
+	char path[TEST_DIR];
 	json_t *o;
 
-	close(mkstemp(path));
+	test_file(path);
 	CHECK_INT(stats_write_json(&s, path), 0);
 	o = json_load_file(path, 0, NULL);
 	CHECK(o);
@@ -73,7 +73,6 @@ static void as_json(void)
 	CHECK(number(o, "agent", "rss_bytes", NULL) > 0);
 	CHECK(!json_object_get(o, "kernel")); /* a replay has none */
 	json_decref(o);
-	unlink(path);
 	CHECK_INT(stats_write_json(&s, "/nonexistent/file"), -ENOENT);
 	CHECK_INT(stats_write_json(&s, "/dev/full"), -ENOSPC);
 	capture_free(c);

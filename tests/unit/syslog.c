@@ -279,9 +279,11 @@ static void datagrams(const char *options, int fd)
 
 static void unix_datagrams(void)
 {
-	datagrams("path=/tmp/tocsin-syslog-test",
-		  unix_socket(SOCK_DGRAM, "/tmp/tocsin-syslog-test"));
-	unlink("/tmp/tocsin-syslog-test");
+	char path[TEST_DIR], text[100];
+
+	test_file(path);
+	snprintf(text, sizeof(text), "path=%s", path);
+	datagrams(text, unix_socket(SOCK_DGRAM, path));
 }
 
 static void udp_datagrams(void)
@@ -296,12 +298,15 @@ static void udp_datagrams(void)
 
 static void unix_stream_has_a_line_each(void)
 {
-	int fd = unix_socket(SOCK_STREAM, "/tmp/tocsin-syslog-stream"), c;
+	char path[TEST_DIR], text[100], m[9000];
 	struct sinkrun r;
-	char m[9000];
+	int fd, c;
 	ssize_t n;
 
-	CHECK_INT(sinkrun_open(&r, &sink_syslog, "path=/tmp/tocsin-syslog-stream"), 0);
+	test_file(path);
+	fd = unix_socket(SOCK_STREAM, path);
+	snprintf(text, sizeof(text), "path=%s", path);
+	CHECK_INT(sinkrun_open(&r, &sink_syslog, text), 0);
 	sinkrun_send(&r, 0, 3, DOC_ALERT, 0);
 	CHECK(sinkrun_settle(&r, 3, 2000));
 	c = accept(fd, NULL, NULL);
@@ -320,21 +325,21 @@ static void unix_stream_has_a_line_each(void)
 	sinkrun_close(&r, 100);
 	close(c);
 	close(fd);
-	unlink("/tmp/tocsin-syslog-stream");
 }
 
 static void datagram_receiver_that_comes_later_or_is_slow(void)
 {
+	char path[TEST_DIR], text[100], m[9000];
 	struct sinkrun r;
-	char m[9000];
 	int fd;
 
-	unlink("/tmp/tocsin-syslog-later");
-	CHECK_INT(sinkrun_open(&r, &sink_syslog, "path=/tmp/tocsin-syslog-later"), 0);
+	test_file(path);
+	snprintf(text, sizeof(text), "path=%s", path);
+	CHECK_INT(sinkrun_open(&r, &sink_syslog, text), 0);
 	for (int i = 0; i < 5; i++)
 		r.sink->poll(r.state, 20);
 	CHECK(sink_counter(&r.st.errors) > 0);
-	fd = unix_socket(SOCK_DGRAM, "/tmp/tocsin-syslog-later");
+	fd = unix_socket(SOCK_DGRAM, path);
 	sinkrun_send(&r, 0, 1000, DOC_ALERT, 0); /* more than its queue holds */
 	for (int64_t i = 0; i < 1000; i++) {
 		CHECK(receive(&r, fd, m, sizeof(m)) > 0);
@@ -342,7 +347,7 @@ static void datagram_receiver_that_comes_later_or_is_slow(void)
 		if (i ==
 		    500) { /* it starts anew: what is in its queue is gone, what comes is not */
 			close(fd);
-			fd = unix_socket(SOCK_DGRAM, "/tmp/tocsin-syslog-later");
+			fd = unix_socket(SOCK_DGRAM, path);
 			CHECK(receive(&r, fd, m, sizeof(m)) > 0);
 			i = number_in(m);
 			CHECK(i > 500);
@@ -352,7 +357,6 @@ static void datagram_receiver_that_comes_later_or_is_slow(void)
 	CHECK_INT(sink_counter(&r.st.delivered), 1000);
 	sinkrun_close(&r, 100);
 	close(fd);
-	unlink("/tmp/tocsin-syslog-later");
 }
 
 /* Reads octet-counted frames off c while the sink works; marks each document in seen. Returns

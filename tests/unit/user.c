@@ -125,12 +125,13 @@ static void file_is_read_again(void)
 
 static void huge_file_is_cut(void)
 {
-	char path[] = "/tmp/tocsin-passwd-XXXXXX";
-	CLEANUP_CLOSE int fd = mkstemp(path);
+	char path[TEST_DIR];
 	struct passwd_file f;
 	struct str name;
-	FILE *out = fdopen(dup(fd), "w");
+	FILE *out;
 
+	test_file(path);
+	out = fopen(path, "we");
 	CHECK(out != NULL);
 	for (uint32_t i = 0; i < 600000; i++)
 		fprintf(out, "user%06u:x:%u:0::/:\n", i, i + 1);
@@ -142,7 +143,6 @@ static void huge_file_is_cut(void)
 	CHECK(!passwd_name(&f, 600000, &name));
 	CHECK(f.text.len <= PASSWD_FILE_MAX);
 	passwd_free(&f);
-	unlink(path);
 }
 
 static const struct ctx_user *open_by(struct bench_enrichers *b, uint64_t now, uint32_t uid,
