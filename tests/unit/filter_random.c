@@ -4,123 +4,16 @@
  * stream of which only what is wanted is judged gives the same alerts as the whole.
  * TOCSIN_SEED=n chooses another run.
  */
-#include "pipeline/filter/tables.h"
-#include "pipeline/names.h"
 #include "pipeline/util.h"
 #include "tests/harness/alerts.h"
 #include "tests/harness/clausetext.h"
 #include "tests/harness/enrich.h"
+#include "tests/harness/filter_block.h"
 #include "tests/harness/filter_eval.h"
-#include "tests/harness/filter_wants.h"
 #include "tests/harness/policymaker.h"
 #include "tests/harness/test.h"
 
-/* --- the tables, asked as the programs ask them --- */
-
 enum { BLOCK_BYTES = FILTER_BYTES_MIN };
-
-static void *make_block(const struct filter *f)
-{
-	struct filter_request req = { .mode = FILTER_MODE_ON, .max_bytes = BLOCK_BYTES };
-	void *block;
-
-	for (uint32_t k = 0; k < EV_MAX; k++)
-		if (filter_knows_kind(k))
-			req.kinds[k] = filter_clauses(f, k);
-	CHECK_INT(filter_tables_make(&block, &req, NULL), 0);
-	return block;
-}
-
-static uint64_t marks_of(const void *block, struct str path)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "%.*s", (int)path.len, path.p);
-	return path.len ? filter_tables_mask(block, BLOCK_BYTES, true, text) : 0;
-}
-
-/* Of ancestors the context has names, which stand for programs in / here. */
-static uint64_t ancestors_of(const void *block, const struct event *e)
-{
-	const struct ctx_parent *parent = e->ctx[CTX_PARENT];
-	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
-	uint64_t marks = parent ? marks_of(block, parent->executable) : 0;
-	char path[256];
-
-	for (uint32_t at = 0; l && at < l->names.len; at += (uint32_t)strlen(l->names.p + at) + 1) {
-		snprintf(path, sizeof(path), "/%s", l->names.p + at);
-		marks |= marks_of(block, str_of(path));
-	}
-	return marks;
-}
-
-static void fill_facts(const void *block, const struct filter *f, struct event *e,
-		       struct op_scratch *scratch, struct filter_facts *facts)
-{
-	const struct ctx_process *c = e->ctx[CTX_PROCESS];
-	const struct ev_open *o = (const struct ev_open *)e->raw;
-	const struct ev_connect *n = (const struct ev_connect *)e->raw;
-	const struct ev_accept *a = (const struct ev_accept *)e->raw;
-	bool uring = e->raw->kind == EV_OPEN      ? o->io_uring
-		     : e->raw->kind == EV_CONNECT ? n->io_uring
-						  : a->io_uring;
-	uint32_t sets = 0;
-
-	*facts = (struct filter_facts){ .uid = e->raw->euid, .real_uid = e->raw->uid };
-	facts->via = uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL;
-	facts->cgroup_known = filter_cgroup_classify(f, e, scratch, &sets);
-	facts->cgroup = sets;
-	facts->marks_known = c && c->executable.len;
-	facts->self = facts->marks_known ? marks_of(block, c->executable) : 0;
-	facts->ancestors = ancestors_of(block, e);
-	if (e->raw->kind == EV_OPEN) {
-		facts->flags = o->oflags;
-		facts->access = o->oflags & OFLAGS_PATH ? 0 : o->oflags & 3;
-		facts->mode = o->mode;
-		facts->type = o->type;
-		return;
-	}
-	facts->family = e->raw->kind == EV_CONNECT ? n->family : a->family;
-	facts->port = facts->family == EV_FAMILY_UNIX ? ~0u
-		      : e->raw->kind == EV_CONNECT    ? n->dport
-						      : a->dport;
-}
-
-/* IPv4 inside IPv6 is family 4 by then, as in the programs. */
-static struct ev_ip plain_ip(const struct ev_ip *ip)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct ev_ip out = { .family = 4 };
-
-	if (ip->family != 6 || memcmp(ip->addr, mapped, sizeof(mapped)))
-		return *ip;
-	memcpy(out.addr, ip->addr + 12, 4);
-	return out;
-}
-
-static bool tables_want(const void *block, const struct filter *f, struct event *e,
-			struct op_scratch *scratch)
-{
-	const struct field *field = schema_field(e->kind, STR("file.path"));
-	struct filter_facts facts;
-	struct filter_event fe = { .kind = e->raw->kind, .facts = &facts };
-	struct ev_ip peer;
-	struct value v = { 0 };
-	char path[512];
-
-	if (!filter_is_plain(e))
-		return ((const struct filter_block *)block)->kinds[fe.kind] != FILTER_KIND_NONE;
-	fill_facts(block, f, e, scratch, &facts);
-	if (field && event_get(e, field, &v)) {
-		snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
-		fe.path = path;
-	} else {
-		peer = plain_ip(fe.kind == EV_CONNECT ? &((const struct ev_connect *)e->raw)->daddr
-						      : &((const struct ev_accept *)e->raw)->saddr);
-		fe.peer = &peer;
-	}
-	return filter_tables_wants(block, BLOCK_BYTES, &fe);
-}
 
 enum { POLICIES = 3000, EVENTS = 120, SETS = 600, SET_POLICIES = 5 };
 
@@ -149,7 +42,7 @@ static void judge(struct policymaker *pm, const struct policy_set *s, const char
 
 	CHECK_INT(policy_engine_new(&engine, s), 0);
 	CHECK_INT(filter_derive(&f, s, 0), 0);
-	block = make_block(f);
+	block = filter_block_of(f, BLOCK_BYTES, NULL);
 	for (uint32_t i = 0; i < EVENTS; i++) {
 		struct event *e = made_event(events[i]);
 		bool matched, wanted, tables;
@@ -158,7 +51,7 @@ static void judge(struct policymaker *pm, const struct policy_set *s, const char
 			continue;
 		matched = policy_match(engine, e, &m);
 		wanted = filter_wants(f, e, policymaker_scratch(pm));
-		tables = tables_want(block, f, e, policymaker_scratch(pm));
+		tables = filter_block_wants(block, BLOCK_BYTES, f, e, policymaker_scratch(pm));
 		if ((matched && !wanted) || (wanted && !tables))
 			lost(pm, f, text, events[i]);
 		t->pairs++;
