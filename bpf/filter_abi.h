@@ -145,7 +145,7 @@ struct filter_cgroup {
 #define FILTER_CGROUP_KEY(hierarchy, id) ((id) | (__u64)(hierarchy) << 48)
 
 /* Slots of the map that holds the block: the one in force, and the one that follows it while tasks
- * are marked for it. */
+ * are marked for it; afterwards that is the same one. Either may be empty. */
 enum { FILTER_NOW, FILTER_NEXT, FILTER_SLOTS };
 
 enum filter_known { FILTER_UNKNOWN, FILTER_KNOWS_SELF, FILTER_KNOWS_ALL, FILTER_MAYBE = 4 };

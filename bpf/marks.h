@@ -121,8 +121,11 @@ static __always_inline void mark_exec_for(__u32 block, struct task_struct *t, st
 
 static __always_inline void mark_exec(struct task_struct *t, struct emitter *e, __u32 path_flags)
 {
+	const struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
+
 	mark_exec_for(FILTER_NOW, t, e, path_flags);
-	mark_exec_for(FILTER_NEXT, t, e, path_flags);
+	if (next && (!now || now->generation != next->generation))
+		mark_exec_for(FILTER_NEXT, t, e, path_flags);
 }
 
 /* A scan may be writing what is copied. It writes the generation and what is known last, so they are

@@ -28,8 +28,17 @@ static void mark_tasks(struct probe_set *p)
 				object_iterate(p->probes[k].object, scans[i]);
 }
 
+static int set_next(struct probe_set *p, int fd)
+{
+	int rc = fd < 0 && !p->has_next ? 0 : shared_maps_set_filter(&p->maps, FILTER_NEXT, fd);
+
+	p->has_next = rc ? p->has_next : fd >= 0;
+	return rc;
+}
+
 /* The kernel returns from the change of a slot when every program that could have seen the block
- * before has ended, so their records are in the ring. */
+ * before has ended, so their records are in the ring. That takes it 10 to 20 ms, so FILTER_NEXT is not
+ * emptied when its block has come into force (filter_abi.h). */
 int probe_set_tables(struct probe_set *p, const void *block)
 {
 	CLEANUP_CLOSE int fd = shared_maps_filter_block(&p->maps, block);
@@ -38,13 +47,13 @@ int probe_set_tables(struct probe_set *p, const void *block)
 	int rc = fd < 0 ? fd : 0;
 
 	if (!rc && marks) {
-		rc = shared_maps_set_filter(&p->maps, FILTER_NEXT, fd);
+		rc = set_next(p, fd);
 		if (!rc)
 			mark_tasks(p);
 	}
 	rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
-	if (marks)
-		shared_maps_set_filter(&p->maps, FILTER_NEXT, -1);
+	if (rc || !marks)
+		set_next(p, -1);
 	return rc;
 }
 

@@ -172,7 +172,6 @@ static int make_block(const struct shared_maps *m)
 void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	uint32_t zero = 0;
 	int block, rc;
 
 	m->filter_bytes = bytes ? bytes : FILTER_BYTES_MIN;
@@ -186,9 +185,8 @@ void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes)
 	rc = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, shared_names[MAP_FILTER], sizeof(uint32_t),
 			    sizeof(uint32_t), FILTER_SLOTS, &opts);
 	m->fd[MAP_FILTER] = rc < 0 ? -1 : rc;
-	rc = rc < 0 ? rc : bpf_map_update_elem(rc, &zero, &block, BPF_ANY);
+	m->failed = MIN(rc, 0);
 	close(block);
-	m->failed = rc;
 }
 
 int shared_maps_filter_block(const struct shared_maps *m, const void *block)

@@ -25,8 +25,8 @@ struct shared_maps {
 
 void shared_maps_init(struct shared_maps *m, uint32_t ring_bytes, uint32_t ncpu);
 void shared_maps_close(struct shared_maps *m);
-/* Makes the map that holds the kernel filter's block, with an empty block of bytes (0: the least), a
- * power of two; less where the kernel does not allow so much. m->filter_bytes says. A negative errno
+/* Makes the map that holds the kernel filter's block, without one, for blocks of bytes (0: the least),
+ * a power of two; less where the kernel does not allow so much. m->filter_bytes says. A negative errno
  * goes to m->failed. */
 void shared_maps_make_filter(struct shared_maps *m, uint32_t bytes);
 /* A map with this block in it, to be put into slots (bpf/filter_abi.h) and closed. Negative errno. */

@@ -38,6 +38,7 @@ struct probe_set {
 	struct bpf_cfg cfg;		/* of every object */
 	uint64_t want, named;
 	bool failed_opens;
+	bool has_next;			/* FILTER_NEXT is not empty */
 	uint32_t ncpu, nprobes, ncoverage;
 	struct loaded_probe *probes;
 	struct loaded_probe dispatcher;
