@@ -4,7 +4,7 @@
 #   deploy/deps.sh build|test|bench|vm...
 set -eu
 build="gcc make binutils pkg-config clang-14 llvm-14 bpftool libc6-dev linux-libc-dev libbpf-dev
- librdkafka-dev libjansson-dev libelf-dev zlib1g-dev libdeflate-dev liburing-dev libyaml-dev libpcre2-dev
+ librdkafka-dev libjansson-dev libelf-dev zlib1g-dev libdeflate-dev liburing-dev libyaml-dev libpcre2-dev nettle-dev
  libhyperscan-dev libhyperscan5"
 test="$build libclang-rt-14-dev clang-format-14 git python3 jq man-db systemd rsyslog
  kcat openjdk-17-jre-headless maven podman runc conmon busybox-static valgrind"

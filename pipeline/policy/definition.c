@@ -7,18 +7,18 @@
 
 #include <string.h>
 
-static void add_str(struct sha256 *s, struct str text)
+static void add_str(struct sha256_ctx *s, struct str text)
 {
-	sha256_add(s, &text.len, sizeof(text.len));
-	sha256_add(s, text.p, text.len);
+	digest_add(s, &text.len, sizeof(text.len));
+	digest_add(s, text.p, text.len);
 }
 
-static void add_number(struct sha256 *s, uint64_t n)
+static void add_number(struct sha256_ctx *s, uint64_t n)
 {
-	sha256_add(s, &n, sizeof(n));
+	digest_add(s, &n, sizeof(n));
 }
 
-static void add_cond(struct sha256 *s, const struct cond *c)
+static void add_cond(struct sha256_ctx *s, const struct cond *c)
 {
 	add_number(s, c->type);
 	add_number(s, c->type == COND_TEST ? c->op : c->nkids);
@@ -32,7 +32,7 @@ static void add_cond(struct sha256 *s, const struct cond *c)
 		add_str(s, c->right->key);
 }
 
-static void add_message(struct sha256 *s, const struct template *t)
+static void add_message(struct sha256_ctx *s, const struct template *t)
 {
 	for (uint32_t i = 0; i < t->nparts; i++) {
 		add_str(s, t->parts[i].text);
@@ -43,7 +43,7 @@ static void add_message(struct sha256 *s, const struct template *t)
 	}
 }
 
-static void add_suppression(struct sha256 *s, const struct policy_def *p)
+static void add_suppression(struct sha256_ctx *s, const struct policy_def *p)
 {
 	add_number(s, p->suppress_ns);
 	add_number(s, p->suppress_count);
@@ -53,14 +53,15 @@ static void add_suppression(struct sha256 *s, const struct policy_def *p)
 				add_str(s, str_of(p->by[k][i]->path));
 }
 
-static void add_exceptions(struct sha256 *s, const struct exceptions *e)
+static void add_exceptions(struct sha256_ctx *s, const struct exceptions *e)
 {
 	add_number(s, e->count);
 	for (uint32_t i = 0; i < e->count; i++)
 		add_cond(s, e->conds[i]);
 }
 
-static void add_step(struct sha256 *s, const struct window_def *w, const struct window_part *step)
+static void add_step(struct sha256_ctx *s, const struct window_def *w,
+		     const struct window_part *step)
 {
 	add_number(s, (uint64_t)step->kinds << 1 | step->negated);
 	add_cond(s, step->where);
@@ -77,23 +78,23 @@ static void define_window(struct policy_def *p)
 	uint32_t head[6] = {
 		w->type, w->by_process, w->more_than, w->is_distinct, w->nby, w->nsteps
 	};
-	struct sha256 s;
+	struct sha256_ctx s;
 
 	sha256_init(&s);
-	sha256_add(&s, head, sizeof(head));
+	digest_add(&s, head, sizeof(head));
 	add_number(&s, w->within_ns);
 	for (uint32_t i = 0; i < w->nsteps; i++)
 		add_step(&s, w, &w->steps[i]);
 	add_exceptions(&s, &p->exceptions);
 	for (uint32_t k = 0; k < EV_MAX; k++)
 		add_str(&s, str_of(w->distinct[k] ? w->distinct[k]->path : NULL));
-	sha256_end(&s, w->digest);
+	sha256_digest(&s, SHA256_DIGEST_SIZE, w->digest);
 }
 
 void policy_define(struct policy_def *p)
 {
-	uint8_t sum[SHA256_BYTES];
-	struct sha256 s;
+	uint8_t sum[SHA256_DIGEST_SIZE];
+	struct sha256_ctx s;
 
 	sha256_init(&s);
 	add_str(&s, p->pub.name);
@@ -108,8 +109,8 @@ void policy_define(struct policy_def *p)
 	add_exceptions(&s, &p->exceptions);
 	if (p->window) {
 		define_window(p);
-		sha256_add(&s, p->window->digest, sizeof(p->window->digest));
+		digest_add(&s, p->window->digest, sizeof(p->window->digest));
 	}
-	sha256_end(&s, sum);
+	sha256_digest(&s, SHA256_DIGEST_SIZE, sum);
 	memcpy(p->pub.definition, sum, sizeof(p->pub.definition));
 }

@@ -253,10 +253,10 @@ static bool tells(const void *set, uint32_t policy)
 static int set_end(struct policy_set *s)
 {
 	static const char hex[] = "0123456789abcdef";
-	uint8_t sum[SHA256_BYTES];
+	uint8_t sum[SHA256_DIGEST_SIZE];
 
-	sha256_end(&s->sha, sum);
-	for (uint32_t i = 0; i < SHA256_BYTES; i++) {
+	sha256_digest(&s->sha, SHA256_DIGEST_SIZE, sum);
+	for (uint32_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
 		s->digest[2 * i] = hex[sum[i] >> 4];
 		s->digest[2 * i + 1] = hex[sum[i] & 15];
 	}

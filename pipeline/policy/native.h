@@ -46,7 +46,7 @@ int native_policies(struct native *n, uint32_t file, struct pool *pool, struct p
 const char *native_path(const struct native *n, uint32_t file);
 struct diags *native_problems(struct native *n, uint32_t file);
 /* Name and bytes of the file and of the files of values that it names, for a digest. */
-void native_digest(const struct native *n, uint32_t file, struct sha256 *sha);
+void native_digest(const struct native *n, uint32_t file, struct sha256_ctx *sha);
 /* Adds the file and its files of values. 0 or -ENOMEM. */
 int native_sources(const struct native *n, uint32_t file, struct sources *to);
 struct pool *native_pool(struct native *n);	/* texts of lists, which policies point to */

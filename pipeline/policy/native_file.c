@@ -283,18 +283,18 @@ int native_policies(struct native *n, uint32_t file, struct pool *pool, struct p
 }
 
 /* Name and bytes; the folder it lies in is no part of what it says. */
-static void digest_one(struct sha256 *sha, const char *path, struct str text)
+static void digest_one(struct sha256_ctx *sha, const char *path, struct str text)
 {
 	const char *base = strrchr(path, '/');
 	uint64_t len = text.len;
 
 	base = base ? base + 1 : path;
-	sha256_add(sha, base, strlen(base) + 1);
-	sha256_add(sha, &len, sizeof(len));
-	sha256_add(sha, text.p, text.len);
+	digest_add(sha, base, strlen(base) + 1);
+	digest_add(sha, &len, sizeof(len));
+	digest_add(sha, text.p, text.len);
 }
 
-void native_digest(const struct native *n, uint32_t file, struct sha256 *sha)
+void native_digest(const struct native *n, uint32_t file, struct sha256_ctx *sha)
 {
 	const struct native_file *f = &n->files[file];
 

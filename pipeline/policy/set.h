@@ -6,13 +6,19 @@
 #ifndef TOCSIN_POLICY_SET_H
 #define TOCSIN_POLICY_SET_H
 
+#include <nettle/sha2.h>
+
 #include "pipeline/policy/policy.h"
 #include "pipeline/policy/rules.h"
-#include "pipeline/policy/sha256.h"
 #include "pipeline/policy/sources.h"
 #include "pipeline/policy/suppress.h"
 #include "pipeline/policy/template.h"
 #include "pipeline/policy/window.h"
+
+static inline void digest_add(struct sha256_ctx *to, const void *data, size_t len)
+{
+	sha256_update(to, len, data);
+}
 
 enum { POLICIES_MAX = 200000, WINDOWS_MAX = 1000 };
 
@@ -51,7 +57,7 @@ struct window_def {
 	uint64_t within_ns;
 	struct window_part *steps;
 	const struct field *distinct[EV_MAX];
-	uint8_t digest[SHA256_BYTES];	/* of all that its state depends on */
+	uint8_t digest[SHA256_DIGEST_SIZE];	/* of all that its state depends on */
 };
 
 /* A policy as a front end hands it over, checked. */
@@ -87,8 +93,8 @@ struct policy_set {
 	const struct policy_def **policies;
 	uint32_t count;
 	struct sources sources;		/* files without an error, and files of values */
-	struct sha256 sha;
-	char digest[2 * SHA256_BYTES];
+	struct sha256_ctx sha;
+	char digest[2 * SHA256_DIGEST_SIZE];
 	uint32_t kinds;
 	uint32_t nwindows;
 	bool suppresses, failed_opens;
