@@ -29,7 +29,7 @@ static const struct op_form {
 	[OP_ENDSWITH] = { FORM_PATTERN, FILTER_SUFFIX, "exactly" },
 	[OP_GLOB] = { FORM_PATTERN, FILTER_GLOB, "exactly" },
 	[OP_REGEX] = { FORM_REGEX, 0,
-		       "by the text without which it cannot match; not under `not`" },
+		       "by the text, or the texts of alternatives, without which it cannot match; not under `not`" },
 	[OP_CIDR] = { FORM_NEVER, 0, "exactly" },
 	[OP_EXISTS] = { FORM_EXISTS, 0, "where all events have the field, or none" },
 };
@@ -181,6 +181,25 @@ static bool can_hold(const struct test *t, const struct view *v, struct str s)
 	return !v->letters || t->o->fold || !has_letters(s, v->letters == 'a' ? 'A' : 'a');
 }
 
+/* What one of must be in a text for the regular expression to be found. Empty: not known. */
+static struct patterns_list branch_patterns(struct test *t, const struct view *v, struct str regex)
+{
+	struct filter_pattern *p;
+	struct needle_branches b;
+	uint32_t n = 0;
+
+	needle_find_branches(&b, regex);
+	p = memory(t, b.count, sizeof(*p));
+	for (uint32_t i = 0; i < b.count && p; i++) {
+		struct str text = pool_str(t->l->x->pool, (struct str){ b.texts[i], b.lens[i] });
+
+		t->l->x->no_memory |= !text.p;
+		if (text.p && can_hold(t, v, text))
+			p[n++] = pattern_of(t, v, FILTER_CONTAINS, text);
+	}
+	return (struct patterns_list){ p, n };
+}
+
 /* What a text must hold for one of the regular expressions to be found. Empty: not known. */
 static struct patterns_list regex_patterns(struct test *t, const struct view *v)
 {
@@ -195,13 +214,16 @@ static struct patterns_list regex_patterns(struct test *t, const struct view *v)
 		needle_find(&n, t->o->texts[i]);
 		prefix = pool_str(t->l->x->pool, (struct str){ n.prefix, n.prefix_len });
 		middle = pool_str(t->l->x->pool, (struct str){ n.inside, n.inside_len });
-		if ((!n.prefix_len && !n.inside_len) || !can_hold(t, v, prefix) ||
-		    !can_hold(t, v, middle))
+		if (!can_hold(t, v, prefix) || !can_hold(t, v, middle))
 			return (struct patterns_list){ 0 };
 		t->l->x->no_memory |= !prefix.p || !middle.p;
 		p[2 * i] = pattern_of(t, v, FILTER_PREFIX, prefix);
 		p[2 * i + 1] = pattern_of(t, v, FILTER_CONTAINS, middle);
-		both = n.prefix_len ? head : inside;
+		both = n.prefix_len   ? head
+		       : n.inside_len ? inside
+				      : branch_patterns(t, v, t->o->texts[i]);
+		if (!both.count)
+			return (struct patterns_list){ 0 };
 		if (n.prefix_len && n.inside_len &&
 		    !patterns_both(t->l->x->pool, head, inside, &both))
 			t->l->x->no_memory = true;

@@ -104,34 +104,58 @@ static int glob_keys(uint32_t slot, struct str g, struct index_key *out)
 	return n;
 }
 
-static int regex_keys(struct keys *k, uint32_t slot, struct str pattern, struct index_key *out)
+static int kept_key(struct keys *k, uint32_t slot, enum key_type type, const char *p, uint32_t len,
+		    struct index_key *out)
+{
+	struct str copy = pool_str(&k->pool, (struct str){ p, len });
+
+	if (!copy.p)
+		return -ENOMEM;
+	*out = text_key(slot, type, copy);
+	return 1;
+}
+
+/* One of its texts must be there: of the branch'th. */
+static int branch_keys(struct keys *k, uint32_t slot, struct str pattern, struct keys_place *at,
+		       struct index_key *out)
+{
+	struct needle_branches b;
+	uint32_t i = at->branch;
+
+	needle_find_branches(&b, pattern);
+	if (i + 1 < b.count) {
+		at->branch++;
+		at->literal--; /* not the last of it */
+	} else {
+		at->branch = 0;
+	}
+	if (b.count)
+		return kept_key(k, slot, KEY_INSIDE, b.texts[i], b.lens[i], out);
+	*out = (struct index_key){
+		.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
+	};
+	return 1;
+}
+
+static int regex_keys(struct keys *k, uint32_t slot, struct str pattern, struct keys_place *at,
+		      struct index_key *out)
 {
 	struct needle needle;
-	struct str copy;
-	int n = 0;
+	int front = 0, inside = 0;
 
 	needle_find(&needle, pattern);
-	if (needle.prefix_len) {
-		copy = pool_str(&k->pool, (struct str){ needle.prefix, needle.prefix_len });
-		if (!copy.p)
-			return -ENOMEM;
-		out[n++] = text_key(slot, KEY_FRONT, copy);
-	}
-	if (needle.inside_len) {
-		copy = pool_str(&k->pool, (struct str){ needle.inside, needle.inside_len });
-		if (!copy.p)
-			return -ENOMEM;
-		out[n++] = text_key(slot, KEY_INSIDE, copy);
-	}
-	if (!n)
-		out[n++] = (struct index_key){
-			.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
-		};
-	return n;
+	if (!needle.prefix_len && !needle.inside_len)
+		return branch_keys(k, slot, pattern, at, out);
+	if (needle.prefix_len)
+		front = kept_key(k, slot, KEY_FRONT, needle.prefix, needle.prefix_len, out);
+	if (needle.inside_len && front >= 0)
+		inside = kept_key(k, slot, KEY_INSIDE, needle.inside, needle.inside_len,
+				  out + front);
+	return front < 0 || inside < 0 ? -ENOMEM : front + inside;
 }
 
 static int text_keys(struct keys *k, uint32_t slot, const struct operand *o, struct str text,
-		     struct index_key *out)
+		     struct keys_place *at, struct index_key *out)
 {
 	int n = 1;
 
@@ -142,7 +166,7 @@ static int text_keys(struct keys *k, uint32_t slot, const struct operand *o, str
 	case OP_ENDSWITH: *out = text_key(slot, KEY_BACK, text); break;
 	case OP_CONTAINS: *out = text_key(slot, KEY_INSIDE, text); break;
 	case OP_GLOB: n = glob_keys(slot, text, out); break;
-	case OP_REGEX: n = regex_keys(k, slot, text, out); break;
+	case OP_REGEX: n = regex_keys(k, slot, text, at, out); break;
 	default: *out = present(slot);
 	}
 	return o->fold && n > 0 ? fold_keys(k, out, n) : n;
@@ -188,10 +212,11 @@ static uint64_t nth_bit(uint64_t bits, uint32_t n)
 	return bits ? (uint64_t)__builtin_ctzll(bits) : 64;
 }
 
-int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, uint32_t i,
+int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, struct keys_place *at,
 		    struct index_key out[KEYS_OF_LITERAL])
 {
 	bool inexact = !o->eval || o->base == OP_NE || o->base == OP_EXISTS;
+	uint32_t i = at->literal++;
 	uint64_t bit;
 
 	if (o->class == EV_CLASS_BITS && !inexact) {
@@ -206,7 +231,7 @@ int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, uint
 	if (i >= o->count)
 		return 0;
 	if (o->texts)
-		return text_keys(k, slot, o, o->texts[i], out);
+		return text_keys(k, slot, o, o->texts[i], at, out);
 	*out = o->nets ? net_key(slot, &o->nets[i]) : ordered_key(slot, o, o->numbers[i]);
 	return 1;
 }

@@ -45,9 +45,15 @@ struct keys {
 
 enum { KEYS_OF_LITERAL = 3 };
 
-/* The ways to look up literal i of a test: one of them is enough. Returns how many, at least 1,
- * or 0 when there is no literal i; -ENOMEM. An operand that compares two terms has one literal. */
-int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, uint32_t i,
+/* A literal of a test, or of a regular expression one of the texts of which it needs one. */
+struct keys_place {
+	uint32_t literal, branch;
+};
+
+/* The ways to look up what is at the place, at first the literal 0, which is moved on: one of them is
+ * enough. Returns how many, at least 1, or 0 past the last; -ENOMEM. An operand that compares two
+ * terms has one literal. */
+int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, struct keys_place *at,
 		    struct index_key out[KEYS_OF_LITERAL]);
 /* The number of an equal key, which is added when it is new; -ENOMEM. */
 int64_t keys_add(struct keys *k, const struct index_key *key);

@@ -4,6 +4,8 @@
  * whatever can stand for more than one text ends the run. Groups and sets are skipped whole.
  * Anything this does not know for sure (options, look-around, top-level alternatives, escapes
  * with arguments) gives the pattern up.
+ * For alternatives each of them is a pattern of its own: a text of each, or of each alternative of a
+ * group in it that must be there.
  */
 #include "pipeline/policy/needle.h"
 
@@ -193,4 +195,99 @@ void needle_find(struct needle *n, struct str pattern)
 	end_run(&s);
 	if (s.lost)
 		memset(n, 0, sizeof(*n));
+}
+
+enum { BRANCH_DEPTH_MAX = 8, BRANCH_MIN = 3 };
+
+static bool add_alternatives(struct needle_branches *b, struct str p, uint32_t depth);
+
+static bool add_text(struct needle_branches *b, struct str text)
+{
+	if (text.len < BRANCH_MIN || b->count == NEEDLE_BRANCHES_MAX)
+		return false;
+	memcpy(b->texts[b->count], text.p, text.len);
+	b->lens[b->count++] = (uint8_t)text.len;
+	return true;
+}
+
+/* After a group: may it be missing? */
+static bool is_optional(const struct scan *s)
+{
+	char c = peek(s);
+
+	return c == '?' || c == '*' || (c == '{' && ahead(s, 1) == '0');
+}
+
+/* At the parenthesis of a group, which is passed. True: it must be there, and its alternatives are
+ * added. */
+static bool add_group(struct needle_branches *b, struct scan *s, uint32_t depth)
+{
+	uint32_t from = ++s->at, before = b->count;
+
+	check_head(s);
+	skip_group(s);
+	if (s->lost)
+		return false;
+	from += s->p.p[from] == '?' ? 2 : 0;
+	if (!is_optional(s) &&
+	    add_alternatives(b, (struct str){ s->p.p + from, s->at - 1 - from }, depth + 1))
+		return true;
+	b->count = before;
+	quantifier(s);
+	return false;
+}
+
+static bool add_sequence(struct needle_branches *b, struct str p, uint32_t depth)
+{
+	struct needle own, none;
+	struct scan s = { .p = p, .n = &none };
+
+	needle_find(&own, p);
+	if (add_text(b, own.prefix_len > own.inside_len
+				? (struct str){ own.prefix, own.prefix_len }
+				: (struct str){ own.inside, own.inside_len }))
+		return true;
+	memset(&none, 0, sizeof(none));
+	s.at = peek(&s) == '^';
+	while (s.at < p.len && !s.lost) {
+		if (peek(&s) != '(')
+			one(&s);
+		else if (add_group(b, &s, depth))
+			return true;
+	}
+	return false;
+}
+
+static bool add_alternatives(struct needle_branches *b, struct str p, uint32_t depth)
+{
+	struct scan s = { .p = p };
+	uint32_t from = 0;
+
+	if (depth > BRANCH_DEPTH_MAX)
+		return false;
+	while (s.at < p.len && !s.lost) {
+		char c = peek(&s);
+
+		if (c == '|' && !add_sequence(b, (struct str){ p.p + from, s.at - from }, depth))
+			return false;
+		s.at++;
+		if (c == '|') {
+			from = s.at;
+		} else if (c == '\\') {
+			escaped(&s);
+		} else if (c == '[') {
+			skip_set(&s);
+		} else if (c == '(') {
+			check_head(&s);
+			skip_group(&s);
+		}
+	}
+	return !s.lost && add_sequence(b, (struct str){ p.p + from, p.len - from }, depth);
+}
+
+void needle_find_branches(struct needle_branches *b, struct str pattern)
+{
+	b->count = 0;
+	if (!add_alternatives(b, pattern, 0))
+		b->count = 0;
 }

@@ -20,6 +20,18 @@ struct needle {
 /* pattern: Perl-compatible, case matters, no extended syntax switched on from outside. */
 void needle_find(struct needle *n, struct str pattern);
 
+enum { NEEDLE_BRANCHES_MAX = 64 };
+
+/* Texts of which every match holds one at least. */
+struct needle_branches {
+	char texts[NEEDLE_BRANCHES_MAX][NEEDLE_MAX];
+	uint8_t lens[NEEDLE_BRANCHES_MAX];
+	uint32_t count;	/* 0: none are known */
+};
+
+/* For a pattern of which needle_find finds nothing: the texts of its alternatives. */
+void needle_find_branches(struct needle_branches *b, struct str pattern);
+
 static inline bool needle_allows(const struct needle *n, struct str text)
 {
 	if (n->prefix_len && (text.len < n->prefix_len || memcmp(text.p, n->prefix, n->prefix_len)))

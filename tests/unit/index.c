@@ -10,6 +10,7 @@
 
 #include "tests/harness/linear.h"
 #include "tests/harness/made.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/random.h"
 #include "tests/harness/test.h"
 
@@ -408,10 +409,49 @@ static void hostile_patterns(void)
 	}
 }
 
+/* A policy is asked where one of the texts of the alternatives is there, and only there, however many
+ * they are. */
+static void alternatives(void)
+{
+	static const struct {
+		const char *pattern, *line;
+		bool asked;
+	} cases[] = {
+#define MINERS                                                                                     \
+	"\\b(xmrig|minerd|cpuminer|ethminer|nbminer|phoenixminer|lolminer|teamredminer|randomx)\\b"
+		{ MINERS, "make -j2 all", false },
+		{ MINERS, "/opt/ethminer -o", true },
+		{ MINERS, "/opt/ethmine -o", false },
+		{ "(curl|wget) .*[|] *(ba|da|z)?sh", "tar xf curl.tar", true },
+		{ "(curl|wget) .*[|] *(ba|da|z)?sh", "tar xf cur.tar", false },
+		{ "alpha.*beta.*gamma.*delta|omega.*psi.*chi.*phi", "phi", false },
+		{ "alpha.*beta.*gamma.*delta|omega.*psi.*chi.*phi", "omega", true },
+		{ "(foo|bar)[.]sh$", "x.sh", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct made *m = made_new("process.exec");
+		char text[300];
+		struct matcher r;
+
+		snprintf(text, sizeof(text),
+			 "policies:\n- name: p\n  on: process.exec\n  where: |\n"
+			 "    process.command_line regex '%s'\n",
+			 cases[i].pattern);
+		r = matcher_new(text);
+		CHECK(made_set(m, "process.command_line", cases[i].line));
+		policy_match(r.engine, made_event(m), &r.m);
+		if (policy_engine_stats(r.engine).evaluated != cases[i].asked)
+			test_fail(__FILE__, __LINE__, "%s in %s", cases[i].pattern, cases[i].line);
+		made_free(m);
+		matcher_free(&r);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = { TEST(marks), TEST(same_as_linear),
-					     TEST(hostile_patterns) };
+					     TEST(hostile_patterns), TEST(alternatives) };
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }
