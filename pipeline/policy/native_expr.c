@@ -6,10 +6,10 @@
  *   and   = not { "and" not }
  *   not   = "not" not | "(" or ")" | $macro | test
  *   test  = term [ "not" ] operator [ term | $list | "(" value { "," value } ")" ] | field
- *   value = literal | $list
+ *   value = literal | term | $list
  *
  * Terms are native_term.c's, names native_defs.c's. The text of a macro is parsed for each use of
- * it. The parser knows operators from ops.def and no fields; cond_check types the tree. After a
+ * it. A list with terms becomes alternatives: a test of its literals, and one of each term. The parser knows operators from ops.def and no fields; cond_check types the tree. After a
  * mistake it goes on behind the test that has it, so that all are told. Load time; depth is bounded.
  */
 #include <stdarg.h>
@@ -174,11 +174,70 @@ static bool read_one(struct parser *p, struct cond *c)
 	return true;
 }
 
-static bool read_list(struct parser *p, struct cond *c)
+static bool at_literal(const struct parser *p)
+{
+	return p->t.type == TOKEN_TEXT || p->t.type == TOKEN_NUMBER || parser_at_word(p, "true") ||
+	       parser_at_word(p, "false");
+}
+
+/* A literal that no calculation begins with. */
+static bool at_plain_literal(const struct parser *p)
+{
+	struct parser ahead = *p;
+
+	if (!at_literal(p))
+		return false;
+	ahead.t = native_token(p->text, p->t.end, NULL);
+	return !native_term_goes_on(&ahead);
+}
+
+static bool at_term(const struct parser *p)
+{
+	return p->t.type == TOKEN_OPEN || at_literal(p) ||
+	       (p->t.type == TOKEN_WORD && !parser_is_keyword(p->t.text));
+}
+
+static bool add_kid(struct parser *p, struct cond *c, struct cond *kid);
+
+/* What the author would have written for one term of a list alone. */
+static struct str source_of(struct parser *p, const struct cond *c, const char *word, uint32_t at)
+{
+	struct buf b = { 0 };
+	struct str s;
+
+	buf_str(&b, c->source); /* the left side */
+	buf_addf(&b, " %s ", word);
+	buf_add(&b, p->text.p + at, p->end - at);
+	s = pool_str(p->x->pool, (struct str){ b.p, (uint32_t)b.len });
+	p->x->no_memory |= b.failed || !s.p;
+	buf_free(&b);
+	return s;
+}
+
+/* A term of the list of c: one more of its alternatives, `any`. */
+static bool read_alternative(struct parser *p, const struct cond *c, struct cond *any)
+{
+	const struct op *op = &ops[c->op];
+	struct cond *one = new_cond(p, COND_TEST, p->t.at);
+	uint32_t at = p->t.at;
+
+	if (!one)
+		return false;
+	one->op = op->base != OP_IN ? c->op : op->fold ? OP_IEQ : OP_EQ;
+	one->left = c->left;
+	one->right = native_term(p);
+	if (!one->right)
+		return false;
+	one->source = source_of(p, c, ops[one->op].word, at);
+	return add_kid(p, any, one);
+}
+
+static bool read_list(struct parser *p, struct cond *c, struct cond *any)
 {
 	do {
 		parser_advance(p); /* past ( or , */
-		if (!read_one(p, c))
+		if (at_term(p) && !at_plain_literal(p) ? !read_alternative(p, c, any)
+						       : !read_one(p, c))
 			return false;
 	} while (p->t.type == TOKEN_COMMA);
 	if (p->t.type != TOKEN_CLOSE)
@@ -190,18 +249,9 @@ static bool read_list(struct parser *p, struct cond *c)
 /* One value: a literal, or a term. */
 static bool read_right(struct parser *p, struct cond *c)
 {
-	bool literal = p->t.type == TOKEN_TEXT || p->t.type == TOKEN_NUMBER ||
-		       parser_at_word(p, "true") || parser_at_word(p, "false");
-
-	if (literal) {
-		struct parser ahead = *p;
-
-		ahead.t = native_token(p->text, p->t.end, NULL);
-		if (!native_term_goes_on(&ahead))
-			return read_one(p, c);
-	}
-	if (!literal && p->t.type != TOKEN_OPEN &&
-	    (p->t.type != TOKEN_WORD || parser_is_keyword(p->t.text)))
+	if (at_plain_literal(p))
+		return read_one(p, c);
+	if (!at_term(p))
 		return parser_expected(p, "a value");
 	c->right = native_term(p);
 	return c->right;
@@ -225,7 +275,7 @@ static bool is_list(const struct parser *p)
 	return false;
 }
 
-static bool read_values(struct parser *p, struct cond *c)
+static bool read_values(struct parser *p, struct cond *c, struct cond *any)
 {
 	const struct op *op = &ops[c->op];
 	bool list = p->t.type == TOKEN_OPEN;
@@ -233,7 +283,7 @@ static bool read_values(struct parser *p, struct cond *c)
 	if (op->args == OP_ARGS_NONE)
 		return true;
 	if (list && op->args != OP_ARGS_ONE)
-		return read_list(p, c);
+		return read_list(p, c, any);
 	if (p->t.type == TOKEN_NAME && op->args != OP_ARGS_ONE)
 		return read_named(p, c);
 	if (p->t.type == TOKEN_NAME || (list && is_list(p))) {
@@ -292,14 +342,15 @@ static struct cond *negate(struct parser *p, struct cond *kid, uint32_t at)
 static struct cond *parse_test(struct parser *p)
 {
 	uint32_t at = p->t.at;
-	struct cond *c = new_cond(p, COND_TEST, at);
+	struct cond *c = new_cond(p, COND_TEST, at), *any = new_cond(p, COND_OR, at);
 	bool negated;
 
-	if (!c)
+	if (!c || !any)
 		return NULL;
 	c->left = native_term(p);
 	if (!c->left)
 		return NULL;
+	c->source = (struct str){ p->text.p + at, p->end - at };
 	negated = parser_at_word(p, "not");
 	if (negated)
 		parser_advance(p);
@@ -310,7 +361,7 @@ static struct cond *parse_test(struct parser *p)
 			return parser_expected(p, "an operator of letters (in, contains, …)");
 		c->op = (uint8_t)op_by_word(p->t.text);
 		parser_advance(p);
-		if (!read_values(p, c))
+		if (!read_values(p, c, any))
 			return NULL;
 	} else if (p->t.type == TOKEN_BAD || negated) {
 		return parser_expected(p, "an operator");
@@ -320,6 +371,10 @@ static struct cond *parse_test(struct parser *p)
 		return NULL;
 	}
 	c->source = (struct str){ p->text.p + at, p->end - at };
+	if (any->nkids && c->nliterals && !add_kid(p, any, c))
+		return NULL;
+	if (any->nkids)
+		c = any->nkids == 1 ? any->kids[0] : any;
 	return negated ? negate(p, c, at) : c;
 }
 

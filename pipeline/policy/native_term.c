@@ -89,6 +89,7 @@ static struct term *read_factor(struct parser *p)
 	if (!t)
 		return NULL;
 	t->text = first.text;
+	t->written = (struct str){ p->text.p + first.at, first.end - first.at };
 	parser_advance(p);
 	return t->type == TERM_FIELD && p->t.type == TOKEN_OPEN ? read_call(p, &first) : t;
 }

@@ -203,10 +203,13 @@ static bool check_arith(struct cond_check *x, struct term *t)
 	struct buf key = { 0 };
 
 	for (uint32_t i = 0; i < 2; i++) {
-		if (is_number(t->args[i]))
+		const struct term *arg = t->args[i];
+		struct str shown = arg->type == TERM_TEXT ? arg->written : arg->key;
+
+		if (is_number(arg))
 			continue;
-		cond_error(x, t->args[i]->at, "%s is no number: it cannot be calculated with",
-			   t->args[i]->shape->path);
+		cond_error(x, arg->at, "%.*s is no number: it cannot be calculated with",
+			   (int)MIN(shown.len, 100u), shown.p);
 		return false;
 	}
 	if (b->type == TERM_NUMBER && !b->number && (t->op == '/' || t->op == '%')) {
@@ -254,7 +257,9 @@ bool term_check(struct cond_check *x, struct term *t)
 {
 	uint32_t nodes = 0;
 
-	return check_at(x, t, 1, &nodes);
+	if (!t->shape && !t->wrong)
+		t->wrong = !check_at(x, t, 1, &nodes);
+	return !t->wrong;
 }
 
 bool term_is_constant(const struct term *t)

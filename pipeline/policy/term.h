@@ -28,8 +28,10 @@ struct term {
 	uint8_t type;		/* enum term_type */
 	uint8_t op;		/* CALL: enum func_id; ARITH: one of + - * / % */
 	uint8_t nargs;
+	bool wrong;		/* reported: not once more */
 	uint32_t at;		/* byte of the front end's text */
 	struct str text;	/* FIELD: path; NUMBER: as it was written, see number_parse; TEXT */
+	struct str written;	/* TEXT: with its quotes, for people */
 	struct term *args[TERM_ARGS_MAX];
 	/* Set by term_check: */
 	int64_t number;		/* NUMBER */
@@ -41,7 +43,8 @@ struct term {
 
 struct term_code;
 
-/* Types t and everything in it; constant arithmetic becomes a NUMBER. False after a report. */
+/* Types t and everything in it, once; constant arithmetic becomes a NUMBER. False after a report, which
+ * may have been an earlier one's. */
 bool term_check(struct cond_check *x, struct term *t);
 bool term_is_constant(const struct term *t);
 /* Does it look at the field, anywhere in it? */

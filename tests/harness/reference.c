@@ -323,6 +323,8 @@ static bool test_holds(const struct reference *r, const struct reference_test *t
 			return false;
 		yes = any_holds(t, &left, &other);
 	}
+	if (t->member && term_value(r, t->member, &other.value))
+		yes = any_holds(t, &left, &other);
 	for (uint32_t i = 0; i < t->n && !yes; i++)
 		yes = any_holds(t, &left, &t->values[i]);
 	return yes != (t->op == OP_NE);
@@ -386,7 +388,8 @@ static bool term_is_of_failures(const struct reference_term *t)
 static bool is_of_failures(const struct reference_cond *c)
 {
 	if (c->what == COND_IS_TEST)
-		return term_is_of_failures(c->test.left) || term_is_of_failures(c->test.right);
+		return term_is_of_failures(c->test.left) || term_is_of_failures(c->test.right) ||
+		       term_is_of_failures(c->test.member);
 	if (c->what == COND_IS_MACRO)
 		return is_of_failures(c->macro->cond);
 	for (uint32_t i = 0; i < c->nkids; i++)

@@ -143,6 +143,8 @@ struct reference_test {
 	bool folds;
 	struct reference_operand *values;
 	uint32_t n;
+	const struct reference_term *member; /* of the list, beside the values; NULL: none */
+	bool member_first;
 	const struct reference_list *list; /* that the values are of, or NULL */
 	bool list_inside; /* ("a", $list): the last values are those of the list */
 };

@@ -188,6 +188,13 @@ static void value_test(struct reference *r, uint32_t kinds, struct reference_tes
 	t->folds = is_text(t->left->type) && !reference_below(r, 3) && reference_ops[t->op].folding;
 	if (t->op != OP_EXISTS && t->op != OP_TRUE)
 		make_values(r, t, f);
+	/* A list may hold a term, too. */
+	if (is_text(t->left->type) && t->op >= OP_IN && t->op <= OP_ENDSWITH &&
+	    !reference_below(r, 4)) {
+		t->member = text_term(r, kinds,
+				      reference_below(r, 3) ? REFERENCE_TEXT : REFERENCE_LIST, 2);
+		t->member_first = reference_below(r, 2);
+	}
 }
 
 /* What is calculated, with a number or another such. */
@@ -213,6 +220,10 @@ static void number_test(struct reference *r, uint32_t kinds, struct reference_te
 	t->values = reference_keep(r, t->n * sizeof(*t->values));
 	for (uint32_t i = 0; i < t->n; i++)
 		reference_make_operand(r, &any, t->op, &t->values[i]);
+	if (t->op == OP_IN && reference_below(r, 2)) {
+		t->member = number_term(r, kinds, 2);
+		t->member_first = reference_below(r, 2);
+	}
 }
 
 /* Two fields, or what is made of them. */

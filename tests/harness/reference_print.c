@@ -107,22 +107,34 @@ static void print_term(struct print *p, const struct reference_term *t)
 	}
 }
 
+/* With a comma before or behind. */
+static void print_member(struct print *p, const struct reference_test *t, bool first)
+{
+	if (!t->member || t->member_first != first)
+		return;
+	buf_lit(p->b, first ? "" : ", ");
+	print_term(p, t->member);
+	buf_lit(p->b, first ? ", " : "");
+}
+
 static void print_values(struct print *p, const struct reference_test *t)
 {
 	uint32_t own = t->list ? t->list_inside : t->n;
-	bool parens = t->op == OP_IN || t->n > 1 || (t->op > OP_GE && choose(p, 3));
+	bool parens = t->member || t->op == OP_IN || t->n > 1 || (t->op > OP_GE && choose(p, 3));
 
-	if (t->list && !t->list_inside) {
+	if (t->list && !t->list_inside && !t->member) {
 		buf_addf(p->b, "$%s", t->list->name);
 		return;
 	}
 	buf_lit(p->b, parens ? "(" : "");
+	print_member(p, t, true);
 	for (uint32_t i = 0; i < own; i++) {
 		buf_lit(p->b, i ? ", " : "");
 		print_operand(p, &t->values[i]);
 	}
 	if (t->list)
-		buf_addf(p->b, ", $%s", t->list->name);
+		buf_addf(p->b, "%s$%s", own ? ", " : "", t->list->name);
+	print_member(p, t, false);
 	buf_lit(p->b, parens ? ")" : "");
 }
 

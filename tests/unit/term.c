@@ -258,7 +258,11 @@ static void mistakes_of_calculations_and_pairs(void)
 	check_mistake("file.path + 1 = 2",
 		      "f.yaml:5:5: file.path is no number: it cannot be calculated with\n");
 	check_mistake("file.inode + 'a' = 2",
-		      "f.yaml:5:18: 1\"a\" is no number: it cannot be calculated with\n");
+		      "f.yaml:5:18: 'a' is no number: it cannot be calculated with\n");
+	check_mistake("file.inode + \"a\\x41\" = 2",
+		      "f.yaml:5:18: \"a\\x41\" is no number: it cannot be calculated with\n");
+	check_mistake("file.inode + lower(file.path) = 2",
+		      "f.yaml:5:18: lower(file.path) is no number: it cannot be calculated with\n");
 	check_mistake("event.outcome + 1 = 2", "f.yaml:5:5: event.outcome is no number");
 	check_mistake("file.inode / 0 = 1", "f.yaml:5:18: division by zero\n");
 	check_mistake("file.inode = 9223372036854775807 + 1",
@@ -281,14 +285,54 @@ static void mistakes_of_calculations_and_pairs(void)
 		      "f.yaml:5:21: event.outcome and error.code are of different types");
 	check_mistake("file.path = proces.name",
 		      "f.yaml:5:17: unknown field proces.name; did you mean process.name?\n");
-	check_mistake("file.path in (process.name, 'a')",
-		      "f.yaml:5:19: text needs quotes: \"process.name\"\n");
 	check_mistake("file.path = /etc/passwd",
 		      "f.yaml:5:17: unexpected /: text is written in quotes\n");
 	check_mistake("file.inode ieq 5",
 		      "f.yaml:5:5: file.inode cannot be tested with ieq: it is a number");
 	check_mistake("file.path = file.path(file.path)",
 		      "f.yaml:5:17: unknown function file.path");
+}
+
+/* Terms in a list are alternatives beside its values. */
+static void members(void)
+{
+	struct made *m = judge_open();
+
+	CHECK(made_set(m, "process.executable", "/usr/bin/cat"));
+	YES(m, "process.name in (basename(process.executable), 'x')");
+	YES(m, "process.name in ('x', basename(process.executable))");
+	YES(m, "process.name in ('cat', file.path)");
+	NO(m, "process.name in (file.path, 'x')");
+	NO(m, "process.name not in ('x', basename(process.executable))");
+	YES(m, "process.name not in ('x', file.path)");
+	YES(m, "process.name in (basename(process.executable))");
+	YES(m, "process.name in ('x', process.args)"); /* any element */
+	NO(m, "file.inode in (1, user.id + 3710)");
+	YES(m, "file.inode in (1, user.id + 3711)");
+	YES(m, "file.inode in (4710 + 1, 5)");
+	YES(m, "file.inode in (5, (4710) + 1)");
+	YES(m, "process.executable contains ('x', process.name)");
+	YES(m, "process.executable endswith (process.name)");
+	YES(m, "process.name iin ('x', upper(process.name), 'y')");
+	NO(m, "process.name in ('x', container.id)"); /* absent */
+	YES(m, "process.name in ('cat', container.id)");
+	made_free(m);
+	check_mistake("file.path in (proces.name, 'a', lower(user.nam))",
+		      "f.yaml:5:19: unknown field proces.name; did you mean process.name?\n"
+		      "f.yaml:5:43: unknown field user.nam; did you mean user.name?\n");
+	check_mistake("file.pth in (process.name, 'a', user.name)",
+		      "f.yaml:5:5: unknown field file.pth; did you mean file.path?\n");
+	check_mistake("file.path in ('a', shadow)", "f.yaml:5:24: text needs quotes: \"shadow\"\n");
+	check_mistake(
+		"file.path in ('a', file.inode + 1)",
+		"f.yaml:5:24: file.path and (file.inode + 1) are of different types: they cannot "
+		"be compared\n");
+	check_mistake("file.path glob ('a', process.name)",
+		      "f.yaml:5:26: glob does not compare file.path with another field\n");
+	check_mistake("file.path in ('a', process.name process.name)",
+		      "f.yaml:5:37: , or ) is missing before process.name\n");
+	check_mistake("file.path in ('a', in)", "f.yaml:5:24: text needs quotes: \"in\"\n");
+	check_mistake("file.path in ('a', )", "f.yaml:5:24: a value is missing before )\n");
 }
 
 static void deep(void)
@@ -333,11 +377,14 @@ static void explained(void)
 	const struct match *match;
 	struct diags d = { 0 };
 	struct policy_set *s = judge_load("file.path endswith basename( file.path ) and "
-					  "length(file.path) = 11",
+					  "length(file.path) = 11 and "
+					  "file.path contains ('x', dirname(file.path))",
 					  &d);
 	static const char want[] = "[{\"condition\":\"file.path endswith basename( file.path )\","
 				   "\"value\":\"/etc/shadow\",\"other\":\"shadow\"},"
-				   "{\"condition\":\"length(file.path) = 11\",\"value\":11}]";
+				   "{\"condition\":\"length(file.path) = 11\",\"value\":11},"
+				   "{\"condition\":\"file.path contains dirname(file.path)\","
+				   "\"value\":\"/etc/shadow\",\"other\":\"/etc\"}]";
 
 	CHECK_INT(d.count, 0);
 	CHECK_INT(policy_engine_new(&p, s), 0);
@@ -360,6 +407,7 @@ int main(int argc, char **argv)
 		TEST(folded_long),
 		TEST(mistakes),
 		TEST(mistakes_of_calculations_and_pairs),
+		TEST(members),
 		TEST(deep),
 		TEST(explained),
 	};
