@@ -189,7 +189,7 @@ demo: all ## do suspicious things and show the alerts they raise
 
 bench: ## measure what it costs and print a report
 	$Qdeploy/deps.sh build bench
-	+$Q$(SUB) $B/tocsin $(BENCH_BIN)
+	+$Q$(SUB) $B/tocsin $(BENCH_BIN) $(BPF_B)/vm/empty.bpf.o
 	$Q$(SUDO) python3 tests/bench/bench.py $(ARGS)
 
 # What runs in the virtual machine but the agent and the tests of bpf/.

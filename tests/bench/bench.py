@@ -6,7 +6,8 @@
   agent CPU   user and system time of the agent per event, from /proc, over a busy loop
   rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
   consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
-  policies    with 10 to 100,000 of them: agent CPU and instructions an event, load, memory
+  policies    with 10 to 100,000 of them: agent CPU an event and instructions, kernel time an open; load, tables, memory
+  filter      the kernel filter with 10 and 10,000 file policies: opens not wanted, seen before or not, and wanted ones
   start, RSS  time from exec to `ready:`, resident memory idle and after load
   latency     from the kernel's time stamp to the line on the agent's standard output
 
@@ -16,6 +17,8 @@ import argparse, json, os, platform, re, resource, shutil, signal, statistics, s
 
 TOCSIN = os.environ.get("TOCSIN", "build/tocsin")
 WORK = os.environ.get("WORK", "build/tests/bench/work")
+FILTER = os.environ.get("FILTER", "build/tests/bench/bench_filter")
+EMPTY = os.environ.get("EMPTY", "build/bpf/vm/empty.bpf.o")  # programs that do nothing
 MATCHER = os.environ.get("MATCHER", "build/tests/bench/bench_policy")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
@@ -156,16 +159,44 @@ def matcher(dirs):
     return ns, counted
 
 
-def policies(runs):
+def filtered(runs, sources):
+    """What bench_filter measured, by source."""
+    out = subprocess.run([FILTER, EMPTY, str(30 * runs), *map(str, sources)], check=True, capture_output=True, text=True,
+                         cwd=ROOT).stdout
+    return {r["source"]: r for r in map(json.loads, out.splitlines())}
+
+
+def kernel_filter(runs):
+    names = (("hit_one", "not wanted, one file, seen before"), ("hit_many", "not wanted, 100,000 files in turn, seen before"),
+             ("first_name", "not wanted, first time, known directory"), ("first_dir", "not wanted, first time, new directory"),
+             ("wanted_one", "wanted, one file"), ("wanted_many", "wanted, 100,000 files in turn"))
+    sets = filtered(runs, (10, 10000))
+    print(f"\n### Kernel filter: cost of an open\n\nMade file policies (tests/bench/filter_policies.h), none of which fits but where opens are wanted. ns for "
+          "open and close, five components deep, over the floor: an empty program on the same hook. First times are of 100,000 "
+          f"distinct files too. Medians of {30 * runs} rounds, in which floor and agent take turns (tests/bench/bench_filter.c).\n")
+    print("| open | floor | 10 policies, over it | floor | 10,000 policies, over it |\n|---|---:|---:|---:|---:|")
+    for key, text in names:
+        row = " | ".join(f"{r['ns'][key]['floor_ns']:,.0f} | {r['ns'][key]['above_ns']:+,.0f}" for r in sets.values())
+        print(f"| {text} | {row} |")
+    print()
+    for r in sets.values():
+        print(f"{r['policies']:,} policies: {r['states']:,} states, {r['tables_bytes'] / 1024:,.0f} KiB, made in {r['tables_ms']:,.1f} ms"
+              + (f", patterns cut to {r['cut']} bytes" if r["cut"] else "") + ".")
+
+
+def policies(runs, sizes):
     d = tempfile.mkdtemp(prefix="tocsin-bench-")
-    dirs = {n: f"{d}/{n}" for n in (10, 100, 1000, 10000, 100000)}
+    dirs = {n: f"{d}/{n}" for n in sizes}
     for n, rules in dirs.items():
         subprocess.run([sys.executable, "tests/bench/rules.py", str(n), rules], check=True, cwd=ROOT)
     ns, counted = matcher(dirs.values())
-    print(f"\n### Cost against the number of policies\n\nMade policies (tests/bench/rules.py), none of which matches. Live: CPU of the agent's process per "
-          f"event of the mixed loop, kernel filter off. Matcher: policy_match alone, mean of eight kinds of events (tests/bench/bench_policy.c). Medians of "
-          f"{runs} runs; memory is the agent's at most.\n")
-    print("| policies | load, CPU s | memory, MiB | live, µs | matcher, ns | matcher, instructions |\n|---:|---:|---:|---:|---:|---:|")
+    kernel = filtered(runs, dirs.values())
+    print(f"\n### Cost against the number of policies\n\nMade policies (tests/bench/rules.py), none of which matches. Agent: CPU of its process per event of "
+          f"the mixed loop, kernel filter off; load and memory (at most) are its own. Matcher: policy_match alone, mean of eight kinds of events "
+          f"(tests/bench/bench_policy.c). Medians of {runs} runs. Kernel: ns over the floor for an open that is not wanted, seen before and the first "
+          f"time in a known directory, medians of {30 * runs} rounds (tests/bench/bench_filter.c); the agent has no work with it.\n")
+    print("| policies | load, CPU s | memory, MiB | agent, µs an event | matcher, ns | matcher, instructions | tables, ms | tables, KiB | "
+          "kernel, seen, ns | kernel, first, ns |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for n, rules in dirs.items():
         load = statistics.median(children_cpu([TOCSIN, "check", "--quiet", rules]) for _ in range(runs))
         live = []
@@ -176,7 +207,9 @@ def policies(runs):
             time.sleep(0.1)
             used, mib = a.cpu_s() - before, a.rss_mib()["VmHWM"]
             live.append(1e6 * used / events_of(a.stop()))
-        print(f"| {n:,} | {load:.2f} | {mib:.0f} | {statistics.median(live):.2f} | {ns[rules]:.0f} | {counted[rules]:,.0f} |", flush=True)
+        k = kernel[rules]
+        print(f"| {n:,} | {load:.2f} | {mib:.0f} | {statistics.median(live):.2f} | {ns[rules]:.0f} | {counted[rules]:,.0f} | {k['tables_ms']:,.1f} | "
+              f"{k['tables_bytes'] / 1024:,.0f} | {k['ns']['hit_one']['above_ns']:+,.0f} | {k['ns']['first_name']['above_ns']:+,.0f} |", flush=True)
     shutil.rmtree(d)
 
 
@@ -226,14 +259,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--seconds", type=int, default=10)
-    p.add_argument("--only", choices=("cost", "rate", "consumer", "policies", "start", "latency"))
+    p.add_argument("--only", choices=("cost", "rate", "consumer", "policies", "filter", "start", "latency"))
+    p.add_argument("--sizes", default="10,100,1000,10000,100000", help="numbers of policies of the curve")
     a = p.parse_args()
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
     print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
     steps = {"cost": lambda: cost(a.runs), "rate": lambda: rate(a.seconds), "consumer": lambda: consumer(a.runs),
-             "policies": lambda: policies(a.runs), "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
+             "policies": lambda: policies(a.runs, [int(n) for n in a.sizes.split(",")]), "filter": lambda: kernel_filter(a.runs),
+             "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
     for name, step in steps.items():
         if a.only in (None, name):
             step()
