@@ -18,7 +18,7 @@
 #include "pipeline/util.h"
 
 enum {
-	EVIDENCE_ROOM = EVIDENCE_MAX * (4096 + 256),
+	EVIDENCE_ROOM = EVIDENCE_MAX * (EVIDENCE_BYTES + 256),
 	IDS_ROOM = 1024, /* event id and document id */
 	BOOT_SHORT = 16,
 	RUN_SHORT = 8,

@@ -64,7 +64,10 @@ struct evidence {
 	uint32_t cpu, kind;
 };
 
-enum { EVIDENCE_MAX = 8 };
+enum {
+	EVIDENCE_MAX = 8,
+	EVIDENCE_BYTES = 4096,	/* of the json of one, at most */
+};
 
 /* What a sequence or a threshold tells of its window. */
 struct window_report {

@@ -9,20 +9,14 @@
 #include <errno.h>
 
 #include "pipeline/event_copy.h"
-#include "pipeline/json.h"
-#include "pipeline/message.h"
+#include "pipeline/policy/evidence.h"
 #include "pipeline/policy/window.h"
-#include "pipeline/put.h"
 #include "pipeline/util.h"
 
 enum {
-	EVIDENCE_BYTES = 4096, /* of one event, at most */
-	EXECUTABLE_MAX = 256,
-	COMMAND_MAX = 512,
-	ANCESTORS_MAX = 512,
 	CANDIDATES_MAX = 1 + 64, /* a process and its ancestors */
 	WINDOW_BYTES_MAX = 4 << 20, /* of one window, where there are few */
-	SCRATCH_BYTES = WINDOW_KEEP_BYTES + 4 * EVIDENCE_BYTES,
+	SCRATCH_BYTES = WINDOW_KEEP_BYTES + EVIDENCE_SCRATCH,
 };
 
 struct kept_event {
@@ -80,81 +74,6 @@ static bool is_sequence(const struct window_def *w)
 
 /* --- keeping --- */
 
-/* key: with the comma before it, its quotes and the colon. */
-static void put_member(struct buf *b, const char *key, struct str s)
-{
-	if (!s.len)
-		return;
-	buf_lit(b, key);
-	put_json_string(b, s);
-}
-
-static void put_process(struct buf *b, const struct event *e)
-{
-	const struct ctx_process *p = e->ctx[CTX_PROCESS];
-	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
-	char id[16];
-
-	buf_lit(b, ",\"process\":{\"pid\":");
-	put_json_uint(b, e->raw->tgid);
-	buf_lit(b, ",\"entity_id\":\"");
-	put_hex16(id, e->raw->exec_id);
-	buf_add(b, id, sizeof(id));
-	buf_char(b, '"');
-	if (p) {
-		put_member(b, ",\"name\":", p->name);
-		put_member(b, ",\"executable\":", str_cut(p->executable, EXECUTABLE_MAX));
-		put_member(b, ",\"command_line\":", str_cut(p->command_line, COMMAND_MAX));
-	}
-	if (l && l->names.len && l->names.len <= ANCESTORS_MAX) {
-		buf_lit(b, ",\"ancestor_names\":");
-		put_json_list(b, l->names);
-	}
-	buf_lit(b, "},\"user\":{\"id\":");
-	put_json_uint(b, e->raw->uid);
-	buf_char(b, '}');
-}
-
-static void put_sentence(struct windows *ws, struct buf *b, struct event *e)
-{
-	struct buf text = arena_buf(&ws->scratch, EVIDENCE_BYTES);
-
-	if (text.p)
-		message_default(&text, e);
-	put_member(b, ",\"message\":", (struct str){ text.p, (uint32_t)text.len });
-}
-
-/* Behind the id: ,"action":…},"@timestamp":… and the closing brace. */
-static struct str make_evidence(const struct keeping *k)
-{
-	struct windows *ws = k->ws;
-	struct event *e = k->e;
-	const struct ctx_cgroup *c = e->ctx[CTX_CGROUP];
-	struct buf b = arena_buf(&ws->scratch, EVIDENCE_BYTES);
-	char time[PUT_TIME];
-
-	if (!b.p)
-		return (struct str){ NULL, 0 };
-	buf_lit(&b, ",\"action\":\"");
-	buf_lit(&b, e->kind->name);
-	buf_lit(&b, "\"},\"@timestamp\":\"");
-	buf_add(&b, time,
-		(size_t)(put_time(time, e->raw->time_ns + (uint64_t)e->clock_offset_ns) - time));
-	buf_char(&b, '"');
-	if (is_sequence(k->o->w))
-		put_member(&b, ",\"step\":", k->o->w->steps[k->step].name);
-	if (schema_kind_has_process(e->kind))
-		put_process(&b, e);
-	if (c && c->container_id.len) {
-		buf_lit(&b, ",\"container\":{\"id\":");
-		put_json_string(&b, c->container_id);
-		buf_char(&b, '}');
-	}
-	put_sentence(ws, &b, e);
-	buf_char(&b, '}');
-	return b.failed ? (struct str){ NULL, 0 } : (struct str){ b.p, (uint32_t)b.len };
-}
-
 static void pad(struct buf *b)
 {
 	static const char zeros[8];
@@ -195,7 +114,9 @@ static struct str keep(void *arg)
 
 	if (k->made.p)
 		return k->made;
-	evidence = make_evidence(k);
+	evidence =
+		evidence_make(k->e, is_sequence(k->o->w) ? k->o->w->steps[k->step].name : STR(""),
+			      &k->ws->scratch);
 	b = arena_buf(&k->ws->scratch, WINDOW_KEEP_BYTES);
 	buf_add(&b, &h, sizeof(h));
 	buf_str(&b, evidence);
