@@ -206,7 +206,7 @@ static void hostile_bytes(void)
 	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	CHECK(j);
 	p = json_object_get(json_object_get(j, "process"), "executable");
-	CHECK_INT(json_string_length(p), 6 + 250 * 3); /* U+EF80 for each */
+	CHECK_INT(json_string_length(p), 6 + 250 * 3 + 3); /* U+EF80 for each, and … */
 	json_decref(j);
 	run_free(&r);
 }
