@@ -133,7 +133,7 @@ __noinline int path_at(__u32 scratch_key, __u32 pos)
 {
 	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
 	struct path_walk w = { .s = s, .end = (__u64)pos + EV_PATH_MAX };
-	__u32 flags = 0;
+	__u32 flags = 0, at = pos;
 
 	if (!s)
 		return 1u << EV_PATHF_UNREAD;
@@ -149,7 +149,8 @@ __noinline int path_at(__u32 scratch_key, __u32 pos)
 	if (s->pos == pos) { /* the root itself: one empty component */
 		if (pos >= EV_REC_MAX)
 			return flags | 1u << EV_PATHF_UNREAD;
-		s->b[pos] = 0;
+		barrier_var_(at); /* the verifier of 6.1 knows the bounds of a copy alone */
+		s->b[at & (EV_REC_MAX - 1)] = 0;
 		s->pos = pos + 1;
 		s->walk.at[0] = pos;
 		s->walk.ncomponents = 1;
