@@ -21,17 +21,6 @@ void lineage_drop(struct proctable *t, struct lineage *l)
 	free(l);
 }
 
-/* At most max bytes, not in the middle of a character. */
-static struct str cut(struct str s, uint32_t max)
-{
-	if (s.len <= max)
-		return s;
-	while (max && (s.p[max] & 0xc0) == 0x80)
-		max--;
-	s.len = max;
-	return s;
-}
-
 static bool add_text(struct buf *b, const char *key, struct str s)
 {
 	bool encoded;
@@ -61,7 +50,7 @@ static void add_start(struct buf *b, const struct proctable *t, uint64_t start_n
 static void add_self(struct buf *b, const struct proctable *t, const struct proc *p)
 {
 	uint32_t max = t->bytes < t->cfg.max_bytes ? LINEAGE_ARGS_MAX : 0;
-	struct str line = cut(p->process.command_line, max);
+	struct str line = str_cut(p->process.command_line, max);
 	bool encoded = false;
 
 	buf_addf(b, "{\"pid\":%" PRIu32 ",\"entity_id\":\"%016" PRIx64 "\"", p->pid, p->exec_id);
@@ -139,7 +128,7 @@ static void add_lists(struct buf *b, const struct proctable *t, const struct pro
 	ends[0] = b->len;
 	add_list(b, p->process.executable, up->executables, depth);
 	ends[1] = b->len;
-	add_list(b, cut(p->process.command_line, max), up->command_lines, depth);
+	add_list(b, str_cut(p->process.command_line, max), up->command_lines, depth);
 	ends[2] = b->len;
 	add_args(b, cut_list(p->process.args, max), up->args);
 	ends[3] = b->len;

@@ -5,7 +5,6 @@
  */
 #include "pipeline/compose.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <time.h>
@@ -151,18 +150,9 @@ static int set_bool(struct compose *c, const struct field *f, char *at, struct s
 
 static int set_hex(struct compose *c, const struct field *f, char *at, struct str s)
 {
-	uint64_t v = 0;
-	uint32_t i;
+	uint64_t v;
 
-	for (i = 0; i < s.len && i < 16; i++) {
-		const char *digits = "0123456789abcdef",
-			   *d = s.p[i] ? strchr(digits, s.p[i] | 0x20) : NULL;
-
-		if (!d)
-			break;
-		v = v << 4 | (uint64_t)(d - digits);
-	}
-	if (i != 16 || s.len != 16)
+	if (s.len != 16 || !hex_parse(s, &v))
 		return fail(c, -EINVAL, "%s is 16 hexadecimal digits, not \"%.*s\"", f->path,
 			    SHOWN(s));
 	return put_number(c, f, at, v);
@@ -206,14 +196,9 @@ static int set_time(struct compose *c, const struct field *f, char *at, struct s
 
 static int set_ip(struct compose *c, const struct field *f, char *at, struct str s)
 {
-	struct ev_ip ip = { 0 };
-	char text[NAME_MAX_BYTES] = "";
+	struct ev_ip ip;
 
-	if (s.len < sizeof(text))
-		memcpy(text, s.p, s.len);
-	ip.family = strchr(text, ':') ? 6 : 4;
-	if (strlen(text) != s.len ||
-	    inet_pton(ip.family == 6 ? AF_INET6 : AF_INET, text, ip.addr) != 1)
+	if (!ip_parse(s, &ip))
 		return fail(c, -EINVAL, "%s is an address, not \"%.*s\"", f->path, SHOWN(s));
 	memcpy(at, &ip, sizeof(ip));
 	return 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pipeline/encode.h"
+#include "pipeline/util.h"
 
 enum { REASON_MAX = 2000 };
 
@@ -29,16 +30,8 @@ static char *escaped(const char *s)
 
 static struct diag *next_slot(struct diags *d)
 {
-	struct diag *grown;
-
-	if (d->count >= DIAGS_MAX)
+	if (d->count >= DIAGS_MAX || !array_grow(&d->items, d->count, sizeof(*d->items)))
 		return NULL;
-	if (!(d->count & (d->count - 1))) { /* full at each power of two */
-		grown = realloc(d->items, sizeof(*grown) * (d->count ? d->count * 2u : 1));
-		if (!grown)
-			return NULL;
-		d->items = grown;
-	}
 	return &d->items[d->count];
 }
 

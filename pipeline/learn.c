@@ -110,18 +110,10 @@ void learn_scope_policies(const struct learn_scope *s, struct buf *out)
 
 void learned_append(struct learn *l, struct learned *set, struct str s)
 {
-	struct str *grown;
-
-	if (!(set->count & (set->count - 1))) {
-		grown = reallocarray(set->items, set->count ? (size_t)set->count * 2 : 1,
-				     sizeof(*grown));
-		if (!grown) {
-			l->no_memory = true;
-			return;
-		}
-		set->items = grown;
-	}
-	set->items[set->count++] = s;
+	if (array_grow(&set->items, set->count, sizeof(*set->items)))
+		set->items[set->count++] = s;
+	else
+		l->no_memory = true;
 }
 
 static void add(struct learn *l, struct learned *set, struct str s)

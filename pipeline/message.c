@@ -17,15 +17,10 @@ enum { NAME_MAX_BYTES = 48, TEXT_MAX_BYTES = 384, ANCESTORS_SHOWN = 6, ID_SHOWN 
 /* At most max bytes of s, escaped; "…" where something was left out. */
 static void add_some(struct buf *b, struct str s, uint32_t max)
 {
-	bool cut = s.len > max;
+	struct str some = str_cut(s, max);
 
-	if (cut) {
-		/* Not in the middle of a character. */
-		for (s.len = max; s.len > max - 3 && (s.p[s.len] & 0xc0) == 0x80; s.len--)
-			;
-	}
-	text_escape(b, s);
-	if (cut)
+	text_escape(b, some);
+	if (some.len < s.len)
 		buf_lit(b, "…");
 }
 
@@ -264,18 +259,10 @@ static void add_tree(struct buf *b, const struct event *e)
 	buf_addf(b, "(%u)", e->raw->tgid);
 	if (parent && !rest.len)
 		add_ancestor(b, parent->name, parent->pid);
-	while (rest.len) {
-		uint32_t n = (uint32_t)strnlen(rest.p, rest.len);
-
-		if (shown == ANCESTORS_SHOWN) {
-			buf_lit(b, " < …");
-			break;
-		}
-		add_ancestor(b, (struct str){ rest.p, n }, parent && !shown ? parent->pid : 0);
-		shown++;
-		n = MIN(n + 1, rest.len);
-		rest = (struct str){ rest.p + n, rest.len - n };
-	}
+	for (; rest.len && shown < ANCESTORS_SHOWN; shown++)
+		add_ancestor(b, str_take(&rest), parent && !shown ? parent->pid : 0);
+	if (rest.len)
+		buf_lit(b, " < …");
 }
 
 static void add_where(struct buf *b, const struct event *e)

@@ -204,6 +204,18 @@ const char *schema_suggest(const struct event_kind *k, struct str path)
 	return n.best;
 }
 
+void schema_kind_unknown(struct str name, char *text, size_t len)
+{
+	struct nearest near = { .word = name };
+
+	for (uint32_t i = 0; i < EV_MAX; i++)
+		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
+			nearest_offer(&near, schema_kind(i)->name);
+	snprintf(text, len, "unknown event kind %.*s%s%s%s", (int)MIN(name.len, 100u), name.p,
+		 near.best ? "; did you mean " : "", near.best ? near.best : "",
+		 near.best ? "?" : "");
+}
+
 const char *schema_enum_name(const struct field *f, uint64_t v)
 {
 	return f->names && v < f->names->count ? f->names->names[v] : NULL;

@@ -59,6 +59,8 @@ const struct event_kind *schema_kind_by_name(struct str name);	/* "file.open", o
 bool schema_kind_is_public(const struct event_kind *k);	/* makes documents: all but TASK, CGROUP */
 bool schema_kind_has_process(const struct event_kind *k);	/* header and context tell of a process */
 const struct ctx_group_desc *schema_group(uint32_t g);		/* g below CTX_MAX, else NULL */
+/* "unknown event kind …" with what may have been meant, into text. */
+void schema_kind_unknown(struct str name, char *text, size_t len);
 /* Is f public, and does it say something on documents of kind k? */
 bool schema_field_on(const struct event_kind *k, const struct field *f);
 

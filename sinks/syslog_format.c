@@ -41,19 +41,6 @@ void syslog_word(char *out, size_t size, struct str s)
 	out[n] = '\0';
 }
 
-/* The longest start of s of at most max bytes that ends between two characters. */
-static uint32_t cut(struct str s, size_t max)
-{
-	uint32_t n = s.len;
-
-	if (n <= max)
-		return n;
-	n = (uint32_t)max;
-	while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	return n;
-}
-
 static bool is_ascii(struct str s)
 {
 	for (uint32_t i = 0; i < s.len; i++)
@@ -168,8 +155,7 @@ static void add_text(struct buf *out, struct str s, size_t room)
 		buf_lit(out, BOM);
 		room -= sizeof(BOM) - 1;
 	}
-	s.len = cut(s, room);
-	add_safe(out, s, room, false);
+	add_safe(out, str_cut(s, (uint32_t)room), room, false);
 }
 
 static bool try_json(struct buf *out, const struct syslog_format *f, const struct batch *b,

@@ -82,15 +82,9 @@ static int add_note(struct filter *f, struct deriving *d, const struct rule_sour
 		    const struct policy *policy)
 {
 	struct blame b = find_blame(d, s->where, false);
-	struct filter_note *grown;
 
-	if (!(f->nnotes & (f->nnotes - 1))) {
-		grown = reallocarray(f->notes, f->nnotes ? (size_t)f->nnotes * 2 : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		f->notes = grown;
-	}
+	if (!array_grow(&f->notes, f->nnotes, sizeof(*f->notes)))
+		return -ENOMEM;
 	f->notes[f->nnotes++] =
 		(struct filter_note){ policy, (uint8_t)d->leaf.kind, b.test,
 				      b.test ? b.why

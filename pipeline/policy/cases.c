@@ -7,7 +7,6 @@
 
 #include <errno.h>
 
-#include "pipeline/nearest.h"
 #include "pipeline/util.h"
 
 enum { NESTING_MAX = 8, PATH_MAX_BYTES = 200, TEXT_MAX_BYTES = 16384, NAME_MAX_BYTES = 200 };
@@ -195,7 +194,7 @@ static const struct event_kind *read_kind(struct case_reader *r, const struct ya
 {
 	const struct yaml_node *on = yaml_get(map, "on");
 	const struct event_kind *k;
-	struct nearest near = { 0 };
+	char text[300];
 
 	if (!on && r->only)
 		return r->only;
@@ -206,13 +205,8 @@ static const struct event_kind *read_kind(struct case_reader *r, const struct ya
 	k = schema_kind_by_name(on->text);
 	if (k && schema_kind_is_public(k))
 		return k;
-	near.word = on->text;
-	for (uint32_t i = 0; i < EV_MAX; i++)
-		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
-			nearest_offer(&near, schema_kind(i)->name);
-	problem(r, on, "unknown event kind %.*s%s%s%s", SHOWN(on->text),
-		near.best ? "; did you mean " : "", near.best ? near.best : "",
-		near.best ? "?" : "");
+	schema_kind_unknown(on->text, text, sizeof(text));
+	problem(r, on, "%s", text);
 	return NULL;
 }
 
@@ -273,13 +267,17 @@ static bool try(struct case_reader *r, const struct case_event *e)
 
 bool case_read_event(struct case_reader *r, const struct yaml_node *n, struct case_event *out)
 {
-	struct values v = { .r = r, .e = out, .good = true };
 	struct case_value *values;
+	struct values v;
 
 	if (n->type != YAML_MAP) {
 		problem(r, n, "an event is a map of fields, as in {on: file.open, file.path: /x}");
 		return false;
 	}
+	v.r = r;
+	v.e = out;
+	v.n = 0; /* of all, which is large: only what is read is filled */
+	v.good = true;
 	*out = (struct case_event){ .line = n->line, .column = n->column };
 	out->kind = read_kind(r, n);
 	read_map(&v, n, "", 0);
@@ -358,7 +356,8 @@ void case_read_all(struct case_reader *r, const struct yaml_node *n, struct poli
 		problem(r, n, "more than %d tests", CASES_MAX);
 		return;
 	}
-	r->compose = compose_new();
+	if (!r->compose)
+		r->compose = compose_new();
 	all = pool_array(r->pool, p->ncases + n->count, sizeof(*all));
 	r->no_memory |= !all || !r->compose;
 	if (!r->no_memory && p->ncases)
@@ -369,6 +368,4 @@ void case_read_all(struct case_reader *r, const struct yaml_node *n, struct poli
 		p->cases = all;
 		p->ncases += n->count;
 	}
-	compose_free(r->compose);
-	r->compose = NULL;
 }

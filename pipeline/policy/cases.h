@@ -49,7 +49,7 @@ struct case_reader {
 	const char *file;
 	struct pool *pool; /* of what is read */
 	struct diags *d;
-	struct compose *compose; /* to try the events in */
+	struct compose *compose; /* to try the events in; case_read_all makes it where it is NULL. The caller's */
 	const struct event_kind *only; /* of an event that says no kind; NULL: it must */
 	bool no_memory;
 };

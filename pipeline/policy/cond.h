@@ -91,5 +91,8 @@ void cond_field_unknown(uint32_t kinds, struct str path, char *text, size_t len)
 /* Number of a literal. 0; or -EINVAL, -ERANGE. *value is the magnitude; unit 'd' a duration in
  * ns, 's' a size in bytes, 0 none. octal: a leading 0 means base 8. */
 int number_parse(struct str text, bool octal, uint64_t *value, bool *negative, char *unit);
+/* 1 to 16 hexadecimal digits. */
+bool hex_parse(struct str text, uint64_t *value);
+bool ip_parse(struct str text, struct ev_ip *ip);
 
 #endif

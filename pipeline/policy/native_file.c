@@ -354,5 +354,6 @@ void native_free(struct native *n)
 	free(n->all);
 	free(n->overrides);
 	free(n->files);
+	compose_free(n->compose);
 	free(n);
 }

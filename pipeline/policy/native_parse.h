@@ -6,6 +6,7 @@
 #ifndef TOCSIN_POLICY_NATIVE_PARSE_H
 #define TOCSIN_POLICY_NATIVE_PARSE_H
 
+#include "pipeline/compose.h"
 #include "pipeline/policy/native.h"
 #include "pipeline/policy/strmap.h"
 
@@ -107,6 +108,7 @@ struct native {
 	uint32_t noverrides;
 	uint64_t tests, values;		/* that names stood for so far */
 	uint32_t unknown;		/* names searched for in vain */
+	struct compose *compose;	/* for tests of policies; NULL: none yet */
 };
 
 /* Where a piece of an expression comes from. Positions of an expression (cond.at and so on) are

@@ -60,7 +60,7 @@ static void read_description(struct reader *r, const struct yaml_node *n)
 static void read_kind(struct reader *r, const struct yaml_node *n)
 {
 	const struct event_kind *k = n->type == YAML_SCALAR ? schema_kind_by_name(n->text) : NULL;
-	struct nearest near = { .word = n->text };
+	char text[300];
 
 	if (n->type != YAML_SCALAR) {
 		problem(r, n, "on must be an event kind or a list of them");
@@ -72,12 +72,8 @@ static void read_kind(struct reader *r, const struct yaml_node *n)
 		r->p->pub.kinds |= 1u << k->kind;
 		return;
 	}
-	for (uint32_t i = 0; i < EV_MAX; i++)
-		if (schema_kind(i) && schema_kind_is_public(schema_kind(i)))
-			nearest_offer(&near, schema_kind(i)->name);
-	problem(r, n, "unknown event kind %.*s%s%s%s", SHOWN(n->text),
-		near.best ? "; did you mean " : "", near.best ? near.best : "",
-		near.best ? "?" : "");
+	schema_kind_unknown(n->text, text, sizeof(text));
+	problem(r, n, "%s", text);
 }
 
 /* Where `on` is wrong or missing, the rest is checked against all kinds: what none of them has
@@ -256,10 +252,12 @@ static void read_tests(struct reader *r, const struct yaml_node *n)
 		.file = r->file->path,
 		.pool = r->pool,
 		.d = &r->file->d,
+		.compose = r->n->compose,
 		.only = one ? schema_kind((uint32_t)__builtin_ctz(kinds)) : NULL,
 	};
 
 	case_read_all(&cr, n, r->p);
+	r->n->compose = cr.compose;
 	r->no_memory |= cr.no_memory;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Numbers of conditions: decimal, 0x, 0o, with a unit of size or time.
+ * Numbers of conditions: decimal, 0x, 0o, with a unit of size or time; ids and addresses.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 
 #include "pipeline/policy/cond.h"
@@ -86,4 +87,28 @@ int number_parse(struct str text, bool octal, uint64_t *value, bool *negative, c
 		return -ERANGE;
 	*negative = minus && *value;
 	return 0;
+}
+
+bool hex_parse(struct str text, uint64_t *value)
+{
+	uint64_t v = 0;
+
+	for (uint32_t i = 0; i < text.len; i++) {
+		if (digit(text.p[i]) > 15)
+			return false;
+		v = v << 4 | digit(text.p[i]);
+	}
+	*value = v;
+	return text.len && text.len <= 16;
+}
+
+bool ip_parse(struct str text, struct ev_ip *ip)
+{
+	char copy[INET6_ADDRSTRLEN] = "";
+
+	if (!text.len || text.len >= sizeof(copy) || memchr(text.p, '\0', text.len))
+		return false;
+	memcpy(copy, text.p, text.len);
+	*ip = (struct ev_ip){ .family = strchr(copy, ':') ? 6 : 4 };
+	return inet_pton(ip->family == 6 ? AF_INET6 : AF_INET, copy, ip->addr) == 1;
 }

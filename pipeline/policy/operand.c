@@ -4,7 +4,6 @@
  * of doubles, so that equal tests get equal keys. Load time only. A new class of fields is a
  * function here and a line in operand_compile.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 
 #include "pipeline/nearest.h"
@@ -93,16 +92,7 @@ static bool put_hex(const struct site *s, const struct literal *l, uint64_t *out
 
 	if (l->type == LITERAL_NUMBER)
 		return put_plain_number(s, l, out);
-	for (uint32_t i = 0; i < l->text.len; i++) {
-		char c = l->text.p[i];
-
-		if (i >= 16 || !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-			value = 0;
-			break;
-		}
-		value = value << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	if (!value) {
+	if (!hex_parse(l->text, &value) || !value) {
 		cond_error(s->x, l->at, "%s is 16 hexadecimal digits, as in \"00f3a2b49c1d5e60\"",
 			   s->f->path);
 		return false;
@@ -215,40 +205,39 @@ static bool host_bits_set(const struct ip_net *n)
 	return false;
 }
 
+/* What follows the slash; more than width: no number of bits. */
+static uint32_t parse_bits(struct str s, uint32_t width)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || bits > width)
+			return width + 1;
+		bits = bits * 10 + (uint32_t)(s.p[i] - '0');
+	}
+	return s.len ? bits : width + 1;
+}
+
 static bool parse_net(struct str text, bool network, struct ip_net *n, const char **why)
 {
-	char copy[64], *slash;
+	const char *slash = text.len ? memchr(text.p, '/', text.len) : NULL;
+	struct str host = { text.p, slash ? (uint32_t)(slash - text.p) : text.len };
+	struct ev_ip ip;
 	uint32_t width, bits;
 
-	*why = "not an IP address or network";
-	if (text.len >= sizeof(copy) || memchr(text.p, '\0', text.len))
+	*why = slash && !network ? "a network: use cidr" : "not an IP address or network";
+	if ((slash && !network) || !ip_parse(host, &ip))
 		return false;
-	memcpy(copy, text.p, text.len);
-	copy[text.len] = '\0';
-	slash = strchr(copy, '/');
-	if (slash && !network) {
-		*why = "a network: use cidr";
-		return false;
-	}
-	if (slash)
-		*slash++ = '\0';
 	memset(n, 0, sizeof(*n));
-	n->v4 = inet_pton(AF_INET, copy, n->addr + 12) == 1;
+	n->v4 = ip.family == 4;
 	if (n->v4)
 		n->addr[10] = n->addr[11] = 0xff;
-	else if (inet_pton(AF_INET6, copy, n->addr) != 1)
+	memcpy(n->addr + (n->v4 ? 12 : 0), ip.addr, n->v4 ? 4 : 16);
+	width = bits = n->v4 ? 32 : 128;
+	if (slash)
+		bits = parse_bits((struct str){ slash + 1, text.len - host.len - 1 }, width);
+	if (bits > width)
 		return false;
-	width = n->v4 ? 32 : 128;
-	bits = width;
-	if (slash) {
-		bits = 0;
-		for (char *p = slash; *p; p++)
-			bits = *p >= '0' && *p <= '9' && bits <= width
-				       ? bits * 10 + (uint32_t)(*p - '0')
-				       : 999;
-		if (!*slash || bits > width)
-			return false;
-	}
 	n->bits = (uint8_t)(bits + 128 - width);
 	*why = "has bits set past its prefix";
 	if (host_bits_set(n))
