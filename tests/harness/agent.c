@@ -99,8 +99,7 @@ static void act(const char *dir)
 		"$d/copy -c 'cat /etc/shadow; head -c1 /proc/self/environ' >/dev/null 2>&1\n"
 		"for i in 1 2 3 4 5 6 7 8 9; do grep -rl x $d/d$i; done >/dev/null; cp /etc/shadow $d/shadow",
 		dir);
-	if (system(command))
-		printf("# a command of the run failed\n");
+	CHECK(system(command) != -1); /* what a machine lacks is not done there */
 	by_another_user(dir);
 }
 

@@ -60,6 +60,8 @@ make_root() {
 	done
 	install -D build/bpf/vm/empty.bpf.o "$root/t/empty.bpf.o"
 	install -D -t "$root/t/policies" policies/*.yaml
+	mkdir -p "$root/t/tests/golden"
+	cp -r tests/golden/replay "$root/t/tests/golden/replay"
 	install "$here/overlay.ko" "$root/lib/modules/overlay.ko"
 	install -m 755 "tests/vm/$what.sh" "$root/guest.sh"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
