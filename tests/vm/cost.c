@@ -99,6 +99,10 @@ static int run_with_filter(const char *how, uint32_t n, char **command)
 		fprintf(stderr, "%s\n", err);
 		return 1;
 	}
+	if (!set->coverage[0].hook) {
+		fprintf(stderr, "# opens are not seen: %s\n", set->coverage[0].reason);
+		return 1;
+	}
 	CHECK_INT(probe_set_tables(set, block), 0);
 	rc = run(command);
 	for (int i = 0; i < probe_set_ncpu(set); i++) {

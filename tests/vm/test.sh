@@ -25,7 +25,7 @@ smoke() { # name option...
 	    where: 'process.executable = "/t/tests/bench/work"'
 	  - name: wanted-connect
 	    on: network.connect
-	    where: 'destination.ip = 127.0.0.1 and process.executable = "/t/tests/bench/work"'
+	    where: 'destination.ip = "127.0.0.1" and process.executable = "/t/tests/bench/work"'
 	END
 	./tocsin run --policies $d/p --output file:path=$d/out --stats-json $d/stats "$@" >$d/log 2>&1 &
 	agent=$!
