@@ -55,6 +55,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 		v_;                                                                                \
 	})
 
+/* The same where the compiler knows whether loads are typed (fast), of a pointer that CAST has made
+ * once: for paths that must be short, of which there are two then, and one that the verifier
+ * removes. LOAD takes a dozen instructions more. */
+#define CAST(fast, ptr, type) ((fast) ? typed(ptr, type) : (type *)(ptr))
+#define READ(fast, ptr, type, member) ((fast) ? (ptr)->member : LOAD(ptr, type, member))
+
 /* What `pointer to pointer` slot holds: the verifier types only pointers to structures, and
  * callback_head's first member is a pointer. */
 #define LOAD_SLOT(slot) ((void *)LOAD(slot, struct callback_head, next))
@@ -67,6 +73,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
  * whatever a body branches on and changes must not be known to the verifier at the first round: it
  * begins as not_known, which is 0. */
 __u64 not_known = 0;
+
+/* Short names lie in the dentry: d_iname until 6.13, then d_shortname. The alignment, which is that
+ * in the kernel, keeps the compiler from reading a word of it byte by byte. */
+struct dentry___iname {
+	unsigned char d_iname[40] __attribute__((aligned(8)));
+} __attribute__((preserve_access_index));
 
 /* mnt_id_unique: 6.8. */
 struct mount___unique {

@@ -15,12 +15,11 @@
 #ifndef TOCSIN_FILTER_H
 #define TOCSIN_FILTER_H
 
-#include "marks.h"
+#include "sign.h"
 
-enum { SIGN_STEPS = FILTER_COMPONENTS + 64, NAME_WORDS_MAX = 31, JOIN_STEPS = 4096 };
+enum { JOIN_STEPS = 4096 };
 enum { VIA_SYSCALL = 1, VIA_IO_URING = 2 }; /* enum filter_via of clause.h */
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LOST };
-enum sign_state { SIGN_WALKS, SIGN_DONE, SIGN_UNCLEAR };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -42,176 +41,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct filter_cgroup);
 } filter_cgroups SEC(".maps");
-
-/* ---- signatures ---- */
-
-struct sign_walk {
-	struct dentry *d, *root; /* root: of mount m */
-	struct mount *m;
-	const struct filter_block *head;
-	__u64 dir, name;
-	struct dentry *leaf; /* the dentry that the last name is of */
-	__u32 state; /* enum sign_state */
-	__u32 pad;
-};
-
-/* What a dentry is signed of, in one go: each LOAD is several instructions more than its load. */
-struct sign_dentry {
-	struct dentry *parent;
-	const unsigned char *name;
-	__u32 len, seq;
-};
-
-/* fast, which the compiler knows: typed loads. */
-static __always_inline void read_dentry(struct sign_dentry *s, struct dentry *d, bool fast)
-{
-	if (fast) {
-		struct dentry *t = typed(d, struct dentry);
-
-		s->seq = t->d_seq.seqcount.sequence;
-		barrier();
-		s->parent = t->d_parent;
-		s->name = t->d_name.name;
-		s->len = t->d_name.len;
-	} else {
-		s->seq = LOAD(d, struct dentry, d_seq.seqcount.sequence);
-		barrier();
-		s->parent = LOAD(d, struct dentry, d_parent);
-		s->name = LOAD(d, struct dentry, d_name.name);
-		s->len = LOAD(d, struct dentry, d_name.len);
-	}
-}
-
-static __always_inline bool same_dentry(const struct sign_dentry *s, struct dentry *d, bool fast)
-{
-	barrier();
-	return s->seq == (fast ? typed(d, struct dentry)->d_seq.seqcount.sequence
-			       : LOAD(d, struct dentry, d_seq.seqcount.sequence));
-}
-
-static __always_inline __u64 name_word(const unsigned char *name, bool fast)
-{
-	if (fast)
-		return (__u64)typed(name, struct timespec64)->tv_sec;
-	return (__u64)LOAD(name, struct timespec64, tv_sec);
-}
-
-/* Words are counted apart from the length, so that the verifier, which follows every number of
- * them, finds nothing different behind the loop. */
-static __always_inline __u64 sign_name(__u64 x, const struct sign_dentry *s,
-				       const struct filter_block *h, bool fast)
-{
-	__u32 len = s->len & (NAME_LEN - 1), words = len >> 3, tail = len & 7;
-
-	x = filter_name_begin(x, len, h);
-#pragma nounroll
-	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
-		x = filter_mix(x ^ name_word(s->name + i * 8, fast), h);
-	if (tail)
-		x = filter_mix(x ^ filter_part_of(name_word(s->name + (len - tail), fast), tail),
-			       h);
-	return x;
-}
-
-#define COPY_WORD(rec, pos) (*(const __u64 *)((rec) + ((pos) & (EV_REC_MAX - 1))))
-
-/* The same of a name of len bytes in scratch memory. */
-static __always_inline __u64 sign_copy(__u64 x, const __u8 *rec, __u32 pos, __u32 len,
-				       const struct filter_block *h)
-{
-	__u32 words, tail;
-
-	len &= NAME_LEN - 1;
-	words = len >> 3;
-	tail = len & 7;
-	x = filter_name_begin(x, len, h);
-#pragma nounroll
-	for (__u32 i = 0; i < NAME_WORDS_MAX && i < words; i++)
-		x = filter_mix(x ^ COPY_WORD(rec, pos + i * 8), h);
-	if (tail)
-		x = filter_mix(x ^ filter_part_of(COPY_WORD(rec, pos + len - tail), tail), h);
-	return x;
-}
-
-/* Up over the root of a mount. */
-static __always_inline long sign_mount(struct sign_walk *w)
-{
-	struct mount *up = LOAD(w->m, struct mount, mnt_parent);
-
-	if (up == w->m) {
-		w->state = SIGN_DONE;
-		return 1;
-	}
-	w->d = LOAD(w->m, struct mount, mnt_mountpoint);
-	barrier();
-	if (LOAD(w->m, struct mount, mnt_parent) != up) {
-		w->state = SIGN_UNCLEAR;
-		return 1;
-	}
-	w->m = up;
-	w->root = LOAD(up, struct mount, mnt.mnt_root);
-	return 0;
-}
-
-static __always_inline long sign_up(struct sign_walk *w, bool fast)
-{
-	struct dentry *d = w->d;
-	struct sign_dentry s;
-	__u64 x;
-
-	if (d == w->root)
-		return sign_mount(w);
-	read_dentry(&s, d, fast);
-	x = sign_name(w->leaf ? w->dir : w->name, &s, w->head, fast);
-	if ((s.seq & 1) || !same_dentry(&s, d, fast) || s.parent == d || !s.parent) {
-		w->state = SIGN_UNCLEAR;
-		return 1;
-	}
-	if (w->leaf) {
-		w->dir = x;
-	} else {
-		w->name = x;
-		w->leaf = d;
-	}
-	w->d = s.parent;
-	return 0;
-}
-
-static long sign_step(__u64 i, struct sign_walk *w)
-{
-	return sign_up(w, true);
-}
-
-static long sign_step_probe(__u64 i, struct sign_walk *w)
-{
-	return sign_up(w, false);
-}
-
-/* False: unclear. */
-static __always_inline bool sign_path(struct sign_walk *w, struct file *f, struct task_struct *t,
-				      const struct filter_block *h)
-{
-	struct vfsmount *mnt = file_mnt(f);
-
-	w->d = file_dentry_(f);
-	w->m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
-	w->head = h;
-	w->dir = w->name = h->seed;
-	w->leaf = (void *)not_known; /* NULL */
-	w->state = SIGN_WALKS;
-	w->pad = 0;
-	if (!w->d || !mnt)
-		return false;
-	if (!LOAD(w->d, struct dentry, d_hash.pprev) && LOAD(w->d, struct dentry, d_parent) != w->d)
-		return false; /* no longer linked */
-	w->root = LOAD(w->m, struct mount, mnt.mnt_root);
-	if (typed_loads())
-		bpf_loop(SIGN_STEPS, sign_step, w, 0);
-	else
-		bpf_loop(SIGN_STEPS, sign_step_probe, w, 0);
-	return w->state == SIGN_DONE &&
-	       !(path_end(w->m, (__u64)t->nsproxy->mnt_ns) & ~(1u << EV_PATHF_FOREIGN));
-}
 
 /* ---- what is known ---- */
 
@@ -282,47 +111,6 @@ static __always_inline void dir_store(__u64 signature, const struct filter_block
 
 /* ---- what is not ---- */
 
-struct sign_scratch {
-	const struct filter_block *head;
-	struct scratch_slot *s;
-};
-
-static long sign_component(__u64 i, struct sign_scratch *w)
-{
-	struct scratch_slot *s = w->s;
-	__u32 from = s->walk.at[i & (FILTER_COMPONENTS - 1)], to = s->pos;
-	__u64 x;
-
-	if (i + 1 < s->walk.ncomponents)
-		to = s->walk.at[(i + 1) & (FILTER_COMPONENTS - 1)];
-	x = sign_copy(i ? s->dir : s->name, s->b, from, to - from - 1, w->head);
-	if (i)
-		s->dir = x;
-	else
-		s->name = x;
-	return 0;
-}
-
-/* Signs the path that lies in a scratch slot and ends at end, into its dir and name. 1: done.
- * It stands alone for the verifier, as walk_text. */
-__noinline int sign_text(__u32 scratch_key, __u32 end, __u32 generation)
-{
-	const struct filter_block *h = filter_now();
-	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
-	struct sign_scratch w = { .head = h, .s = s };
-	__u32 n;
-
-	if (!h || !s || h->generation != generation)
-		return 0;
-	n = s->walk.ncomponents;
-	if (!n || n > FILTER_COMPONENTS)
-		return 0;
-	s->pos = end;
-	s->dir = s->name = h->seed;
-	bpf_loop(n, sign_component, &w, 0);
-	return 1;
-}
-
 /* Walks the last name alone, from where its directory led to. False, as below: unclear. */
 static __always_inline bool walk_name(struct emitter *e, const struct filter_block *h, __u32 state,
 				      __u64 mask)
@@ -377,9 +165,10 @@ static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, s
 	return walk_path(e, h, w->dir);
 }
 
-/* The mask of a path that no verdict is known of, in scratch memory that e has claimed. */
-static __always_inline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
-				      struct task_struct *t, __u64 signature, __u64 *mask)
+/* The mask of a path that no verdict is known of, in scratch memory that e has claimed. False: unclear.
+ * A function of its own, since few opens come here and it needs registers and a stack. */
+static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
+				 __u64 *mask)
 {
 	__u32 state = 0;
 	__u64 before = 0;
@@ -388,11 +177,11 @@ static __always_inline bool judge_new(struct emitter *e, struct sign_walk *w, st
 	if (w->leaf && dir_find(filter_dir_signature(w->dir, w->head), w->head, &state, &before))
 		clear = judge_name(e, w, state, before);
 	else
-		clear = judge_path(e, w, f, t);
+		clear = judge_path(e, w, f, bpf_get_current_task_btf());
 	if (!clear)
 		return false;
 	*mask = ((struct scratch_slot *)e->rec)->walk.mask;
-	verdict_store(signature, *mask);
+	verdict_store(e->signature, *mask);
 	return true;
 }
 
@@ -548,13 +337,13 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 
 	if (h->kinds[EV_OPEN] != FILTER_KIND_TABLES)
 		return h->kinds[EV_OPEN] == FILTER_KIND_NONE ? ANSWER_NO : ANSWER_YES;
-	if (!f || !sign_path(&w, f, t, h))
+	if (!f || !sign_file(&w, f, (__u64)t->nsproxy->mnt_ns, h))
 		return ANSWER_YES;
 	signature = e->signature = filter_signature(w.dir, w.name, h);
 	if (!verdict_find(signature, &mask)) {
 		if (!emit_claim(e, EV_OPEN))
 			return ANSWER_LOST;
-		if (!judge_new(e, &w, f, t, signature, &mask))
+		if (!judge_new(e, &w, f, &mask))
 			return ANSWER_YES;
 	}
 	if (!mask)

@@ -24,17 +24,23 @@ static inline __u64 filter_mix(__u64 x, const struct filter_block *h)
 	return __builtin_bswap64(x * h->k1) * h->k2;
 }
 
-/* Where the words of a name of len bytes begin. Each is mixed in; the last one's unused bytes are
- * zero. */
-static inline __u64 filter_name_begin(__u64 x, __u64 len, const struct filter_block *h)
+/* The words of a name are mixed in one after the other. From the second on they are under the seed,
+ * so that the second half of a name is not another name; that no byte of a name is 0 tells where the
+ * last word ends. */
+static inline __u64 filter_sign(__u64 x, __u64 word, const struct filter_block *h)
 {
-	return x ^ (len * h->k2);
+	return filter_mix(x ^ word, h);
 }
 
-/* The first n bytes of a word, 1 to 7. */
-static inline __u64 filter_part_of(__u64 word, __u64 n)
+static inline __u64 filter_sign_more(__u64 x, __u64 word, const struct filter_block *h)
 {
-	return word & (~0ULL >> ((64 - n * 8) & 63));
+	return filter_mix(x ^ h->seed ^ word, h);
+}
+
+/* Of the word that holds the end of a text of n bytes (1 or more), what belongs to it. */
+static inline __u64 filter_last_word(__u64 word, __u64 n)
+{
+	return word << (-(n * 8) & 56);
 }
 
 /* Never 0. */

@@ -325,12 +325,12 @@ static void on_overlayfs(void)
 }
 
 /* Names of every length, so that every rest of a word is met. */
-static void names_of_every_length(void)
+static void every_length(bool no_typed_loads)
 {
 	struct filtered f;
 	char path[512], name[256];
 
-	filtered_begin(&f, false);
+	filtered_begin(&f, no_typed_loads);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t expected = 0;
 
@@ -347,6 +347,42 @@ static void names_of_every_length(void)
 			filtered_check_stored(&f, path);
 		}
 		CHECK_INT(filtered_seen(&f, NULL, NULL), expected);
+	}
+	filtered_end(&f);
+}
+
+static void names_of_every_length(void)
+{
+	every_length(false);
+}
+
+static void by_probe_reads_too(void)
+{
+	every_length(true);
+}
+
+/* What a long name has after its first word is not the name of another directory. */
+static void names_that_go_on(void)
+{
+	static const char *const paths[] = { "second8b/first8by/f", "first8bysecond8b/f",
+					     "first8by/second8b/f", "second8bfirst8by/f" };
+	char path[512], *slash;
+	struct filtered f;
+
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_CONTAINS, "8bysec");
+	for (uint32_t i = 0; i < ARRAY_LEN(paths); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f.dir, paths[i]);
+		for (slash = path + strlen(f.dir) + 1; (slash = strchr(slash, '/')); slash++) {
+			*slash = 0;
+			mkdir(path, 0755);
+			*slash = '/';
+		}
+		filtered_touch(path);
+		filtered_look(path);
+		filtered_check_stored(&f, path);
+		CHECK_INT(filtered_should(&f, path), i == 1);
+		CHECK_INT(filtered_seen(&f, path, NULL), i == 1 ? 2 : 0);
 	}
 	filtered_end(&f);
 }
@@ -383,7 +419,8 @@ static const struct test tests[] = {
 	TEST(moved_mounts),          TEST(reused_names_and_dentries),
 	TEST(caches_dropped),        TEST(files_without_a_path),
 	TEST(inside_a_chroot),       TEST(on_overlayfs),
-	TEST(names_of_every_length), TEST(deep_paths),
+	TEST(names_of_every_length), TEST(by_probe_reads_too),
+	TEST(names_that_go_on),      TEST(deep_paths),
 };
 
 int main(int argc, char **argv)

@@ -70,12 +70,13 @@ uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const
 static uint64_t sign_name(const struct filter_block *h, uint64_t x, const uint8_t *name,
 			  uint32_t len)
 {
-	x = filter_name_begin(x, len, h);
 	for (uint32_t i = 0; i < len; i += 8) {
 		uint64_t word = 0;
 
 		memcpy(&word, name + i, MIN(len - i, 8u));
-		x = filter_mix(x ^ word, h);
+		if (len - i < 8)
+			word = filter_last_word(word, len);
+		x = i ? filter_sign_more(x, word, h) : filter_sign(x, word, h);
 	}
 	return x;
 }
