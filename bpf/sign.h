@@ -18,7 +18,8 @@
 #include "marks.h"
 
 enum { SIGN_STEPS = FILTER_COMPONENTS + 64, NAME_WORDS_MAX = 31 };
-enum { SHORT_WORDS = 4, SHORT_NAME = SHORT_WORDS * 8, HEAD_BYTES_MAX = 104 };
+/* A dentry has room for 32 bytes of name (later 40), NUL included; longer names lie elsewhere. */
+enum { SHORT_WORDS = 4, SHORT_NAME = SHORT_WORDS * 8 - 1, HEAD_BYTES_MAX = 104 };
 enum sign_state { SIGN_WALKS, SIGN_DONE, SIGN_UNCLEAR };
 
 /* Of the dentries that were read: 0 if each d_seq was even, and the same afterwards. */
@@ -64,7 +65,7 @@ static __always_inline __u64 name_word(const unsigned char *name, bool fast)
 		y_;                                                                                \
 	})
 
-/* Of a name that lies in its dentry, 1 to 32 bytes: as much of its words as there is of it. */
+/* Of a name that lies in its dentry, 1 to 31 bytes: as much of its words as there is of it. */
 #define SIGN_SHORT(x, len, h, word)                                                                \
 	({                                                                                         \
 		__u64 y_ = (x), n_ = (len);                                                        \
@@ -119,7 +120,7 @@ static __always_inline struct dentry *sign_typed(struct dentry *d, __u64 *x,
 	barrier();
 	parent = d->d_parent;
 	len = d->d_name.len & (NAME_LEN - 1);
-	if (len - 1 < SHORT_NAME) {
+	if (len - 1 < SHORT_NAME) { /* 1 to SHORT_NAME */
 		const __u64 *name = NAME_IN_DENTRY(d);
 
 #define WORD(byte) (name[(byte) / 8])
@@ -152,7 +153,7 @@ static __always_inline struct dentry *sign_probed(struct dentry *d, __u64 *x,
 						  const struct filter_block *h,
 						  struct sign_seqs *seqs)
 {
-	const __u32 size = SHORT_NAME_AT + SHORT_NAME;
+	const __u32 size = SHORT_NAME_AT + SHORT_WORDS * 8;
 	__u64 head[HEAD_BYTES_MAX / 8];
 	__u32 seq, again = 1, len;
 
