@@ -53,7 +53,7 @@ static void put_literal(struct writing *w, const struct index_key *keys, int n)
 static void write_test(struct writing *w, const struct cond *c, bool negated)
 {
 	struct index_key keys[KEYS_OF_LITERAL];
-	struct keys_place place = { 0 };
+	struct keys_place place;
 	uint32_t slot, at, i;
 	int has, n;
 
@@ -65,6 +65,7 @@ static void write_test(struct writing *w, const struct cond *c, bool negated)
 	if (has < 0)
 		w->err = has;
 	at = put(w, ANY, 0);
+	place.literal = place.branch = 0;
 	for (i = 0; has && !w->err; i++) {
 		n = keys_of_literal(&w->a->keys, slot, c->operand, &place, keys);
 		if (n < 0)

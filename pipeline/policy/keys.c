@@ -8,7 +8,6 @@
 
 #include <errno.h>
 
-#include "pipeline/policy/needle.h"
 #include "pipeline/util.h"
 
 static float capped(float rarity, float most)
@@ -115,22 +114,21 @@ static int kept_key(struct keys *k, uint32_t slot, enum key_type type, const cha
 	return 1;
 }
 
-/* One of its texts must be there: of the branch'th. */
+/* One of its texts must be there: of the branch at hand. */
 static int branch_keys(struct keys *k, uint32_t slot, struct str pattern, struct keys_place *at,
 		       struct index_key *out)
 {
-	struct needle_branches b;
-	uint32_t i = at->branch;
+	struct needle_branches *b = &at->branches;
+	uint32_t i = at->branch++;
 
-	needle_find_branches(&b, pattern);
-	if (i + 1 < b.count) {
-		at->branch++;
-		at->literal--; /* not the last of it */
-	} else {
+	if (!i)
+		needle_find_branches(b, pattern);
+	if (at->branch < b->count)
+		at->literal--; /* that was not the last of it */
+	else
 		at->branch = 0;
-	}
-	if (b.count)
-		return kept_key(k, slot, KEY_INSIDE, b.texts[i], b.lens[i], out);
+	if (b->count)
+		return kept_key(k, slot, KEY_INSIDE, b->texts[i], b->lens[i], out);
 	*out = (struct index_key){
 		.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
 	};

@@ -7,6 +7,7 @@
 #ifndef TOCSIN_POLICY_KEYS_H
 #define TOCSIN_POLICY_KEYS_H
 
+#include "pipeline/policy/needle.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/pool.h"
 
@@ -48,9 +49,10 @@ enum { KEYS_OF_LITERAL = 3 };
 /* A literal of a test, or of a regular expression one of the texts of which it needs one. */
 struct keys_place {
 	uint32_t literal, branch;
+	struct needle_branches branches;	/* of the literal, where branch is not 0 */
 };
 
-/* The ways to look up what is at the place, at first the literal 0, which is moved on: one of them is
+/* The ways to look up what is at the place, at first literal 0, branch 0, which is moved on: one of them is
  * enough. Returns how many, at least 1, or 0 past the last; -ENOMEM. An operand that compares two
  * terms has one literal. */
 int keys_of_literal(struct keys *k, uint32_t slot, const struct operand *o, struct keys_place *at,
