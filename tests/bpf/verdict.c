@@ -26,6 +26,7 @@
 #include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
 #include "tests/harness/golden.h"
+#include "tests/harness/policies.h"
 #include "tests/harness/policymaker.h"
 #include "tests/harness/test.h"
 
@@ -35,6 +36,7 @@ extern const uint8_t _binary_verdict_bpf_o_start[], _binary_verdict_bpf_o_end[];
 
 struct tally {
 	uint64_t opens, plain, unwanted, wanted_by, how[HOWS];
+	uint64_t joined[2]; /* by more than the path: unwanted, wanted */
 };
 
 struct proof {
@@ -264,6 +266,8 @@ static bool judge_open(struct proof *p, struct event *e)
 	p->tally->plain++;
 	p->tally->how[a.how]++;
 	p->tally->unwanted += !a.wanted;
+	if (a.mask && !(a.mask >> FILTER_SURE))
+		p->tally->joined[a.wanted]++;
 	if (a.signature) {
 		CHECK(a.signature == filter_tables_signature(h, path));
 		CHECK(a.mask == filter_tables_mask(h, BYTES, false, path));
@@ -490,12 +494,13 @@ static void prove_random(struct proof *p, const char *save, uint32_t opens, uint
 static void tell_tally(const char *what, const struct tally *t)
 {
 	printf("# %s: %llu opens, %llu plain, %llu unwanted, %llu wanted by policies; known %llu, "
-	       "of a known directory %llu, new %llu\n",
+	       "of a known directory %llu, new %llu; by more than the path %llu wanted, %llu not\n",
 	       what, (unsigned long long)t->opens, (unsigned long long)t->plain,
 	       (unsigned long long)t->unwanted, (unsigned long long)t->wanted_by,
 	       (unsigned long long)t->how[VERDICT_STORED],
 	       (unsigned long long)t->how[VERDICT_BY_NAME],
-	       (unsigned long long)t->how[VERDICT_BY_PATH]);
+	       (unsigned long long)t->how[VERDICT_BY_PATH], (unsigned long long)t->joined[1],
+	       (unsigned long long)t->joined[0]);
 }
 
 /* --- the golden streams --- */
@@ -531,6 +536,40 @@ static void golden_streams(void)
 
 enum { LIVE_SETS = 25, LIVE_OPENS = 12000 };
 
+/* Each alone tells opens of the run apart that have the same mask. */
+static const char *const parts[] = {
+	"file.mode >= 02000",
+	"file.flags in ('O_WRONLY', 'O_RDWR')",
+	"file.flags = 'O_RDONLY'",
+	"file.flags in ('O_APPEND', 'O_PATH')",
+	"file.type = 'dir'",
+	"user.id = 65534",
+	"user.effective.id in (65534, 65535)",
+	"process.name = 'verdict'",
+	"not process.name in ('verdict', 'x')",
+	"any_ancestor(process.executable) startswith '/tmp/tocsin-test.'",
+	"file.path contains '/d1' and not process.executable startswith '/tmp/tocsin-test.'",
+};
+
+static void prove_parts(struct proof *p, const char *save)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		struct tally t = { 0 };
+		struct policy_set *s;
+		char text[300];
+
+		snprintf(text, sizeof(text),
+			 "policies:\n- name: part\n  on: file.open\n  where: |-\n    %s\n",
+			 parts[i]);
+		s = policies_good(text);
+		p->tally = &t;
+		CHECK(prove(p, save, LIVE_OPENS, s));
+		if (!t.joined[0] || !t.joined[1])
+			test_fail(__FILE__, __LINE__, "%s: all opens are alike", parts[i]);
+		policy_free(s);
+	}
+}
+
 static void live_stream(void)
 {
 	struct tally shipped = { 0 }, random = { 0 };
@@ -544,6 +583,7 @@ static void live_stream(void)
 	prove_files(&p, save, LIVE_OPENS, "policies");
 	tell_tally("shipped policies", &shipped);
 	CHECK(shipped.unwanted > shipped.plain / 2 && shipped.wanted_by > 2);
+	prove_parts(&p, save);
 	p.tally = &random;
 	prove_random(&p, save, LIVE_OPENS, LIVE_SETS);
 	tell_tally("random policies", &random);

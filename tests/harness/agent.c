@@ -88,17 +88,19 @@ static void act(const char *dir)
 		mkdir(path, 0755);
 		snprintf(path, sizeof(path), "%s/d%d/f%d", dir, i % 20, i);
 		close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		CHECK(!chmod(path, i % 8 ? 0644 : i % 16 ? 04755 : 02600));
 		for (int k = 0; k < 5; k++)
 			close(open(path, flags[k] | O_CLOEXEC));
 	}
-	snprintf(
-		command, sizeof(command),
-		"d=%s; cat /etc/passwd /etc/shadow /etc/hosts >/dev/null 2>&1\n"
-		"ls -lR /etc >/dev/null 2>&1; mkdir $d/.ssh; echo x >$d/.ssh/id_rsa\n"
-		"cat $d/.ssh/* >/dev/null; echo x >>$d/.bashrc; cp /bin/sh $d/copy 2>/dev/null\n"
-		"$d/copy -c 'cat /etc/shadow; head -c1 /proc/self/environ' >/dev/null 2>&1\n"
-		"for i in 1 2 3 4 5 6 7 8 9; do grep -rl x $d/d$i; done >/dev/null; cp /etc/shadow $d/shadow",
-		dir);
+	snprintf(command, sizeof(command),
+		 "d=%s; cat /etc/passwd /etc/shadow /etc/hosts >/dev/null 2>&1\n"
+		 "ls -lR /etc >/dev/null 2>&1; mkdir $d/.ssh; echo x >$d/.ssh/id_rsa\n"
+		 "cat $d/.ssh/* >/dev/null; echo x >>$d/.bashrc; cp /bin/sh $d/sh\n"
+		 "$d/sh -c 'cat /etc/shadow $0/d1/f1; : <$0/d1/f1' $d >/dev/null 2>&1\n"
+		 "head -c1 /proc/self/environ >/dev/null 2>&1\n"
+		 "for i in 1 2 3 4 5 6 7 8 9; do grep -rl x $d/d$i; done >/dev/null\n"
+		 "cp /etc/shadow $d/shadow",
+		 dir);
 	CHECK(system(command) != -1); /* what a machine lacks is not done there */
 	by_another_user(dir);
 }
