@@ -99,7 +99,7 @@ static void act(const char *dir)
 		 "$d/sh -c 'cat /etc/shadow $0/d1/f1; : <$0/d1/f1' $d >/dev/null 2>&1\n"
 		 "head -c1 /proc/self/environ >/dev/null 2>&1\n"
 		 "for i in 1 2 3 4 5 6 7 8 9; do grep -rl x $d/d$i; done >/dev/null\n"
-		 "cp /etc/shadow $d/shadow",
+		 "cp /etc/shadow $d/shadow 2>/dev/null",
 		 dir);
 	CHECK(system(command) != -1); /* what a machine lacks is not done there */
 	by_another_user(dir);

@@ -46,6 +46,7 @@ put() {	# file path
 
 make_root() {
 	local p
+	chmod 755 "$root"	# it becomes /, also of other users
 	mkdir -p "$root"/{proc,sys,dev,tmp,run,etc,root,bin,lib/modules,var/tmp,usr/share/doc/libc6}
 	gcc -O2 -static -o "$root/init" tests/vm/init.c
 	install "$(command -v busybox)" "$root/bin/busybox"
