@@ -415,12 +415,10 @@ static void deep_paths(void)
 }
 
 static const struct test tests[] = {
-	TEST(renames_racing_opens),  TEST(names_of_one_file),
-	TEST(moved_mounts),          TEST(reused_names_and_dentries),
-	TEST(caches_dropped),        TEST(files_without_a_path),
-	TEST(inside_a_chroot),       TEST(on_overlayfs),
-	TEST(names_of_every_length), TEST(by_probe_reads_too),
-	TEST(names_that_go_on),      TEST(deep_paths),
+	TEST(renames_racing_opens),      TEST(names_of_one_file), TEST(moved_mounts),
+	TEST(reused_names_and_dentries), TEST(caches_dropped),    TEST(files_without_a_path),
+	TEST(inside_a_chroot),           TEST(on_overlayfs),      TEST(names_of_every_length),
+	TEST(by_probe_reads_too),        TEST(names_that_go_on),  TEST(deep_paths),
 };
 
 int main(int argc, char **argv)
