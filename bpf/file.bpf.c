@@ -127,7 +127,10 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,
 					       struct task_struct *t, int res)
 {
-	return uring_new_file(ring, LOAD(req, struct io_open, file_slot), t, res);
+	struct file *f = uring_new_file(ring, LOAD(req, struct io_open, file_slot), t, res);
+
+	/* of one type to the verifier, wherever it comes from */
+	return UNTRUSTED(f, struct file);
 }
 
 static __always_inline bool is_uring_open(void *req)
