@@ -69,9 +69,9 @@ static __always_inline void verdict_store(__u64 signature, __u64 mask)
 	if (!s)
 		return;
 #pragma unroll
-	for (int i = 0; i < FILTER_WAYS; i++)
+	for (int i = FILTER_WAYS - 1; i >= 0; i--)
 		if (!s->way[i].check)
-			to = i;
+			to = i; /* the first, which is looked at first */
 	to &= FILTER_WAYS - 1;
 	s->way[to].mask = mask;
 	s->way[to].check = signature ^ mask;

@@ -307,9 +307,18 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64
 				      const struct filter_block *h, bool fast)
 {
 	struct file *file = CAST(fast, f, struct file);
-	struct vfsmount *mnt = READ(fast, file, struct file, f_path.mnt);
-	struct dentry *d = READ(fast, file, struct file, f_path.dentry), *root;
+	struct path at = {};
+	struct vfsmount *mnt;
+	struct dentry *d, *root;
 
+	if (fast) {
+		mnt = file->f_path.mnt;
+		d = file->f_path.dentry;
+	} else {
+		bpf_core_read(&at, sizeof(at), &file->f_path);
+		mnt = at.mnt;
+		d = at.dentry;
+	}
 	if (!d || !mnt || unlinked(d, fast))
 		return false;
 	root = READ(fast, mnt, struct vfsmount, mnt_root);
