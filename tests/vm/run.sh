@@ -66,6 +66,7 @@ make_root() {
 	install "$here/overlay.ko" "$root/lib/modules/overlay.ko"
 	install -m 755 "tests/vm/$what.sh" "$root/guest.sh"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+	echo 'root:*:19000:0:99999:7:::' >"$root/etc/shadow"
 	echo vm >"$root/etc/hostname"
 	: >"$root/usr/share/doc/libc6/copyright"
 	cat >"$root/run.sh" <<-END
