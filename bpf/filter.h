@@ -187,13 +187,21 @@ static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct 
 
 /* ---- the rest of the event ---- */
 
-/* A block that came since has other ranges: ask_open looks at the generation again. It stands alone
+/* A block that came since has other ranges: who asks looks at the generation again. It stands alone
  * for the verifier. */
 __noinline int ranges_hold(__u32 off, __u32 n, __u32 v)
 {
 	const struct filter_block *h = filter_now();
 
 	return h && filter_in_ranges(h, off, n, v);
+}
+
+/* The same of its joins. */
+__noinline int join_holds(const struct filter_facts *f, __u32 off)
+{
+	const struct filter_block *h = filter_now();
+
+	return h && f && filter_join_holds(h, FILTER_PTR(h, off, 128), f);
 }
 
 struct ask {
@@ -223,12 +231,12 @@ static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
 
 	a->facts.marks_known = marks_known(k, a->head);
 	a->facts.self = k ? k->self : 0;
-	a->facts.self_sure = k && !(k->known & FILTER_MAYBE) ? k->self : 0;
+	a->facts.self_maybe = k && k->known & FILTER_MAYBE;
 	a->facts.ancestors = k ? k->ancestors | a->head->late : 0;
 }
 
-/* t: the current task. */
-static __always_inline void ask_task(struct ask *a, struct task_struct *t)
+/* All but marks. */
+static __always_inline void ask_ids(struct ask *a, struct task_struct *t)
 {
 	const struct cred *cred = t->cred;
 	__u32 hierarchy;
@@ -237,6 +245,12 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 	a->facts.uid = cred->euid.val;
 	a->facts.real_uid = cred->uid.val;
 	ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
+}
+
+/* t: the current task. */
+static __always_inline void ask_task(struct ask *a, struct task_struct *t)
+{
+	ask_ids(a, t);
 	ask_marks(a, t);
 }
 
@@ -270,8 +284,9 @@ static __always_inline bool filter_begin(struct emitter *e, __u32 kind,
 {
 	if (!e->rec && !emit_claim(e, kind))
 		return false;
-	e->generation = h ? h->generation : 0;
-	e->flags = flags;
+	/* Not known to the verifier, which would else follow the rest for each of the values. */
+	e->generation = (h ? h->generation : 0) ^ not_known;
+	e->flags = flags ^ not_known;
 	return true;
 }
 

@@ -130,9 +130,9 @@ struct filter_facts {
 	__u8 type, access; /* enum ev_filetype; bit number in access_any */
 	__u8 family, via; /* enum ev_family, enum filter_via */
 	__u8 cgroup_known, marks_known;
-	__u8 pad[2];
+	__u8 self_maybe; /* 1: self may have bits too many */
+	__u8 pad;
 	__u64 cgroup, self, ancestors;
-	__u64 self_sure; /* self, or 0 where it may have bits too many */
 };
 
 /* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. */

@@ -5,6 +5,7 @@
  *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
  *                                  off is a multiple of align, a power of two
  *   FILTER_IN_RANGES(block, off, n, v)  filter_in_ranges, or what stands in for it
+ *   FILTER_JOIN_HOLDS(block, off, facts)  filter_join_holds of the join at off, the same
  */
 #ifndef TOCSIN_FILTER_WALK_H
 #define TOCSIN_FILTER_WALK_H
@@ -209,23 +210,31 @@ static inline bool filter_walk_step(const void *block, const struct filter_text 
 
 /* ---- addresses ---- */
 
-/* The mask of the last of n entries at off that is not above (hi, lo). The first entry is 0. */
-static inline __u64 filter_interval(const void *block, __u32 off, __u32 n, __u64 hi, __u64 lo)
+/* Of a search among entries of addresses: the last one that is not above (hi, lo) is at low or
+ * after it, and before high. */
+struct filter_search {
+	__u64 hi, lo;
+	__u32 off, low, high, pad;
+};
+
+static inline bool filter_search_step(const void *block, struct filter_search *s)
 {
-	__u32 low = 0, high = n;
+	__u32 mid = s->low + (s->high - s->low) / 2, at = s->off + mid * 32;
+	__u64 hi = FILTER_WORD(block, at);
 
-	if (!n)
-		return 0;
-	for (__u32 i = 0; i < 24 && high - low > 1; i++) {
-		__u32 mid = low + (high - low) / 2, at = off + mid * 32;
-		__u64 h = FILTER_WORD(block, at);
+	if (s->high - s->low <= 1)
+		return false;
+	if (hi < s->hi || (hi == s->hi && FILTER_WORD(block, at + 8) <= s->lo))
+		s->low = mid;
+	else
+		s->high = mid;
+	return true;
+}
 
-		if (h < hi || (h == hi && FILTER_WORD(block, at + 8) <= lo))
-			low = mid;
-		else
-			high = mid;
-	}
-	return FILTER_WORD(block, off + low * 32 + 16);
+/* What that entry says. */
+static inline __u64 filter_search_mask(const void *block, const struct filter_search *s)
+{
+	return FILTER_WORD(block, s->off + s->low * 32 + 16);
 }
 
 /* ---- joins ---- */
@@ -261,7 +270,8 @@ static inline bool filter_join_task(const struct filter_join *j, const struct fi
 		return false;
 	if (!f->marks_known)
 		return true;
-	return (f->self & j->self_in) == j->self_in && !(f->self_sure & j->self_out) &&
+	return (f->self & j->self_in) == j->self_in &&
+	       (f->self_maybe || !(f->self & j->self_out)) &&
 	       (f->ancestors & j->ancestor_in) == j->ancestor_in &&
 	       ((f->self | f->ancestors) & j->line_in) == j->line_in;
 }
@@ -314,7 +324,7 @@ static inline bool filter_join_step(const void *block, const struct filter_bucke
 		return true;
 	}
 	c->range = (off + sizeof(struct filter_join)) | (c->range - (1ULL << 32)) >> 32 << 32;
-	if (!filter_join_holds(block, FILTER_PTR(block, off, 128), f))
+	if (!FILTER_JOIN_HOLDS(block, off, f))
 		return true;
 	c->wanted = 1;
 	return false;

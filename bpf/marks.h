@@ -16,9 +16,12 @@
 #define FILTER_PTR(block, off, align)                                                              \
 	((const void *)((const char *)(block) + ((off) & (cfg.filter_mask & ~((__u32)(align)-1)))))
 
-/* Stands alone for the verifier, which would else follow three of its loops in one another. */
+/* They stand alone for the verifier, which would else follow three loops in one another, and each
+ * test from every state of what is asked about. */
 int ranges_hold(__u32 off, __u32 n, __u32 v);
 #define FILTER_IN_RANGES(block, off, n, v) ranges_hold(off, n, v)
+int join_holds(const struct filter_facts *f, __u32 off);
+#define FILTER_JOIN_HOLDS(block, off, f) join_holds(f, off)
 
 #include "filter_walk.h"
 

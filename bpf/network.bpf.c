@@ -10,6 +10,7 @@
  * A connect that failed before the socket had a peer (no route, no such path) has only the
  * caller's memory to show for it, and says so.
  */
+#include "filter_peer.h"
 #include "socket.h"
 #include "syscalls.h"
 #include "uring.h"
@@ -21,7 +22,8 @@ enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
 enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
 
 struct pending {
-	struct ev_hdr h; /* of the task that connects */
+	struct ev_hdr h; /* of the task that connects; by generation and EV_HDR_WOULD_DROP, the
+			  * filter's answer when it did */
 	__u64 state;
 	__u64 cookie; /* of the socket: another one may come to live at its address */
 };
@@ -34,9 +36,8 @@ struct {
 } connecting SEC(".maps");
 
 struct udp_peer {
-	__u64 cookie;
-	__u8 addr[16];
-	__u64 port;
+	__u64 cookie, port;
+	struct ev_ip to;
 };
 
 struct {
@@ -79,19 +80,22 @@ static __always_inline void set_outcome(struct ev_connect *r, int err)
 }
 
 /* The pending connect of sk ended: send it under the header that was kept. */
-static __always_inline void tcp_finish(struct sock *sk, struct pending *p, int newstate)
+static __noinline int tcp_finish(struct sock *sk, struct pending *p, int newstate)
 {
+	const struct filter_block *h = filter_now();
+	bool yes = !(p->h.flags & WOULD_DROP) || !h || h->generation != p->h.generation;
 	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
 	__u64 now;
 
-	if (!sock_addresses(sk, &a) || !emit_begin(&e, EV_CONNECT))
-		return;
+	if (!sock_addresses(sk, &a) || !filter_begin_peer(&e, EV_CONNECT, h, yes))
+		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
 	r->h = p->h;
+	r->h.flags &= ~WOULD_DROP;
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);
@@ -102,6 +106,7 @@ static __always_inline void tcp_finish(struct sock *sk, struct pending *p, int n
 	if (newstate == CLOSE)
 		r->outcome = EV_OUTCOME_FAILURE;
 	emit_end(&e, EV_CONNECT, sizeof(*r));
+	return 0;
 }
 
 /* Is the current system call io_uring_enter, or the task a worker of io_uring? */
@@ -116,22 +121,49 @@ static __always_inline bool in_uring(struct task_struct *t)
 	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
 }
 
-static __always_inline void tcp_begin(const struct sock *s, __u64 key)
+/* The peer is known, and the task is the one that connects; when the socket leaves SYN_SENT, any
+ * other may run. */
+static __always_inline void tcp_ask(struct ev_hdr *r, struct addresses *a, struct sock *sk,
+				    bool uring)
+{
+	const struct filter_block *h = filter_now();
+
+	if (!h || !sock_addresses(sk, a))
+		return;
+	r->generation = h->generation;
+	if (!wants_peer(h, EV_CONNECT, &a->peer, a->family, a->pport, uring, true))
+		r->flags |= WOULD_DROP;
+}
+
+/* In scratch memory: the stack is short, and the filter's. */
+struct tcp_scratch {
+	struct pending p;
+	struct addresses a;
+};
+
+static __noinline int tcp_begin(const struct sock *s)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct pending p = {};
+	bool uring = in_uring(t);
+	struct tcp_scratch *w;
+	__u64 key = (__u64)s;
+	struct emitter e;
 
-	if (!wanted(EV_CONNECT) || is_self(t))
-		return;
-	p.h.kind = EV_CONNECT;
-	p.h.hook = EV_HOOK_TP_SOCK_STATE;
-	p.h.abi = EV_ABI;
-	if (in_uring(t))
-		p.h.flags |= 1u << EV_HDR_IO_URING;
-	fill_task(&p.h, t);
-	bpf_get_current_comm(&p.h.comm, sizeof(p.h.comm));
-	p.cookie = bpf_get_socket_cookie((void *)s);
-	bpf_map_update_elem(&connecting, &key, &p, BPF_ANY);
+	if (!wanted(EV_CONNECT) || is_self(t) || !emit_claim(&e, EV_CONNECT))
+		return 0;
+	w = (struct tcp_scratch *)e.rec;
+	__builtin_memset(&w->p, 0, sizeof(w->p));
+	w->p.h.kind = EV_CONNECT;
+	w->p.h.hook = EV_HOOK_TP_SOCK_STATE;
+	w->p.h.abi = EV_ABI;
+	w->p.h.flags = (__u32)uring << EV_HDR_IO_URING;
+	fill_task(&w->p.h, t);
+	bpf_get_current_comm(&w->p.h.comm, sizeof(w->p.h.comm));
+	tcp_ask(&w->p.h, &w->a, (struct sock *)s, uring);
+	w->p.cookie = bpf_get_socket_cookie((void *)s);
+	bpf_map_update_elem(&connecting, &key, &w->p, BPF_ANY);
+	emit_abort(&e);
+	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -143,7 +175,7 @@ int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
 
 	if (newstate == SYN_SENT) {
 		if (sock_protocol(sk) == IPPROTO_TCP_)
-			tcp_begin(s, key);
+			tcp_begin(s);
 		return 0;
 	}
 	if (oldstate != SYN_SENT && newstate != CLOSE)
@@ -217,11 +249,10 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 	return ret && !tcp_was_told(sk);
 }
 
+/* a: family 0 where the socket has no peer. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
-					 __u16 family, long ret)
+					 __u16 family, long ret, const struct addresses *a)
 {
-	struct addresses a = {};
-
 	clear_connect(r);
 	set_outcome(r, -ret);
 	if (family == AF_UNIX_) {
@@ -235,8 +266,8 @@ static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struc
 	}
 	r->transport = sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
 	r->family = family == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
-	if (!ret && sock_addresses(sk, &a))
-		set_addresses(r, &a);
+	if (a->family)
+		set_addresses(r, a);
 }
 
 /* addr NULL: io_uring, whose copy of the address is gone. */
@@ -245,10 +276,13 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
+	const struct filter_block *h = filter_now();
 	__u32 pos = sizeof(struct ev_connect);
+	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
 	__u16 family;
+	bool yes;
 
 	if (!sk || !wanted(EV_CONNECT))
 		return 0;
@@ -257,11 +291,15 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		return 0;
 	if (!connect_is_news(sk, family, ret) || is_self(t))
 		return 0;
-	if (!emit_begin(&e, EV_CONNECT))
+	if (!ret)
+		sock_addresses(sk, &a);
+	yes = wants_peer(h, EV_CONNECT, &a.peer, family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family,
+			 a.pport, uring, true);
+	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	fill_connect(r, &pos, sk, family, ret);
+	fill_connect(r, &pos, sk, family, ret, &a);
 	if (uring) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
@@ -287,15 +325,20 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	__u32 pos = sizeof(struct ev_accept);
 	struct addresses a = {};
 	struct emitter e;
+	const struct filter_block *h = filter_now();
 	struct ev_accept *r;
-	bool is_unix;
+	bool is_unix, yes;
 
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
 	is_unix = sock_family(sk) == AF_UNIX_;
 	if (!is_unix && (!is_tcp(sk) || !sock_addresses(sk, &a)))
 		return 0;
-	if (is_self(t) || !emit_begin(&e, EV_ACCEPT))
+	if (is_self(t))
+		return 0;
+	yes = wants_peer(h, EV_ACCEPT, &a.peer, is_unix ? EV_FAMILY_UNIX : a.family, a.lport, uring,
+			 true);
+	if (!filter_begin_peer(&e, EV_ACCEPT, h, yes))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
@@ -386,14 +429,36 @@ static __always_inline bool is_own_peer(struct bpf_sock *sk, const struct ev_ip 
 	return p0 == a[0] && p1 == a[1] && p2 == a[2] && p3 == a[3];
 }
 
-static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *key,
-				    struct ev_ip *to, struct ev_ip *from)
+/* Where a datagram is said to come from; family 0 where nobody says so. */
+static __always_inline void udp_source(struct ev_ip *ip, struct bpf_sock_addr *ctx, bool v6)
 {
+	struct in6_addr in;
+
+	if (!v6) {
+		ip4(ip, ctx->msg_src_ip4);
+		ip->family = ctx->msg_src_ip4 ? 4 : 0;
+		return;
+	}
+	in.in6_u.u6_addr32[0] = ctx->msg_src_ip6[0];
+	in.in6_u.u6_addr32[1] = ctx->msg_src_ip6[1];
+	in.in6_u.u6_addr32[2] = ctx->msg_src_ip6[2];
+	in.in6_u.u6_addr32[3] = ctx->msg_src_ip6[3];
+	ip6(ip, &in);
+	if (!in.in6_u.u6_addr32[0] && !in.in6_u.u6_addr32[1] && !in.in6_u.u6_addr32[2] &&
+	    !in.in6_u.u6_addr32[3])
+		ip->family = 0;
+}
+
+static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *key, bool v6)
+{
+	const struct ev_ip *to = &key->to;
 	struct task_struct *t = bpf_get_current_task_btf();
+	const struct filter_block *h = filter_now();
+	bool uring = in_uring(t), yes;
 	struct bpf_sock *sk = ctx->sk;
 	struct emitter e;
 	struct ev_connect *r;
-	__u8 one = 1;
+	__u8 one = 1, family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 
 	key->cookie = bpf_get_socket_cookie(ctx);
 	key->port = bpf_ntohs(ctx->user_port);
@@ -402,19 +467,20 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	if (!wanted(EV_CONNECT) || is_self(t))
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
-	if (!emit_begin(&e, EV_CONNECT))
+	yes = wants_peer(h, EV_CONNECT, to, family, key->port, uring, false);
+	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
 		return 1;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, EV_HOOK_CGROUP_SENDMSG);
 	clear_connect(r);
 	r->daddr = *to;
-	r->saddr = *from;
+	udp_source(&r->saddr, ctx, v6);
 	r->dport = key->port;
 	r->sport = sk ? sk->src_port : 0;
 	r->outcome = EV_OUTCOME_SUCCESS;
-	r->family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	r->family = family;
 	r->transport = EV_TRANSPORT_UDP;
-	if (in_uring(t)) {
+	if (uring) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
 	}
@@ -426,14 +492,9 @@ SEC("cgroup/sendmsg4")
 int sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct udp_peer key = {};
-	struct ev_ip to, from;
 
-	ip4(&to, ctx->user_ip4);
-	ip4(&from, ctx->msg_src_ip4);
-	if (!ctx->msg_src_ip4)
-		from.family = 0;
-	__builtin_memcpy(key.addr, to.addr, 16);
-	return udp_send(ctx, &key, &to, &from);
+	ip4(&key.to, ctx->user_ip4);
+	return udp_send(ctx, &key, false);
 }
 
 SEC("cgroup/sendmsg6")
@@ -441,23 +502,13 @@ int sendmsg6(struct bpf_sock_addr *ctx)
 {
 	struct udp_peer key = {};
 	struct in6_addr in;
-	struct ev_ip to, from;
 
 	in.in6_u.u6_addr32[0] = ctx->user_ip6[0];
 	in.in6_u.u6_addr32[1] = ctx->user_ip6[1];
 	in.in6_u.u6_addr32[2] = ctx->user_ip6[2];
 	in.in6_u.u6_addr32[3] = ctx->user_ip6[3];
-	ip6(&to, &in);
-	in.in6_u.u6_addr32[0] = ctx->msg_src_ip6[0];
-	in.in6_u.u6_addr32[1] = ctx->msg_src_ip6[1];
-	in.in6_u.u6_addr32[2] = ctx->msg_src_ip6[2];
-	in.in6_u.u6_addr32[3] = ctx->msg_src_ip6[3];
-	ip6(&from, &in);
-	if (!in.in6_u.u6_addr32[0] && !in.in6_u.u6_addr32[1] && !in.in6_u.u6_addr32[2] &&
-	    !in.in6_u.u6_addr32[3])
-		from.family = 0;
-	__builtin_memcpy(key.addr, to.addr, 16);
-	return udp_send(ctx, &key, &to, &from);
+	ip6(&key.to, &in);
+	return udp_send(ctx, &key, true);
 }
 
 static __always_inline int uring_end(struct io_ring_ctx *ring, void *req, __u64 user_data, int res)

@@ -64,15 +64,23 @@ static __always_inline void ip6(struct ev_ip *ip, const struct in6_addr *a)
 }
 
 struct addresses {
+	__u64 sock; /* struct sock *: as a number it may be given to a global function */
 	struct ev_ip local, peer;
 	__u16 lport, pport;
 	__u8 family; /* enum ev_family */
 };
 
-static __always_inline bool sock_addresses(struct sock *sk, struct addresses *a)
+/* The addresses of a->sock, 1; 0 where it has none. Stands alone for the verifier, which would else
+ * follow the rest for each form that they have. */
+__noinline int find_addresses(struct addresses *a)
 {
-	__u16 family = sock_family(sk);
+	struct sock *sk;
+	__u16 family;
 
+	if (!a)
+		return 0;
+	sk = (struct sock *)a->sock;
+	family = sock_family(sk);
 	if (family == AF_INET_) {
 		ip4(&a->local, LOAD(sk, struct sock, __sk_common.skc_rcv_saddr));
 		ip4(&a->peer, LOAD(sk, struct sock, __sk_common.skc_daddr));
@@ -83,12 +91,18 @@ static __always_inline bool sock_addresses(struct sock *sk, struct addresses *a)
 		in = LOAD(sk, struct sock, __sk_common.skc_v6_daddr);
 		ip6(&a->peer, &in);
 	} else {
-		return false;
+		return 0;
 	}
 	a->family = a->peer.family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 	a->lport = LOAD(sk, struct sock, __sk_common.skc_num);
 	a->pport = bpf_ntohs(LOAD(sk, struct sock, __sk_common.skc_dport));
-	return true;
+	return 1;
+}
+
+static __always_inline bool sock_addresses(struct sock *sk, struct addresses *a)
+{
+	a->sock = (__u64)sk;
+	return find_addresses(a);
 }
 
 static __always_inline __u8 unix_transport(struct sock *sk)

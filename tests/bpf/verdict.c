@@ -189,7 +189,7 @@ static void set_marks(struct proof *p, const struct event *e, struct filter_fact
 		k->ancestors = ancestors_of(p, l);
 	}
 	f->marks_known = k->known == FILTER_KNOWS_ALL;
-	f->self = f->self_sure = k->self;
+	f->self = k->self;
 	f->ancestors = k->ancestors;
 	if (!memcmp(&m, &p->marks, sizeof(m)))
 		return;

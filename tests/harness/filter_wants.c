@@ -15,6 +15,7 @@ static _Thread_local size_t block_mask;
 	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
 
 #define FILTER_IN_RANGES filter_in_ranges
+#define FILTER_JOIN_HOLDS(block, off, f) filter_join_holds(block, FILTER_PTR(block, off, 128), f)
 #include "bpf/filter_walk.h"
 
 #define TEXT_BYTES 8192
@@ -100,17 +101,21 @@ uint64_t filter_tables_signature(const void *block, const char *path)
 static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 			  const struct filter_event *e)
 {
+	struct filter_search s = { .off = p->v6, .high = p->nv6 };
 	uint64_t words[2];
 	uint32_t word;
 
-	if (e->peer->family == 4) {
-		memcpy(&word, e->peer->addr, sizeof(word));
-		return filter_interval(block, p->v4, p->nv4, 0, be32toh(word));
-	}
-	if (e->peer->family != 6)
+	if (e->peer->family != 4 && e->peer->family != 6)
 		return p->none;
 	memcpy(words, e->peer->addr, sizeof(words));
-	return filter_interval(block, p->v6, p->nv6, be64toh(words[0]), be64toh(words[1]));
+	memcpy(&word, e->peer->addr, sizeof(word));
+	s.hi = be64toh(words[0]);
+	s.lo = be64toh(words[1]);
+	if (e->peer->family == 4)
+		s = (struct filter_search){ .lo = be32toh(word), .off = p->v4, .high = p->nv4 };
+	while (filter_search_step(block, &s))
+		;
+	return filter_search_mask(block, &s);
 }
 
 static bool run_joins(const void *block, const struct filter_buckets *b, struct filter_facts *f)

@@ -513,7 +513,7 @@ static void cgroups_and_marks(void)
 	CHECK(!filter_tables_wants(block, req.max_bytes, &e));
 	f.ancestors = mark;
 	CHECK(filter_tables_wants(block, req.max_bytes, &e));
-	f.self = f.self_sure = mark;
+	f.self = mark;
 	CHECK(!filter_tables_wants(block, req.max_bytes, &e));
 }
 

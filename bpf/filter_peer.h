@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * The kernel filter's answer for a connect or an accept: does anybody want it? The peer's address
+ * decides a mask (filter_abi.h), port and task the rest. What has no address of a peer is wanted,
+ * save for Unix sockets, which never have one.
+ *
+ * The parts stand alone for the verifier, which would else follow them from every state of their
+ * callers; and Linux 6.1 has 512 bytes of stack for a program with all that it calls.
+ */
+#ifndef TOCSIN_FILTER_PEER_H
+#define TOCSIN_FILTER_PEER_H
+
+#include "filter.h"
+
+#include <bpf/bpf_endian.h>
+
+#define WOULD_DROP (1u << EV_HDR_WOULD_DROP)
+
+enum { SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
+
+/* What a peer is besides its address, as one number: a global function has few arguments. */
+#define PEER_WHAT(kind, family, via, port)                                                         \
+	((__u64)(kind) << 32 | (__u32)(via) << 24 | (__u32)(family) << 16 | (port))
+#define WHAT_KIND(what) ((what) >> 32)
+#define WHAT_VIA(what) ((__u8)((what) >> 24))
+#define WHAT_FAMILY(what) ((__u8)((what) >> 16))
+#define WHAT_PORT(what) ((__u16)(what))
+
+struct search {
+	const struct filter_block *head;
+	struct filter_search s;
+};
+
+static long search_step(__u64 i, struct search *s)
+{
+	return !filter_search_step(s->head, &s->s);
+}
+
+/* The mask of an address. hi, lo: in the order of numbers, IPv4 in lo. */
+__noinline __u64 peer_mask(__u64 hi, __u64 lo, __u64 what, __u32 generation)
+{
+	const struct filter_block *h = filter_now();
+	struct search s = { .head = h, .s = { .hi = hi, .lo = lo } };
+	const struct filter_peers *p;
+
+	if (!h || h->generation != generation)
+		return FILTER_WANTED;
+	p = WHAT_KIND(what) == EV_ACCEPT ? &h->accept : &h->connect;
+	if (WHAT_FAMILY(what) == EV_FAMILY_UNIX)
+		return p->none;
+	if (WHAT_FAMILY(what) == EV_FAMILY_IPV4) {
+		s.s.off = p->v4;
+		s.s.high = p->nv4;
+	} else {
+		s.s.off = p->v6;
+		s.s.high = p->nv6;
+	}
+	bpf_loop(SEARCH_STEPS, search_step, &s, 0);
+	return filter_search_mask(h, &s.s);
+}
+
+static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generation, bool marked)
+{
+	const struct filter_block *h = filter_now();
+	struct ask a = { .head = h };
+
+	if (!h || h->generation != generation)
+		return 1;
+	a.buckets = WHAT_KIND(what) == EV_ACCEPT ? &h->accept_joins : &h->connect_joins;
+	a.facts.mask = mask;
+	a.facts.family = WHAT_FAMILY(what);
+	a.facts.via = WHAT_VIA(what);
+	a.facts.port = WHAT_FAMILY(what) == EV_FAMILY_UNIX ? ~0u : WHAT_PORT(what);
+	ask_ids(&a, bpf_get_current_task_btf());
+	if (marked)
+		ask_marks(&a, bpf_get_current_task_btf());
+	if (ask_joins(&a))
+		return 1;
+	h = filter_now();
+	return !h || h->generation != generation; /* some of it was looked up in another block */
+}
+
+/* Does a join hold for the current task's peer, whose address has the mask? */
+__noinline int ask_peer(__u64 mask, __u64 what, __u32 generation)
+{
+	return ask_about_peer(mask, what, generation, true);
+}
+
+/* For programs on cgroups, which may not look into the storage of tasks. */
+__noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
+{
+	return ask_about_peer(mask, what, generation, false);
+}
+
+/* Does anybody want it of the current task? family: enum ev_family; port: the peer's of a connect,
+ * the local one of an accept. marked, which the compiler knows: the program may look at the task's
+ * marks. */
+static __always_inline bool wants_peer(const struct filter_block *h, __u32 kind,
+				       const struct ev_ip *ip, __u8 family, __u16 port, bool uring,
+				       bool marked)
+{
+	__u64 what = PEER_WHAT(kind, family, uring ? VIA_IO_URING : VIA_SYSCALL, port);
+	__u64 words[2], hi = 0, lo, mask;
+	__u32 word;
+
+	if (!h || h->mode == FILTER_MODE_OFF)
+		return true;
+	if (h->kinds[kind] != FILTER_KIND_TABLES)
+		return h->kinds[kind] != FILTER_KIND_NONE;
+	if (family != EV_FAMILY_UNIX && !ip->family)
+		return true;
+	__builtin_memcpy(words, ip->addr, sizeof(words));
+	__builtin_memcpy(&word, ip->addr, sizeof(word));
+	if (ip->family == 6) {
+		hi = bpf_be64_to_cpu(words[0]);
+		lo = bpf_be64_to_cpu(words[1]);
+	} else {
+		lo = bpf_ntohl(word);
+	}
+	mask = peer_mask(hi, lo, what, h->generation);
+	if (!mask || mask >> FILTER_SURE)
+		return mask;
+	return marked ? ask_peer(mask, what, h->generation)
+		      : ask_peer_unmarked(mask, what, h->generation);
+}
+
+/* Begins the record that somebody wants (yes), or not. */
+static __always_inline bool filter_begin_peer(struct emitter *e, __u32 kind,
+					      const struct filter_block *h, bool yes)
+{
+	e->rec = NULL;
+	e->signature = 0;
+	if (!yes && !filter_drop(e, h, kind))
+		return false;
+	return filter_begin(e, kind, h, yes ? 0 : WOULD_DROP);
+}
+
+#endif
