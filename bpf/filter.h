@@ -196,6 +196,16 @@ __noinline int ranges_hold(__u32 off, __u32 n, __u32 v)
 	return h && filter_in_ranges(h, off, n, v);
 }
 
+/* The current task's comm: of a connect or an open the task is the one that acts. */
+__noinline int thread_fits(__u32 off, __u32 n)
+{
+	const struct filter_block *h = filter_now();
+	__u64 comm[2] = {};
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	return h && filter_thread_fits(h, off, n, comm[0], comm[1]);
+}
+
 /* The same of its joins. */
 __noinline int join_holds(const struct filter_facts *f, __u32 off)
 {

@@ -26,6 +26,7 @@ enum {
 	FILTER_STATES_MAX = 1 << 24,
 	FILTER_BUCKET_JOINS = 16,
 	FILTER_RANGES = 8, /* of one join */
+	FILTER_THREADS = 8, /* the same */
 	FILTER_COMPONENTS = 128, /* of a path that can be judged */
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
 };
@@ -79,12 +80,19 @@ struct filter_join {
 	__u16 types_any;
 	__u8 access_any, families_any, via_any, nuids, nreal_uids, nports;
 	__u32 uids, real_uids; /* offsets of words lo | hi << 32 */
-	__u32 ports, pad;
+	__u32 ports;
+	__u32 threads; /* offset of struct filter_thread, any of which must fit; of nthreads */
 	__u64 cgroup_in, cgroup_out; /* sets that the cgroup must be in, must not be in */
 	__u64 self_in, self_out; /* marks of the process's program */
 	__u64 ancestor_in; /* marks that some ancestor's program has */
 	__u64 line_in; /* marks that the process or some ancestor has */
-	__u64 unused[5]; /* 128 bytes: a power of two */
+	__u32 nthreads, pad;
+	__u64 unused[4]; /* 128 bytes: a power of two */
+};
+
+/* A task's comm, as two words, fits where its bits under the mask are those of the text. */
+struct filter_thread {
+	__u64 text[2], mask[2];
 };
 
 struct filter_block {

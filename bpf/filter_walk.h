@@ -5,6 +5,7 @@
  *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
  *                                  off is a multiple of align, a power of two
  *   FILTER_IN_RANGES(block, off, n, v)  filter_in_ranges, or what stands in for it
+ *   FILTER_THREAD_FITS(block, off, n)  filter_thread_fits with the words of the task's comm
  *   FILTER_JOIN_HOLDS(block, off, facts)  filter_join_holds of the join at off, the same
  */
 #ifndef TOCSIN_FILTER_WALK_H
@@ -182,8 +183,8 @@ static inline bool filter_walk_step(const void *block, const struct filter_text 
 	__u32 to;
 
 	if (!w->byte && !filter_walk_fetch(t, w, text, text_mask)) {
-		w->mask |= filter_out_word(
-			block, t, filter_out_number(block, t, w->state, w->cell), 2);
+		w->mask |= filter_out_word(block, t, filter_out_number(block, t, w->state, w->cell),
+					   2);
 		return false;
 	}
 	to = (w->cell & 0xffffff) + w->byte;
@@ -250,6 +251,20 @@ static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32
 	return false;
 }
 
+static inline bool filter_thread_fits(const void *block, __u32 off, __u32 n, __u64 w0, __u64 w1)
+{
+	for (__u32 i = 0; i < FILTER_THREADS && i < n; i++) {
+		__u32 at = off + i * (__u32)sizeof(struct filter_thread);
+
+		__u64 miss = (w0 & FILTER_WORD(block, at + 16)) ^ FILTER_WORD(block, at);
+
+		miss |= (w1 & FILTER_WORD(block, at + 24)) ^ FILTER_WORD(block, at + 8);
+		if (!miss)
+			return true;
+	}
+	return false;
+}
+
 static inline bool filter_join_file(const struct filter_join *j, const struct filter_facts *f)
 {
 	if (j->not_mask & f->mask)
@@ -289,7 +304,9 @@ static inline bool filter_join_holds(const void *block, const struct filter_join
 		return false;
 	if (j->nreal_uids && !FILTER_IN_RANGES(block, j->real_uids, j->nreal_uids, f->real_uid))
 		return false;
-	return !j->nports || FILTER_IN_RANGES(block, j->ports, j->nports, f->port);
+	if (j->nports && !FILTER_IN_RANGES(block, j->ports, j->nports, f->port))
+		return false;
+	return !j->nthreads || FILTER_THREAD_FITS(block, j->threads, j->nthreads);
 }
 
 /* Which join is to be tried next: a cursor over the buckets of a mask. */

@@ -432,20 +432,20 @@ static __always_inline bool is_own_peer(struct bpf_sock *sk, const struct ev_ip 
 /* Where a datagram is said to come from; family 0 where nobody says so. */
 static __always_inline void udp_source(struct ev_ip *ip, struct bpf_sock_addr *ctx, bool v6)
 {
-	struct in6_addr in;
+	__u32 *to = (__u32 *)ip->addr, any;
 
-	if (!v6) {
-		ip4(ip, ctx->msg_src_ip4);
-		ip->family = ctx->msg_src_ip4 ? 4 : 0;
-		return;
+	if (v6) {
+		to[0] = ctx->msg_src_ip6[0];
+		to[1] = ctx->msg_src_ip6[1];
+		to[2] = ctx->msg_src_ip6[2];
+		to[3] = ctx->msg_src_ip6[3];
+		any = to[0] | to[1] | to[2] | to[3];
+		ip6_in_place(ip);
+	} else {
+		any = ctx->msg_src_ip4;
+		ip4(ip, any);
 	}
-	in.in6_u.u6_addr32[0] = ctx->msg_src_ip6[0];
-	in.in6_u.u6_addr32[1] = ctx->msg_src_ip6[1];
-	in.in6_u.u6_addr32[2] = ctx->msg_src_ip6[2];
-	in.in6_u.u6_addr32[3] = ctx->msg_src_ip6[3];
-	ip6(ip, &in);
-	if (!in.in6_u.u6_addr32[0] && !in.in6_u.u6_addr32[1] && !in.in6_u.u6_addr32[2] &&
-	    !in.in6_u.u6_addr32[3])
+	if (!any)
 		ip->family = 0;
 }
 
@@ -501,13 +501,13 @@ SEC("cgroup/sendmsg6")
 int sendmsg6(struct bpf_sock_addr *ctx)
 {
 	struct udp_peer key = {};
-	struct in6_addr in;
+	__u32 *to = (__u32 *)key.to.addr;
 
-	in.in6_u.u6_addr32[0] = ctx->user_ip6[0];
-	in.in6_u.u6_addr32[1] = ctx->user_ip6[1];
-	in.in6_u.u6_addr32[2] = ctx->user_ip6[2];
-	in.in6_u.u6_addr32[3] = ctx->user_ip6[3];
-	ip6(&key.to, &in);
+	to[0] = ctx->user_ip6[0];
+	to[1] = ctx->user_ip6[1];
+	to[2] = ctx->user_ip6[2];
+	to[3] = ctx->user_ip6[3];
+	ip6_in_place(&key.to);
 	return udp_send(ctx, &key, true);
 }
 

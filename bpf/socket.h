@@ -63,6 +63,19 @@ static __always_inline void ip6(struct ev_ip *ip, const struct in6_addr *a)
 	ip->family = 6;
 }
 
+/* The same of the address that lies in ip. Stands alone for the verifier, which would else follow the
+ * rest for both forms. */
+__noinline int ip6_in_place(struct ev_ip *ip)
+{
+	struct in6_addr in;
+
+	if (!ip)
+		return 0;
+	__builtin_memcpy(&in, ip->addr, sizeof(in));
+	ip6(ip, &in);
+	return 1;
+}
+
 struct addresses {
 	__u64 sock; /* struct sock *: as a number it may be given to a global function */
 	struct ev_ip local, peer;

@@ -82,6 +82,8 @@ struct filter_clause {
 	uint32_t nnot_paths;
 	const struct filter_program *programs;	/* all of */
 	uint32_t nprograms;
+	const struct filter_pattern *threads;	/* any of: process.thread.name */
+	uint32_t nthreads;
 	const struct filter_range *uids;	/* any of: effective user id, in the kernel's numbers */
 	uint32_t nuids;
 	const struct filter_range *real_uids;	/* the same of the real user id */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "pipeline/filter/threads.h"
 #include "pipeline/util.h"
 
 _Static_assert(sizeof(struct filter_join) == 128, "filter_walk.h finds joins by 128");
@@ -191,6 +192,24 @@ static void add_cgroups(struct filter_join *join, const struct filter_clause *c,
 	}
 }
 
+/* 0 also where this part is left out. */
+static int add_threads(struct joins *j, struct filter_join *join, const struct filter_clause *c,
+		       bool *relaxed)
+{
+	struct filter_thread t[FILTER_THREADS];
+	uint32_t n = c->nthreads ? threads_make(t, c->threads, c->nthreads) : 0;
+	uint64_t words[FILTER_THREADS * sizeof(*t) / sizeof(uint64_t)];
+	int64_t at = 0;
+
+	memcpy(words, t, n * sizeof(*t));
+	if (n)
+		at = need_words(j, words, n * (uint32_t)(sizeof(*t) / sizeof(*words)));
+	*relaxed |= c->nthreads && !n;
+	join->threads = at < 0 ? 0 : (uint32_t)at;
+	join->nthreads = n;
+	return at < 0 ? (int)at : 0;
+}
+
 static int make_join(struct joins *j, struct filter_join *join, const struct filter_clause *c,
 		     const struct joins_context *x)
 {
@@ -209,8 +228,9 @@ static int make_join(struct joins *j, struct filter_join *join, const struct fil
 		relaxed |= !add_program(join, &c->programs[i], x);
 	relaxed |= !add_excluded(join, c, x);
 	add_cgroups(join, c, &relaxed);
+	rc = add_threads(j, join, c, &relaxed);
 	j->relaxed += relaxed;
-	rc = add_ranges(j, c->uids, c->nuids, &join->uids, &join->nuids);
+	rc = rc ? rc : add_ranges(j, c->uids, c->nuids, &join->uids, &join->nuids);
 	rc = rc ? rc
 		: add_ranges(j, c->real_uids, c->nreal_uids, &join->real_uids, &join->nreal_uids);
 	return rc ? rc : add_ranges(j, c->ports, c->nports, &join->ports, &join->nports);
@@ -308,6 +328,7 @@ int joins_write(const struct joins *j, struct buf *block, struct filter_buckets 
 		join.uids += (uint32_t)ranges;
 		join.real_uids += (uint32_t)ranges;
 		join.ports += (uint32_t)ranges;
+		join.threads += (uint32_t)ranges;
 		memcpy(block->p + off, &join, sizeof(join));
 		if (j->items[i].bit != FILTER_SURE)
 			*bucket = (*bucket ? *bucket : off) + (1ULL << 32);

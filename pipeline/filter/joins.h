@@ -31,7 +31,7 @@ struct join_entry {
 struct joins {
 	struct join_entry *items;
 	uint32_t *slots;	/* hash table: index + 1 */
-	uint64_t *words;	/* ranges */
+	uint64_t *words;	/* ranges and threads */
 	uint32_t count, cap, slots_mask, nwords, words_cap;
 	uint32_t relaxed;
 };

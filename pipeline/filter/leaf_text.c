@@ -6,6 +6,7 @@
  */
 #include "pipeline/filter/leaf_test.h"
 #include "pipeline/filter/pattern.h"
+#include "pipeline/filter/threads.h"
 #include "pipeline/policy/needle.h"
 #include "pipeline/util.h"
 
@@ -39,10 +40,10 @@ const char *leaf_op_help(enum op_id op)
 	return op < OP_MAX ? forms[ops[op].base].help : NULL;
 }
 
-enum view_of { OF_PATH, OF_SELF, OF_ANCESTOR };
+enum view_of { OF_PATH, OF_SELF, OF_ANCESTOR, OF_THREAD };
 enum view_part { PART_NONE, PART_BASENAME, PART_DIRNAME, PART_EXTENSION };
 
-/* What a term is of a path or a program. */
+/* What a term is of a path, a program or a thread. */
 struct view {
 	uint8_t of; /* enum view_of */
 	uint8_t part; /* enum view_part */
@@ -62,6 +63,7 @@ static const struct {
 	{ "process.parent.executable", OF_ANCESTOR, false },
 	{ "process.parent.name", OF_ANCESTOR, true },
 	{ "process.ancestor_names", OF_ANCESTOR, true },
+	{ "process.thread.name", OF_THREAD, false },
 };
 
 static bool view_field(struct view *v, struct str path)
@@ -72,6 +74,8 @@ static bool view_field(struct view *v, struct str path)
 		v->of = fields[i].of;
 		if (fields[i].name && !v->part)
 			v->part = PART_BASENAME;
+		if (v->of == OF_THREAD)
+			return !v->part;
 		return !fields[i].name || v->part != PART_DIRNAME;
 	}
 	return false;
@@ -108,7 +112,7 @@ static bool view_term(struct view *v, const struct term *t)
 		case FUNC_LOWER: v->letters = v->letters ? v->letters : 'a'; break;
 		case FUNC_UPPER: v->letters = v->letters ? v->letters : 'A'; break;
 		case FUNC_ANY_ANCESTOR:
-			if (!view_field(v, t->args[0]->text))
+			if (!view_field(v, t->args[0]->text) || v->of == OF_THREAD)
 				return false;
 			v->of = OF_ANCESTOR;
 			return true;
@@ -261,13 +265,15 @@ static bool fits_empty(struct patterns_list l)
 /* Can `none of the patterns` be asked for what the test or its negation means? */
 static bool can_exclude(const struct view *v, struct patterns_list l)
 {
-	if (v->part == PART_DIRNAME || v->part == PART_EXTENSION || v->of == OF_ANCESTOR)
+	if (v->part == PART_DIRNAME || v->part == PART_EXTENSION || v->of == OF_ANCESTOR ||
+	    v->of == OF_THREAD)
 		return false;
 	return !v->called || !fits_empty(l); /* an empty one has no value, and fits no test */
 }
 
 static struct dnf texts(struct test *t, const struct view *v, struct patterns_list l, bool none_of)
 {
+	struct filter_thread entries[FILTER_THREADS];
 	struct filter_program *p;
 
 	if (v->of == OF_PATH && none_of)
@@ -275,6 +281,10 @@ static struct dnf texts(struct test *t, const struct view *v, struct patterns_li
 			   (struct filter_clause){ .not_paths = l.items, .nnot_paths = l.count });
 	if (v->of == OF_PATH)
 		return one(t, (struct filter_clause){ .paths = l.items, .npaths = l.count });
+	if (v->of == OF_THREAD && !threads_make(entries, l.items, l.count))
+		return maybe(t, "is not about how the name of a thread begins");
+	if (v->of == OF_THREAD)
+		return one(t, (struct filter_clause){ .threads = l.items, .nthreads = l.count });
 	p = memory(t, 1, sizeof(*p));
 	if (!p)
 		return dnf_maybe(t->l->x);
@@ -295,6 +305,7 @@ static struct dnf patterns(struct test *t, const struct view *v)
 		return always(t, false);
 	if (!l.count || (none_of && !can_exclude(v, l)))
 		return maybe(t, v->of == OF_ANCESTOR ? "is about ancestors under `not`"
+				: v->of == OF_THREAD ? "asks for what the name of a thread is not"
 						     : "asks for what a part of a path is not");
 	/* `not a != "x"` also holds where there is no a. */
 	if (t->negated && !none_of && (v->of != OF_PATH || v->called))

@@ -41,6 +41,18 @@ static bool join_paths(struct dnf_ctx *x, struct filter_clause *a, const struct 
 	return true;
 }
 
+static bool join_threads(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b)
+{
+	struct patterns_list all =
+		patterns_union(x->pool, (struct patterns_list){ a->threads, a->nthreads },
+			       (struct patterns_list){ b->threads, b->nthreads });
+
+	x->no_memory |= !all.count;
+	a->threads = all.items;
+	a->nthreads = all.count;
+	return true;
+}
+
 static bool join_peers(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b)
 {
 	struct nets all;
@@ -81,6 +93,7 @@ bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter
 	switch (part) {
 	case CLAUSE_PATHS: return join_paths(x, a, b);
 	case CLAUSE_PROGRAMS: return join_programs(x, a, b);
+	case CLAUSE_THREADS: return join_threads(x, a, b);
 	case CLAUSE_PEERS: return join_peers(x, a, b);
 	case CLAUSE_UIDS: return join_ranges(x, &a->uids, &a->nuids, b->uids, b->nuids, UINT32_MAX);
 	case CLAUSE_REAL_UIDS:
@@ -263,14 +276,14 @@ static const struct less {
 } less[] = {
 	{ CLAUSE_MODE | CLAUSE_NOT_PATHS | CLAUSE_REAL_UIDS | CLAUSE_TYPES, CLAUSE_PATHS },
 	{ CLAUSE_UIDS, CLAUSE_PATHS },
-	{ CLAUSE_PROGRAMS, CLAUSE_PATHS },
+	{ CLAUSE_PROGRAMS | CLAUSE_THREADS, CLAUSE_PATHS },
 	{ CLAUSE_CGROUPS, CLAUSE_PATHS },
 	{ CLAUSE_FLAGS | CLAUSE_ACCESS, CLAUSE_PATHS },
 	{ CLAUSE_MODE | CLAUSE_NOT_PATHS | CLAUSE_REAL_UIDS | CLAUSE_UIDS | CLAUSE_CGROUPS |
 		  CLAUSE_PORTS | CLAUSE_FLAGS | CLAUSE_ACCESS | CLAUSE_TYPES,
 	  CLAUSE_PROGRAMS },
-	{ CLAUSE_PROGRAMS | CLAUSE_CGROUPS | CLAUSE_MODE | CLAUSE_NOT_PATHS | CLAUSE_REAL_UIDS |
-		  CLAUSE_UIDS,
+	{ CLAUSE_PROGRAMS | CLAUSE_THREADS | CLAUSE_CGROUPS | CLAUSE_MODE | CLAUSE_NOT_PATHS |
+		  CLAUSE_REAL_UIDS | CLAUSE_UIDS,
 	  CLAUSE_PEERS | CLAUSE_PORTS | CLAUSE_FLAGS | CLAUSE_ACCESS },
 	{ CLAUSE_ALL & ~(uint32_t)CLAUSE_PATHS, CLAUSE_PATHS },
 	{ CLAUSE_ALL, CLAUSE_ALL },

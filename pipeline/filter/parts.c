@@ -13,18 +13,20 @@ enum { NETS_CROSS_MAX = 16384 };
 
 #define PATHS(c) ((struct patterns_list){ (c)->paths, (c)->npaths })
 #define NOT_PATHS(c) ((struct patterns_list){ (c)->not_paths, (c)->nnot_paths })
+#define THREADS(c) ((struct patterns_list){ (c)->threads, (c)->nthreads })
 #define RANGES(c, m) ((struct ranges){ (c)->m, (c)->n##m })
 #define PEERS(c) ((struct nets){ (c)->peers, (c)->npeers })
 
 uint32_t clause_parts(const struct filter_clause *c)
 {
 	return (c->npaths ? CLAUSE_PATHS : 0) | (c->nnot_paths ? CLAUSE_NOT_PATHS : 0) |
-	       (c->nprograms ? CLAUSE_PROGRAMS : 0) | (c->nuids ? CLAUSE_UIDS : 0) |
-	       (c->nreal_uids ? CLAUSE_REAL_UIDS : 0) | (c->npeers ? CLAUSE_PEERS : 0) |
-	       (c->nports ? CLAUSE_PORTS : 0) | (c->ncgroups ? CLAUSE_CGROUPS : 0) |
-	       (c->flags_any ? CLAUSE_FLAGS : 0) | (c->access_any ? CLAUSE_ACCESS : 0) |
-	       (c->mode_any ? CLAUSE_MODE : 0) | (c->types_any ? CLAUSE_TYPES : 0) |
-	       (c->families_any ? CLAUSE_FAMILIES : 0) | (c->via_any ? CLAUSE_VIA : 0);
+	       (c->nprograms ? CLAUSE_PROGRAMS : 0) | (c->nthreads ? CLAUSE_THREADS : 0) |
+	       (c->nuids ? CLAUSE_UIDS : 0) | (c->nreal_uids ? CLAUSE_REAL_UIDS : 0) |
+	       (c->npeers ? CLAUSE_PEERS : 0) | (c->nports ? CLAUSE_PORTS : 0) |
+	       (c->ncgroups ? CLAUSE_CGROUPS : 0) | (c->flags_any ? CLAUSE_FLAGS : 0) |
+	       (c->access_any ? CLAUSE_ACCESS : 0) | (c->mode_any ? CLAUSE_MODE : 0) |
+	       (c->types_any ? CLAUSE_TYPES : 0) | (c->families_any ? CLAUSE_FAMILIES : 0) |
+	       (c->via_any ? CLAUSE_VIA : 0);
 }
 
 bool clause_is_open(const struct filter_clause *c)
@@ -38,6 +40,7 @@ uint32_t clause_weight(const struct filter_clause *c)
 	uint32_t weight = 0;
 
 	weight += c->npaths ? 1000 : 0;
+	weight += c->nthreads ? 400 : 0;
 	weight += c->npeers ? 300 : 0;
 	weight += c->nports ? 300 : 0;
 	weight += c->via_any == FILTER_VIA_IO_URING ? 900 : 0;
@@ -103,6 +106,7 @@ uint32_t clause_diff(const struct filter_clause *a, const struct filter_clause *
 	d |= same_patterns(PATHS(a), PATHS(b)) ? 0 : CLAUSE_PATHS;
 	d |= same_patterns(NOT_PATHS(a), NOT_PATHS(b)) ? 0 : CLAUSE_NOT_PATHS;
 	d |= same_programs(a, b) ? 0 : CLAUSE_PROGRAMS;
+	d |= same_patterns(THREADS(a), THREADS(b)) ? 0 : CLAUSE_THREADS;
 	d |= SAME_RANGES(uids) ? 0 : CLAUSE_UIDS;
 	d |= SAME_RANGES(real_uids) ? 0 : CLAUSE_REAL_UIDS;
 	d |= SAME_RANGES(ports) ? 0 : CLAUSE_PORTS;
@@ -152,6 +156,7 @@ uint64_t clause_hash(const struct filter_clause *from, uint32_t without)
 	clause_drop(&c, without);
 	h = mix_patterns(h, PATHS(&c));
 	h = mix_patterns(h, NOT_PATHS(&c));
+	h = mix_patterns(h, THREADS(&c));
 	for (uint32_t i = 0; i < c.nprograms; i++) {
 		h = mix(h, c.programs[i].who | (uint64_t)c.programs[i].negated << 8);
 		h = mix_patterns(h, (struct patterns_list){ c.programs[i].patterns,
@@ -176,6 +181,8 @@ void clause_drop(struct filter_clause *c, uint32_t parts)
 		c->nnot_paths = 0;
 	if (parts & CLAUSE_PROGRAMS)
 		c->nprograms = 0;
+	if (parts & CLAUSE_THREADS)
+		c->nthreads = 0;
 	if (parts & CLAUSE_UIDS)
 		c->nuids = 0;
 	if (parts & CLAUSE_REAL_UIDS)
@@ -299,6 +306,22 @@ static bool paths_and(struct dnf_ctx *x, const struct filter_clause *a,
 	return true;
 }
 
+static bool threads_and(struct dnf_ctx *x, const struct filter_clause *b, struct filter_clause *out)
+{
+	struct patterns_list both = out->nthreads ? THREADS(out) : THREADS(b);
+
+	if (out->nthreads && b->nthreads) {
+		x->work += (uint64_t)out->nthreads * b->nthreads;
+		if (!patterns_both(x->pool, THREADS(out), THREADS(b), &both))
+			x->no_memory = true;
+		if (!both.count)
+			return false;
+	}
+	out->threads = both.items;
+	out->nthreads = both.count;
+	return true;
+}
+
 static bool programs_and(struct dnf_ctx *x, const struct filter_clause *b,
 			 struct filter_clause *out)
 {
@@ -370,7 +393,7 @@ bool clause_and(struct dnf_ctx *x, const struct filter_clause *a, const struct f
 	struct filter_clause c = *a;
 
 	if (!masks_and(b, &c) || !numbers_and(x, a, b, &c) || !paths_and(x, a, b, &c) ||
-	    !programs_and(x, b, &c) || !cgroups_and(x, b, &c))
+	    !threads_and(x, b, &c) || !programs_and(x, b, &c) || !cgroups_and(x, b, &c))
 		return false;
 	*out = c;
 	return true;

@@ -24,7 +24,8 @@ enum clause_part {
 	CLAUSE_TYPES = 1 << 11,
 	CLAUSE_FAMILIES = 1 << 12,
 	CLAUSE_VIA = 1 << 13,
-	CLAUSE_ALL = (1 << 14) - 1,
+	CLAUSE_THREADS = 1 << 14,
+	CLAUSE_ALL = (1 << 15) - 1,
 };
 
 enum {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Recorded streams judged by the kernel filter's own programs, through BPF_PROG_RUN: a run of the agent
- * on this kernel and the golden streams, under the shipped policies and random ones. For each
+ * Recorded streams judged by the kernel filter's own programs, through BPF_PROG_RUN: a run of the
+ * agent on this kernel and the golden streams, under the shipped policies and random ones. For each
  * file.open the kernel says what the tables say in user space; whatever the clauses want it wants;
- * and of what it does not want no policy takes notice: no alert, no window, no count.
- * TOCSIN_SEED=n chooses other policies.
+ * and of what it does not want no policy takes notice: no alert, no window, no count. TOCSIN_SEED=n
+ * chooses other policies.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -241,11 +242,10 @@ static uint32_t inode_mode(const struct ev_open *o)
 /* Would the kernel send it? By its own program, compared with the tables and the clauses. */
 static bool judge_open(struct proof *p, struct event *e)
 {
-	const struct field *field = schema_field(e->kind, STR("file.path"));
 	const struct ev_open *o = (const struct ev_open *)e->raw;
 	const struct filter_block *h = p->block;
 	struct filter_facts facts;
-	struct filter_event fe = { .kind = EV_OPEN, .facts = &facts };
+	struct filter_event fe = { .kind = EV_OPEN, .facts = &facts, .thread = e->raw->comm.b };
 	struct verdict_ask a = { .cgroup = cgroup_key(e), .flags = o->oflags };
 	char path[2 * EV_PATH_MAX];
 	struct value v;
@@ -253,9 +253,10 @@ static bool judge_open(struct proof *p, struct event *e)
 	p->tally->opens++;
 	if (!filter_is_plain(e))
 		return h->kinds[EV_OPEN] != FILTER_KIND_NONE;
-	CHECK(event_get(e, field, &v));
+	CHECK(event_get(e, schema_field(e->kind, STR("file.path")), &v));
 	snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
 	fe.path = path;
+	CHECK_INT(prctl(PR_SET_NAME, e->raw->comm.b), 0);
 	fill_facts(p, e, &facts);
 	a.mode = inode_mode(o);
 	a.uid = facts.uid;

@@ -37,6 +37,7 @@ void clause_text(struct buf *b, const struct filter_clause *c)
 		put_patterns(b, who[c->programs[i].who + 3 * c->programs[i].negated],
 			     c->programs[i].patterns, c->programs[i].npatterns);
 	}
+	put_patterns(b, " thread:", c->threads, c->nthreads);
 	put_ranges(b, " uid:", c->uids, c->nuids);
 	put_ranges(b, " ruid:", c->real_uids, c->nreal_uids);
 	for (uint32_t i = 0; i < c->npeers; i++)

@@ -104,6 +104,7 @@ bool filter_block_wants(const void *block, size_t bytes, const struct filter *f,
 	if (!filter_is_plain(e))
 		return ((const struct filter_block *)block)->kinds[fe.kind] != FILTER_KIND_NONE;
 	fill_facts(block, bytes, f, e, scratch, &facts);
+	fe.thread = e->raw->comm.b;
 	if (field && event_get(e, field, &v)) {
 		snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
 		fe.path = path;

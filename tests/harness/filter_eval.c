@@ -107,7 +107,10 @@ static bool program_fits(const struct event *e, const struct filter_program *p)
 static bool processes_fit(const struct subject *s, const struct filter_clause *c)
 {
 	const struct ev_hdr *h = s->e->raw;
+	struct str thread = { h->comm.b, (uint32_t)strnlen(h->comm.b, EV_COMM_LEN) };
 
+	if (c->nthreads && !patterns_fit(c->threads, c->nthreads, thread))
+		return false;
 	for (uint32_t i = 0; i < c->nprograms; i++)
 		if (!program_fits(s->e, &c->programs[i]))
 			return false;

@@ -309,6 +309,7 @@ static void put_test(struct policymaker *p, uint32_t k, struct buf *b)
 		"process.parent.name",
 		"container.runtime",
 		"file.mode",
+		"process.thread.name",
 	};
 	const struct field *f = NULL;
 	uint32_t n = 1;
