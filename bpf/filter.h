@@ -206,12 +206,12 @@ __noinline int thread_fits(__u32 off, __u32 n)
 	return h && filter_thread_fits(h, off, n, comm[0], comm[1]);
 }
 
-/* The same of its joins. */
+/* The same of its joins: the outcomes of which one holds. */
 __noinline int join_holds(const struct filter_facts *f, __u32 off)
 {
 	const struct filter_block *h = filter_now();
 
-	return h && f && filter_join_holds(h, FILTER_PTR(h, off, 128), f);
+	return h && f ? filter_join_holds(h, FILTER_PTR(h, off, 128), f) : 0;
 }
 
 struct ask {
@@ -264,7 +264,7 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 	ask_marks(a, t);
 }
 
-static __always_inline bool ask_joins(struct ask *a)
+static __always_inline __u32 ask_joins(struct ask *a)
 {
 	a->cursor.mask = a->facts.mask;
 	a->cursor.range = not_known;

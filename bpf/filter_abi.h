@@ -33,6 +33,9 @@ enum {
 
 #define FILTER_WANTED (1ULL << FILTER_SURE)
 
+/* Bit per enum ev_outcome: that an event is wanted whatever comes of it. */
+#define FILTER_OUTCOMES ((1u << EV_OUTCOME_MAX) - 1)
+
 enum filter_mode { FILTER_MODE_OFF, FILTER_MODE_ON, FILTER_MODE_VERIFY };
 
 /* What to do with a kind. Zero, as in a block that was never filled, sends. */
@@ -86,7 +89,7 @@ struct filter_join {
 	__u64 self_in, self_out; /* marks of the process's program */
 	__u64 ancestor_in; /* marks that some ancestor's program has */
 	__u64 line_in; /* marks that the process or some ancestor has */
-	__u32 nthreads, pad;
+	__u8 nthreads, transports_any, outcomes_any, pad[5];
 	__u64 unused[4]; /* 128 bytes: a power of two */
 };
 
@@ -139,7 +142,7 @@ struct filter_facts {
 	__u8 family, via; /* enum ev_family, enum filter_via */
 	__u8 cgroup_known, marks_known;
 	__u8 self_maybe; /* 1: self may have bits too many */
-	__u8 pad;
+	__u8 transport; /* enum ev_transport */
 	__u64 cgroup, self, ancestors;
 };
 

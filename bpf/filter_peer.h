@@ -14,14 +14,14 @@
 
 #include <bpf/bpf_endian.h>
 
-#define WOULD_DROP (1u << EV_HDR_WOULD_DROP)
-
 enum { SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
 
 /* What a peer is besides its address, as one number: a global function has few arguments. */
-#define PEER_WHAT(kind, family, via, port)                                                         \
-	((__u64)(kind) << 32 | (__u32)(via) << 24 | (__u32)(family) << 16 | (port))
-#define WHAT_KIND(what) ((what) >> 32)
+#define PEER_WHAT(kind, transport, family, via, port)                                              \
+	((__u64)(kind) << 40 | (__u64)(transport) << 32 | (__u32)(via) << 24 |                     \
+	 (__u32)(family) << 16 | (port))
+#define WHAT_KIND(what) ((what) >> 40)
+#define WHAT_TRANSPORT(what) ((__u8)((what) >> 32))
 #define WHAT_VIA(what) ((__u8)((what) >> 24))
 #define WHAT_FAMILY(what) ((__u8)((what) >> 16))
 #define WHAT_PORT(what) ((__u16)(what))
@@ -63,24 +63,27 @@ static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generati
 {
 	const struct filter_block *h = filter_now();
 	struct ask a = { .head = h };
+	__u32 wanted;
 
 	if (!h || h->generation != generation)
-		return 1;
+		return FILTER_OUTCOMES;
 	a.buckets = WHAT_KIND(what) == EV_ACCEPT ? &h->accept_joins : &h->connect_joins;
 	a.facts.mask = mask;
 	a.facts.family = WHAT_FAMILY(what);
+	a.facts.transport = WHAT_TRANSPORT(what);
 	a.facts.via = WHAT_VIA(what);
 	a.facts.port = WHAT_FAMILY(what) == EV_FAMILY_UNIX ? ~0u : WHAT_PORT(what);
 	ask_ids(&a, bpf_get_current_task_btf());
 	if (marked)
 		ask_marks(&a, bpf_get_current_task_btf());
-	if (ask_joins(&a))
-		return 1;
+	wanted = ask_joins(&a);
 	h = filter_now();
-	return !h || h->generation != generation; /* some of it was looked up in another block */
+	if (!h || h->generation != generation) /* some of it was looked up in another block */
+		return FILTER_OUTCOMES;
+	return wanted;
 }
 
-/* Does a join hold for the current task's peer, whose address has the mask? */
+/* Of which outcomes does a join hold for the current task's peer, whose address has the mask? */
 __noinline int ask_peer(__u64 mask, __u64 what, __u32 generation)
 {
 	return ask_about_peer(mask, what, generation, true);
@@ -92,26 +95,33 @@ __noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
 	return ask_about_peer(mask, what, generation, false);
 }
 
-/* Does anybody want it of the current task? family: enum ev_family; port: the peer's of a connect,
- * the local one of an accept. marked, which the compiler knows: the program may look at the task's
- * marks. */
-static __always_inline bool wants_peer(const struct filter_block *h, __u32 kind,
-				       const struct ev_ip *ip, __u8 family, __u16 port, bool uring,
-				       bool marked)
+/* family: enum ev_family, port: the peer's of a connect, the local one of an accept. */
+struct peer {
+	const struct ev_ip *ip;
+	__u16 port;
+	__u8 family, transport;
+	bool uring;
+};
+
+/* Of which outcomes does anybody want it of the current task? A bit each. marked, which the compiler
+ * knows: the program may look at the task's marks. */
+static __always_inline __u32 wanted_outcomes(const struct filter_block *h, __u32 kind,
+					     struct peer p, bool marked)
 {
-	__u64 what = PEER_WHAT(kind, family, uring ? VIA_IO_URING : VIA_SYSCALL, port);
+	__u64 what = PEER_WHAT(kind, p.transport, p.family, p.uring ? VIA_IO_URING : VIA_SYSCALL,
+			       p.port);
 	__u64 words[2], hi = 0, lo, mask;
 	__u32 word;
 
 	if (!h || h->mode == FILTER_MODE_OFF)
-		return true;
+		return FILTER_OUTCOMES;
 	if (h->kinds[kind] != FILTER_KIND_TABLES)
-		return h->kinds[kind] != FILTER_KIND_NONE;
-	if (family != EV_FAMILY_UNIX && !ip->family)
-		return true;
-	__builtin_memcpy(words, ip->addr, sizeof(words));
-	__builtin_memcpy(&word, ip->addr, sizeof(word));
-	if (ip->family == 6) {
+		return h->kinds[kind] != FILTER_KIND_NONE ? FILTER_OUTCOMES : 0;
+	if (p.family != EV_FAMILY_UNIX && !p.ip->family)
+		return FILTER_OUTCOMES;
+	__builtin_memcpy(words, p.ip->addr, sizeof(words));
+	__builtin_memcpy(&word, p.ip->addr, sizeof(word));
+	if (p.ip->family == 6) {
 		hi = bpf_be64_to_cpu(words[0]);
 		lo = bpf_be64_to_cpu(words[1]);
 	} else {
@@ -119,20 +129,23 @@ static __always_inline bool wants_peer(const struct filter_block *h, __u32 kind,
 	}
 	mask = peer_mask(hi, lo, what, h->generation);
 	if (!mask || mask >> FILTER_SURE)
-		return mask;
+		return mask ? FILTER_OUTCOMES : 0;
 	return marked ? ask_peer(mask, what, h->generation)
 		      : ask_peer_unmarked(mask, what, h->generation);
 }
 
-/* Begins the record that somebody wants (yes), or not. */
+/* Begins the record of what came out so, unless nobody wants it. */
 static __always_inline bool filter_begin_peer(struct emitter *e, __u32 kind,
-					      const struct filter_block *h, bool yes)
+					      const struct filter_block *h, __u32 wanted,
+					      __u32 outcome)
 {
+	bool yes = wanted >> outcome & 1;
+
 	e->rec = NULL;
 	e->signature = 0;
 	if (!yes && !filter_drop(e, h, kind))
 		return false;
-	return filter_begin(e, kind, h, yes ? 0 : WOULD_DROP);
+	return filter_begin(e, kind, h, yes ? 0 : 1u << EV_HDR_WOULD_DROP);
 }
 
 #endif

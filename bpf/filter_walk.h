@@ -291,29 +291,34 @@ static inline bool filter_join_task(const struct filter_join *j, const struct fi
 	       ((f->self | f->ancestors) & j->line_in) == j->line_in;
 }
 
-static inline bool filter_join_holds(const void *block, const struct filter_join *j,
-				     const struct filter_facts *f)
+/* The outcomes of which it holds, a bit each (FILTER_OUTCOMES). */
+static inline __u32 filter_join_holds(const void *block, const struct filter_join *j,
+				      const struct filter_facts *f)
 {
 	if (!filter_join_file(j, f) || !filter_join_task(j, f))
-		return false;
+		return 0;
 	if (j->families_any && !(j->families_any >> (f->family & 7) & 1))
-		return false;
+		return 0;
+	if (j->transports_any && !(j->transports_any >> (f->transport & 7) & 1))
+		return 0;
 	if (j->via_any && !(j->via_any & f->via))
-		return false;
+		return 0;
 	if (j->nuids && !FILTER_IN_RANGES(block, j->uids, j->nuids, f->uid))
-		return false;
+		return 0;
 	if (j->nreal_uids && !FILTER_IN_RANGES(block, j->real_uids, j->nreal_uids, f->real_uid))
-		return false;
+		return 0;
 	if (j->nports && !FILTER_IN_RANGES(block, j->ports, j->nports, f->port))
-		return false;
-	return !j->nthreads || FILTER_THREAD_FITS(block, j->threads, j->nthreads);
+		return 0;
+	if (j->nthreads && !FILTER_THREAD_FITS(block, j->threads, j->nthreads))
+		return 0;
+	return j->outcomes_any ? j->outcomes_any : FILTER_OUTCOMES;
 }
 
 /* Which join is to be tried next: a cursor over the buckets of a mask. */
 struct filter_cursor {
 	__u64 mask; /* buckets not looked at yet */
 	__u64 range; /* of the bucket at work: offset | left << 32 */
-	__u32 wanted;
+	__u32 wanted; /* outcomes of which the event is */
 	__u32 pad;
 };
 
@@ -341,10 +346,8 @@ static inline bool filter_join_step(const void *block, const struct filter_bucke
 		return true;
 	}
 	c->range = (off + sizeof(struct filter_join)) | (c->range - (1ULL << 32)) >> 32 << 32;
-	if (!FILTER_JOIN_HOLDS(block, off, f))
-		return true;
-	c->wanted = 1;
-	return false;
+	c->wanted |= FILTER_JOIN_HOLDS(block, off, f);
+	return c->wanted != FILTER_OUTCOMES;
 }
 
 #endif

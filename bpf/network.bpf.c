@@ -22,9 +22,9 @@ enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
 enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
 
 struct pending {
-	struct ev_hdr h; /* of the task that connects; by generation and EV_HDR_WOULD_DROP, the
-			  * filter's answer when it did */
-	__u64 state;
+	struct ev_hdr h; /* of the task that connects */
+	__u32 state;
+	__u32 wanted; /* outcomes, as the block of h.generation said when it did */
 	__u64 cookie; /* of the socket: another one may come to live at its address */
 };
 
@@ -73,38 +73,37 @@ static __always_inline void set_addresses(struct ev_connect *r, const struct add
 	r->family = a->family;
 }
 
-static __always_inline void set_outcome(struct ev_connect *r, int err)
+static __always_inline __u32 outcome_of(int err)
 {
-	r->error = err;
-	r->outcome = err ? EV_OUTCOME_FAILURE : EV_OUTCOME_SUCCESS;
+	return err ? EV_OUTCOME_FAILURE : EV_OUTCOME_SUCCESS;
 }
 
 /* The pending connect of sk ended: send it under the header that was kept. */
 static __noinline int tcp_finish(struct sock *sk, struct pending *p, int newstate)
 {
 	const struct filter_block *h = filter_now();
-	bool yes = !(p->h.flags & WOULD_DROP) || !h || h->generation != p->h.generation;
+	__u32 wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
+	int err = newstate == ESTABLISHED ? 0 : LOAD(sk, struct sock, sk_err);
+	__u32 outcome = newstate == CLOSE ? EV_OUTCOME_FAILURE : outcome_of(err);
 	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
 	__u64 now;
 
-	if (!sock_addresses(sk, &a) || !filter_begin_peer(&e, EV_CONNECT, h, yes))
+	if (!sock_addresses(sk, &a) || !filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
 	r->h = p->h;
-	r->h.flags &= ~WOULD_DROP;
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);
 	set_addresses(r, &a);
 	r->transport = EV_TRANSPORT_TCP;
 	r->io_uring = (p->h.flags >> EV_HDR_IO_URING) & 1;
-	set_outcome(r, newstate == ESTABLISHED ? 0 : LOAD(sk, struct sock, sk_err));
-	if (newstate == CLOSE)
-		r->outcome = EV_OUTCOME_FAILURE;
+	r->error = err;
+	r->outcome = outcome;
 	emit_end(&e, EV_CONNECT, sizeof(*r));
 	return 0;
 }
@@ -123,16 +122,18 @@ static __always_inline bool in_uring(struct task_struct *t)
 
 /* The peer is known, and the task is the one that connects; when the socket leaves SYN_SENT, any
  * other may run. */
-static __always_inline void tcp_ask(struct ev_hdr *r, struct addresses *a, struct sock *sk,
+static __always_inline void tcp_ask(struct pending *p, struct addresses *a, struct sock *sk,
 				    bool uring)
 {
 	const struct filter_block *h = filter_now();
 
+	p->wanted = FILTER_OUTCOMES;
 	if (!h || !sock_addresses(sk, a))
 		return;
-	r->generation = h->generation;
-	if (!wants_peer(h, EV_CONNECT, &a->peer, a->family, a->pport, uring, true))
-		r->flags |= WOULD_DROP;
+	p->h.generation = h->generation;
+	p->wanted = wanted_outcomes(
+		h, EV_CONNECT,
+		(struct peer){ &a->peer, a->pport, a->family, EV_TRANSPORT_TCP, uring }, true);
 }
 
 /* In scratch memory: the stack is short, and the filter's. */
@@ -159,7 +160,7 @@ static __noinline int tcp_begin(const struct sock *s)
 	w->p.h.flags = (__u32)uring << EV_HDR_IO_URING;
 	fill_task(&w->p.h, t);
 	bpf_get_current_comm(&w->p.h.comm, sizeof(w->p.h.comm));
-	tcp_ask(&w->p.h, &w->a, (struct sock *)s, uring);
+	tcp_ask(&w->p, &w->a, (struct sock *)s, uring);
 	w->p.cookie = bpf_get_socket_cookie((void *)s);
 	bpf_map_update_elem(&connecting, &key, &w->p, BPF_ANY);
 	emit_abort(&e);
@@ -249,23 +250,29 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 	return ret && !tcp_was_told(sk);
 }
 
+static __always_inline __u8 transport_of(struct sock *sk)
+{
+	if (sock_family(sk) == AF_UNIX_)
+		return unix_transport(sk);
+	return sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
+}
+
 /* a: family 0 where the socket has no peer. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
-					 __u16 family, long ret, const struct addresses *a)
+					 long ret, const struct addresses *a)
 {
 	clear_connect(r);
-	set_outcome(r, -ret);
-	if (family == AF_UNIX_) {
+	r->error = -ret;
+	r->outcome = outcome_of(ret);
+	if (sock_family(sk) == AF_UNIX_) {
 		struct sock *peer = LOAD((struct unix_sock *)sk, struct unix_sock, peer);
 
 		r->family = EV_FAMILY_UNIX;
-		r->transport = unix_transport(sk);
 		if (!ret && peer)
 			unix_bound((__u8 *)r, pos, &r->unix_path, peer);
 		return;
 	}
-	r->transport = sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
-	r->family = family == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	r->family = sock_family(sk) == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 	if (a->family)
 		set_addresses(r, a);
 }
@@ -281,8 +288,8 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
+	struct peer p = { .ip = &a.peer, .uring = uring };
 	__u16 family;
-	bool yes;
 
 	if (!sk || !wanted(EV_CONNECT))
 		return 0;
@@ -293,13 +300,16 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		return 0;
 	if (!ret)
 		sock_addresses(sk, &a);
-	yes = wants_peer(h, EV_CONNECT, &a.peer, family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family,
-			 a.pport, uring, true);
-	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
+	p.family = family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family;
+	p.port = a.pport;
+	p.transport = transport_of(sk);
+	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, p, true),
+			       outcome_of(ret)))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	fill_connect(r, &pos, sk, family, ret, &a);
+	fill_connect(r, &pos, sk, ret, &a);
+	r->transport = p.transport;
 	if (uring) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
@@ -326,8 +336,9 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	struct addresses a = {};
 	struct emitter e;
 	const struct filter_block *h = filter_now();
+	struct peer p = { .ip = &a.peer, .uring = uring };
 	struct ev_accept *r;
-	bool is_unix, yes;
+	bool is_unix;
 
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
@@ -336,9 +347,11 @@ static __always_inline int accept_end(struct file *f, bool uring)
 		return 0;
 	if (is_self(t))
 		return 0;
-	yes = wants_peer(h, EV_ACCEPT, &a.peer, is_unix ? EV_FAMILY_UNIX : a.family, a.lport, uring,
-			 true);
-	if (!filter_begin_peer(&e, EV_ACCEPT, h, yes))
+	p.family = is_unix ? EV_FAMILY_UNIX : a.family;
+	p.port = a.lport;
+	p.transport = is_unix ? unix_transport(sk) : EV_TRANSPORT_TCP;
+	if (!filter_begin_peer(&e, EV_ACCEPT, h, wanted_outcomes(h, EV_ACCEPT, p, true),
+			       EV_OUTCOME_SUCCESS))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
@@ -347,8 +360,8 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	r->sport = a.pport;
 	r->dport = a.lport;
 	r->outcome = EV_OUTCOME_SUCCESS;
-	r->family = is_unix ? EV_FAMILY_UNIX : a.family;
-	r->transport = is_unix ? unix_transport(sk) : EV_TRANSPORT_TCP;
+	r->family = p.family;
+	r->transport = p.transport;
 	r->io_uring = uring;
 	r->h.flags |= (__u32)uring << EV_HDR_IO_URING;
 	r->unix_path.off = r->unix_path.len = 0;
@@ -454,11 +467,12 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	const struct ev_ip *to = &key->to;
 	struct task_struct *t = bpf_get_current_task_btf();
 	const struct filter_block *h = filter_now();
-	bool uring = in_uring(t), yes;
+	bool uring = in_uring(t);
 	struct bpf_sock *sk = ctx->sk;
 	struct emitter e;
 	struct ev_connect *r;
-	__u8 one = 1, family = to->family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	struct peer p = { to, 0, EV_FAMILY_IPV6, EV_TRANSPORT_UDP, uring };
+	__u8 one = 1;
 
 	key->cookie = bpf_get_socket_cookie(ctx);
 	key->port = bpf_ntohs(ctx->user_port);
@@ -467,8 +481,11 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	if (!wanted(EV_CONNECT) || is_self(t))
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
-	yes = wants_peer(h, EV_CONNECT, to, family, key->port, uring, false);
-	if (!filter_begin_peer(&e, EV_CONNECT, h, yes))
+	p.port = key->port;
+	if (to->family == 4)
+		p.family = EV_FAMILY_IPV4;
+	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, p, false),
+			       EV_OUTCOME_SUCCESS))
 		return 1;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, EV_HOOK_CGROUP_SENDMSG);
@@ -478,7 +495,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	r->dport = key->port;
 	r->sport = sk ? sk->src_port : 0;
 	r->outcome = EV_OUTCOME_SUCCESS;
-	r->family = family;
+	r->family = p.family;
 	r->transport = EV_TRANSPORT_UDP;
 	if (uring) {
 		r->io_uring = 1;

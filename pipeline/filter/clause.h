@@ -102,6 +102,8 @@ struct filter_clause {
 	uint16_t types_any;	/* bit per enum ev_filetype; 0: not asked */
 	uint8_t families_any;	/* bit per enum ev_family; 0: not asked */
 	uint8_t via_any;	/* enum filter_via; 0: not asked */
+	uint8_t transports_any;	/* bit per enum ev_transport; 0: not asked; of network.* as the next */
+	uint8_t outcomes_any;	/* bit per enum ev_outcome; 0: not asked */
 };
 
 struct filter_clauses {

@@ -206,7 +206,7 @@ static int add_threads(struct joins *j, struct filter_join *join, const struct f
 		at = need_words(j, words, n * (uint32_t)(sizeof(*t) / sizeof(*words)));
 	*relaxed |= c->nthreads && !n;
 	join->threads = at < 0 ? 0 : (uint32_t)at;
-	join->nthreads = n;
+	join->nthreads = (uint8_t)n;
 	return at < 0 ? (int)at : 0;
 }
 
@@ -223,6 +223,8 @@ static int make_join(struct joins *j, struct filter_join *join, const struct fil
 		.access_any = c->access_any,
 		.families_any = c->families_any,
 		.via_any = c->via_any,
+		.transports_any = c->transports_any,
+		.outcomes_any = c->outcomes_any,
 	};
 	for (uint32_t i = 0; i < c->nprograms; i++)
 		relaxed |= !add_program(join, &c->programs[i], x);

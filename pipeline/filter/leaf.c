@@ -24,6 +24,16 @@ static bool holds_for(const struct test *t, uint64_t value)
 	return t->o->eval(t->o, &v, &s) != t->negated;
 }
 
+/* A bit for each of n values of which it holds; value 0 is none at all. */
+static uint32_t values(const struct test *t, uint32_t n)
+{
+	uint32_t mask = t->negated;
+
+	for (uint32_t i = 0; i < n; i++)
+		mask |= holds_for(t, i) ? 1u << i : 0;
+	return mask;
+}
+
 static struct dnf on_type(struct test *t)
 {
 	uint32_t mask = t->negated; /* type 0 is none at all */
@@ -47,6 +57,26 @@ static struct dnf on_family(struct test *t)
 		return dnf_never();
 	return one(t, (struct filter_clause){ .families_any =
 						      (uint8_t)(mask == FAMILIES_ALL ? 0 : mask) });
+}
+
+static struct dnf on_transport(struct test *t)
+{
+	uint32_t mask = values(t, EV_TRANSPORT_MAX);
+
+	if (!mask)
+		return dnf_never();
+	return one(t, (struct filter_clause){
+			      .transports_any = (uint8_t)(mask == TRANSPORTS_ALL ? 0 : mask) });
+}
+
+static struct dnf on_outcome_of_peer(struct test *t)
+{
+	uint32_t mask = values(t, EV_OUTCOME_MAX);
+
+	if (!mask)
+		return dnf_never();
+	return one(t, (struct filter_clause){ .outcomes_any =
+						      (uint8_t)(mask == OUTCOMES_ALL ? 0 : mask) });
 }
 
 static struct dnf on_io_uring(struct test *t)
@@ -310,6 +340,7 @@ static const struct row {
 	{ "file.type", OPEN, on_type },
 	{ "file.path_flags", OPEN, on_path_flags },
 	{ "event.outcome", OPEN, on_outcome },
+	{ "event.outcome", CONNECT | ACCEPT, on_outcome_of_peer },
 	{ "error.code", OPEN, on_absent },
 	{ "file.requested_path", OPEN, on_absent },
 	{ "tocsin.io_uring", OPEN | CONNECT | ACCEPT, on_io_uring },
@@ -317,6 +348,7 @@ static const struct row {
 	{ "source.ip", ACCEPT, on_peer },
 	{ "destination.port", CONNECT | ACCEPT, on_port },
 	{ "network.type", CONNECT | ACCEPT, on_family },
+	{ "network.transport", CONNECT | ACCEPT, on_transport },
 	{ "network.unix.path", CONNECT | ACCEPT, on_unix_path },
 	{ "user.effective.id", OPEN | CONNECT | ACCEPT, on_uid },
 	{ "user.id", OPEN | CONNECT | ACCEPT, on_real_uid },

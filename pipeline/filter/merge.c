@@ -113,6 +113,13 @@ bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter
 	case CLAUSE_VIA:
 		a->via_any = (uint8_t)mask_or(a->via_any, b->via_any, VIA_ALL);
 		return true;
+	case CLAUSE_TRANSPORTS:
+		a->transports_any =
+			(uint8_t)mask_or(a->transports_any, b->transports_any, TRANSPORTS_ALL);
+		return true;
+	case CLAUSE_OUTCOMES:
+		a->outcomes_any = (uint8_t)mask_or(a->outcomes_any, b->outcomes_any, OUTCOMES_ALL);
+		return true;
 	case CLAUSE_PORTS: /* a full range is still only for those that have a port */
 		return join_ranges(x, &a->ports, &a->nports, b->ports, b->nports, UINT64_MAX);
 	default: return false;

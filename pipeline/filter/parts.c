@@ -26,7 +26,8 @@ uint32_t clause_parts(const struct filter_clause *c)
 	       (c->ncgroups ? CLAUSE_CGROUPS : 0) | (c->flags_any ? CLAUSE_FLAGS : 0) |
 	       (c->access_any ? CLAUSE_ACCESS : 0) | (c->mode_any ? CLAUSE_MODE : 0) |
 	       (c->types_any ? CLAUSE_TYPES : 0) | (c->families_any ? CLAUSE_FAMILIES : 0) |
-	       (c->via_any ? CLAUSE_VIA : 0);
+	       (c->via_any ? CLAUSE_VIA : 0) | (c->transports_any ? CLAUSE_TRANSPORTS : 0) |
+	       (c->outcomes_any ? CLAUSE_OUTCOMES : 0);
 }
 
 bool clause_is_open(const struct filter_clause *c)
@@ -50,7 +51,8 @@ uint32_t clause_weight(const struct filter_clause *c)
 		weight += c->cgroups[i].negated ? 20 : 200;
 	weight += c->nuids || c->nreal_uids ? 50 : 0;
 	weight += c->access_any || c->flags_any ? 100 : 0;
-	weight += c->types_any || c->mode_any || c->families_any ? 50 : 0;
+	weight += c->types_any || c->mode_any || c->families_any || c->transports_any ? 50 : 0;
+	weight += c->outcomes_any && !(c->outcomes_any & 1 << EV_OUTCOME_SUCCESS) ? 200 : 0;
 	return weight + (c->nnot_paths ? 20 : 0);
 }
 
@@ -120,6 +122,8 @@ uint32_t clause_diff(const struct filter_clause *a, const struct filter_clause *
 	d |= a->types_any == b->types_any ? 0 : CLAUSE_TYPES;
 	d |= a->families_any == b->families_any ? 0 : CLAUSE_FAMILIES;
 	d |= a->via_any == b->via_any ? 0 : CLAUSE_VIA;
+	d |= a->transports_any == b->transports_any ? 0 : CLAUSE_TRANSPORTS;
+	d |= a->outcomes_any == b->outcomes_any ? 0 : CLAUSE_OUTCOMES;
 	return d;
 }
 
@@ -170,7 +174,8 @@ uint64_t clause_hash(const struct filter_clause *from, uint32_t without)
 		h = mix(h, c.cgroups[i].set | (uint64_t)c.cgroups[i].negated << 32);
 	h = mix(h, c.flags_any | (uint64_t)c.mode_any << 32);
 	return mix(h, c.types_any | (uint64_t)c.access_any << 16 | (uint64_t)c.families_any << 24 |
-			      (uint64_t)c.via_any << 32);
+			      (uint64_t)c.via_any << 32 | (uint64_t)c.transports_any << 40 |
+			      (uint64_t)c.outcomes_any << 48);
 }
 
 void clause_drop(struct filter_clause *c, uint32_t parts)
@@ -205,6 +210,10 @@ void clause_drop(struct filter_clause *c, uint32_t parts)
 		c->families_any = 0;
 	if (parts & CLAUSE_VIA)
 		c->via_any = 0;
+	if (parts & CLAUSE_TRANSPORTS)
+		c->transports_any = 0;
+	if (parts & CLAUSE_OUTCOMES)
+		c->outcomes_any = 0;
 }
 
 /* Masks of a single value: exact. False: no value is in both. */
@@ -226,19 +235,23 @@ static uint32_t bits_and(uint32_t a, uint32_t b)
 
 static bool masks_and(const struct filter_clause *b, struct filter_clause *out)
 {
-	uint32_t access, types, families, via;
+	uint32_t access, types, families, via, transports, outcomes;
 
 	out->flags_any = bits_and(out->flags_any, b->flags_any);
 	out->mode_any = bits_and(out->mode_any, b->mode_any);
 	if (!value_and(out->access_any, b->access_any, &access) ||
 	    !value_and(out->types_any, b->types_any, &types) ||
 	    !value_and(out->families_any, b->families_any, &families) ||
-	    !value_and(out->via_any, b->via_any, &via))
+	    !value_and(out->via_any, b->via_any, &via) ||
+	    !value_and(out->transports_any, b->transports_any, &transports) ||
+	    !value_and(out->outcomes_any, b->outcomes_any, &outcomes))
 		return false;
 	out->access_any = (uint8_t)access;
 	out->types_any = (uint16_t)types;
 	out->families_any = (uint8_t)families;
 	out->via_any = (uint8_t)via;
+	out->transports_any = (uint8_t)transports;
+	out->outcomes_any = (uint8_t)outcomes;
 	return true;
 }
 

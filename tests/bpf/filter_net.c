@@ -144,9 +144,19 @@ static bool wanted(const struct net *n, uint32_t kind, const struct deed *d)
 		.family = is_unix         ? EV_FAMILY_UNIX
 			  : d->form == V6 ? EV_FAMILY_IPV6
 					  : EV_FAMILY_IPV4,
+		.transport = is_unix         ? EV_TRANSPORT_STREAM
+			     : d->way == TCP ? EV_TRANSPORT_TCP
+					     : EV_TRANSPORT_UDP,
 		.via = FILTER_VIA_SYSCALL,
 	};
-	struct filter_event e = { .kind = kind, .peer = &ip, .facts = &facts };
+	struct filter_event e = {
+		.kind = kind,
+		.peer = &ip,
+		.outcome = kind == EV_CONNECT && (d->way == TCP || is_unix) ? EV_OUTCOME_FAILURE
+									    : EV_OUTCOME_SUCCESS,
+		.thread = program_invocation_short_name,
+		.facts = &facts,
+	};
 	uint32_t v4 = htonl(INADDR_LOOPBACK - 1 + d->host);
 
 	if (ip.family == 6)
@@ -245,6 +255,14 @@ static const struct filter_net nets[] = {
 	{ { [10] = 0xff, [11] = 0xff }, 6, 96 }, /* nobody is there: mapped addresses are IPv4 */
 };
 
+static const struct filter_pattern threads[] = {
+	{ STR("filter_net"), FILTER_EXACT, false, false },
+	{ STR("FILTER"), FILTER_PREFIX, true, false },
+	{ STR("f?lter*"), FILTER_GLOB, false, false },
+	{ STR("filter"), FILTER_EXACT, false, false },
+	{ STR("kworker/"), FILTER_PREFIX, false, false },
+};
+
 struct made {
 	struct filter_clause c;
 	struct filter_range ports, uids;
@@ -272,6 +290,14 @@ static void random_clause(struct made *m)
 		m->c.families_any = (uint8_t)(1 + roll(15));
 	if (!roll(4))
 		m->c.via_any = (uint8_t)(1 + roll(3));
+	if (!roll(6))
+		m->c.transports_any = (uint8_t)(1 + roll((1 << EV_TRANSPORT_MAX) - 1));
+	if (!roll(4))
+		m->c.outcomes_any = (uint8_t)(1 + roll((1 << EV_OUTCOME_MAX) - 1));
+	if (!roll(4)) {
+		m->c.threads = &threads[roll(ARRAY_LEN(threads))];
+		m->c.nthreads = 1;
+	}
 }
 
 static void random_clauses_and_peers(void)

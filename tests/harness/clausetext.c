@@ -53,6 +53,8 @@ void clause_text(struct buf *b, const struct filter_clause *c)
 	put_mask(b, " type:", c->types_any);
 	put_mask(b, " family:", c->families_any);
 	put_mask(b, " via:", c->via_any);
+	put_mask(b, " transport:", c->transports_any);
+	put_mask(b, " outcome:", c->outcomes_any);
 }
 
 void clauses_text(struct buf *b, struct filter_clauses c)

@@ -74,6 +74,7 @@ static void fill_facts(const void *block, size_t bytes, const struct filter *f, 
 		return;
 	}
 	facts->family = e->raw->kind == EV_CONNECT ? n->family : a->family;
+	facts->transport = e->raw->kind == EV_CONNECT ? n->transport : a->transport;
 	facts->port = facts->family == EV_FAMILY_UNIX ? ~0u
 		      : e->raw->kind == EV_CONNECT    ? n->dport
 						      : a->dport;
@@ -112,6 +113,8 @@ bool filter_block_wants(const void *block, size_t bytes, const struct filter *f,
 		peer = plain_ip(fe.kind == EV_CONNECT ? &((const struct ev_connect *)e->raw)->daddr
 						      : &((const struct ev_accept *)e->raw)->saddr);
 		fe.peer = &peer;
+		fe.outcome = fe.kind == EV_CONNECT ? ((const struct ev_connect *)e->raw)->outcome
+						   : ((const struct ev_accept *)e->raw)->outcome;
 	}
 	return filter_tables_wants(block, bytes, &fe);
 }

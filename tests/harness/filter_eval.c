@@ -147,6 +147,12 @@ static bool peer_fits(const struct filter_clause *c, uint8_t family, const struc
 	       (!c->via_any || c->via_any & (io_uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL));
 }
 
+static bool way_fits(const struct filter_clause *c, uint8_t transport, uint8_t outcome)
+{
+	return (!c->transports_any || c->transports_any & 1u << transport) &&
+	       (!c->outcomes_any || c->outcomes_any & 1u << outcome);
+}
+
 static bool clause_fits(const struct subject *s, const struct filter_clause *c)
 {
 	const struct ev_connect *out = (const struct ev_connect *)s->e->raw;
@@ -156,8 +162,12 @@ static bool clause_fits(const struct subject *s, const struct filter_clause *c)
 		return false;
 	switch (s->kind) {
 	case EV_OPEN: return file_fits(s, c);
-	case EV_CONNECT: return peer_fits(c, out->family, &out->daddr, out->dport, out->io_uring);
-	default: return peer_fits(c, in->family, &in->saddr, in->dport, in->io_uring);
+	case EV_CONNECT:
+		return peer_fits(c, out->family, &out->daddr, out->dport, out->io_uring) &&
+		       way_fits(c, out->transport, out->outcome);
+	default:
+		return peer_fits(c, in->family, &in->saddr, in->dport, in->io_uring) &&
+		       way_fits(c, in->transport, in->outcome);
 	}
 }
 

@@ -120,13 +120,16 @@ static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 	return filter_search_mask(block, &s);
 }
 
-static bool run_joins(const void *block, const struct filter_buckets *b, struct filter_facts *f)
+static bool run_joins(const void *block, const struct filter_buckets *b, struct filter_facts *f,
+		      uint8_t outcome)
 {
-	struct filter_cursor c = { .mask = f->mask, .wanted = f->mask >> FILTER_SURE };
+	struct filter_cursor c = { .mask = f->mask };
 
-	while (!c.wanted && filter_join_step(block, b, &c, f))
+	if (f->mask >> FILTER_SURE)
+		return true;
+	while (filter_join_step(block, b, &c, f))
 		;
-	return c.wanted;
+	return c.wanted >> outcome & 1;
 }
 
 bool filter_tables_wants(const void *block, size_t bytes, const struct filter_event *e)
@@ -144,10 +147,11 @@ bool filter_tables_wants(const void *block, size_t bytes, const struct filter_ev
 		return false;
 	if (e->kind == EV_OPEN) {
 		f.mask = filter_tables_mask(block, bytes, false, e->path);
-		return run_joins(block, &h->open_joins, &f);
+		return run_joins(block, &h->open_joins, &f, EV_OUTCOME_SUCCESS);
 	}
 	if (e->peer_unknown)
 		return true;
 	f.mask = peer_mask(block, e->kind == EV_CONNECT ? &h->connect : &h->accept, e);
-	return run_joins(block, e->kind == EV_CONNECT ? &h->connect_joins : &h->accept_joins, &f);
+	return run_joins(block, e->kind == EV_CONNECT ? &h->connect_joins : &h->accept_joins, &f,
+			 e->outcome);
 }

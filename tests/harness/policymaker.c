@@ -310,6 +310,8 @@ static void put_test(struct policymaker *p, uint32_t k, struct buf *b)
 		"container.runtime",
 		"file.mode",
 		"process.thread.name",
+		"event.outcome",
+		"network.transport",
 	};
 	const struct field *f = NULL;
 	uint32_t n = 1;
@@ -491,6 +493,7 @@ static void set_peers(struct policymaker *p, struct made *m)
 	}
 	if (!BELOW(3))
 		set(m, "tocsin.io_uring", "true");
+	set(m, "event.outcome", out && BELOW(2) ? "failure" : "success");
 }
 
 struct made *policymaker_event(struct policymaker *p)
