@@ -26,7 +26,9 @@ enum {
 	FILTER_STATES_MAX = 1 << 24,
 	FILTER_BUCKET_JOINS = 16,
 	FILTER_RANGES = 8, /* of one join */
-	FILTER_THREADS = 8, /* the same */
+	FILTER_HEADS = 8, /* of one list of patterns */
+	FILTER_HEAD_BYTES = 16,
+	FILTER_UNIX_HEADS = 64, /* of all lists of socket paths */
 	FILTER_COMPONENTS = 128, /* of a path that can be judged */
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
 };
@@ -69,7 +71,9 @@ struct filter_out {
  * in the second, in the order of numbers), mask, 0. */
 struct filter_peers {
 	__u32 v4, nv4, v6, nv6;
-	__u64 none; /* mask of a peer without address: Unix */
+	__u32 paths,
+		npaths; /* of struct filter_unix: each that fits adds its bits for a Unix socket */
+	__u64 none; /* mask of any Unix socket */
 };
 
 struct filter_buckets {
@@ -84,7 +88,7 @@ struct filter_join {
 	__u8 access_any, families_any, via_any, nuids, nreal_uids, nports;
 	__u32 uids, real_uids; /* offsets of words lo | hi << 32 */
 	__u32 ports;
-	__u32 threads; /* offset of struct filter_thread, any of which must fit; of nthreads */
+	__u32 threads; /* offset of nthreads struct filter_bytes, any of which must fit the comm */
 	__u64 cgroup_in, cgroup_out; /* sets that the cgroup must be in, must not be in */
 	__u64 self_in, self_out; /* marks of the process's program */
 	__u64 ancestor_in; /* marks that some ancestor's program has */
@@ -93,9 +97,16 @@ struct filter_join {
 	__u64 unused[4]; /* 128 bytes: a power of two */
 };
 
-/* A task's comm, as two words, fits where its bits under the mask are those of the text. */
-struct filter_thread {
+/* A text's first 16 bytes, as two words, fit where their bits under the mask are these. A shorter one
+ * ends with zeros. */
+struct filter_bytes {
 	__u64 text[2], mask[2];
+};
+
+/* How a Unix socket's path begins; abstract names begin with @, as in events. */
+struct filter_unix {
+	struct filter_bytes head;
+	__u64 bits;
 };
 
 struct filter_block {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * The kernel filter's answer for a connect or an accept: does anybody want it? The peer's address
- * decides a mask (filter_abi.h), port and task the rest. What has no address of a peer is wanted,
- * save for Unix sockets, which never have one.
+ * decides a mask (filter_abi.h), or how the path of a Unix socket begins; port and task decide the
+ * rest. What has no address of a peer is wanted, save for Unix sockets, which never have one.
  *
  * The parts stand alone for the verifier, which would else follow them from every state of their
  * callers; and Linux 6.1 has 512 bytes of stack for a program with all that it calls.
@@ -36,7 +36,31 @@ static long search_step(__u64 i, struct search *s)
 	return !filter_search_step(s->head, &s->s);
 }
 
-/* The mask of an address. hi, lo: in the order of numbers, IPv4 in lo. */
+struct unix_search {
+	const struct filter_block *head;
+	__u64 w0, w1, mask;
+	__u32 at, pad;
+};
+
+static long unix_step(__u64 i, struct unix_search *s)
+{
+	s->mask |= filter_unix_bits(s->head, s->at, s->w0, s->w1);
+	s->at += sizeof(struct filter_unix);
+	return 0;
+}
+
+static __always_inline __u64 unix_mask(const struct filter_block *h, const struct filter_peers *p,
+				       __u64 w0, __u64 w1)
+{
+	struct unix_search s = { .head = h, .w0 = w0, .w1 = w1, .mask = p->none, .at = p->paths };
+
+	if (p->npaths)
+		bpf_loop(p->npaths, unix_step, &s, 0);
+	return s.mask;
+}
+
+/* The mask of an address. hi, lo: in the order of numbers, IPv4 in lo; of a Unix socket the first
+ * bytes of its path. */
 __noinline __u64 peer_mask(__u64 hi, __u64 lo, __u64 what, __u32 generation)
 {
 	const struct filter_block *h = filter_now();
@@ -47,7 +71,7 @@ __noinline __u64 peer_mask(__u64 hi, __u64 lo, __u64 what, __u32 generation)
 		return FILTER_WANTED;
 	p = WHAT_KIND(what) == EV_ACCEPT ? &h->accept : &h->connect;
 	if (WHAT_FAMILY(what) == EV_FAMILY_UNIX)
-		return p->none;
+		return unix_mask(h, p, hi, lo);
 	if (WHAT_FAMILY(what) == EV_FAMILY_IPV4) {
 		s.s.off = p->v4;
 		s.s.high = p->nv4;
@@ -95,7 +119,7 @@ __noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
 	return ask_about_peer(mask, what, generation, false);
 }
 
-/* family: enum ev_family, port: the peer's of a connect, the local one of an accept. */
+/* ip: of a Unix socket the first bytes of its path; family: enum ev_family, port: the peer's of a connect, the local one of an accept. */
 struct peer {
 	const struct ev_ip *ip;
 	__u16 port;
@@ -121,7 +145,10 @@ static __always_inline __u32 wanted_outcomes(const struct filter_block *h, __u32
 		return FILTER_OUTCOMES;
 	__builtin_memcpy(words, p.ip->addr, sizeof(words));
 	__builtin_memcpy(&word, p.ip->addr, sizeof(word));
-	if (p.ip->family == 6) {
+	if (p.family == EV_FAMILY_UNIX) {
+		hi = words[0];
+		lo = words[1];
+	} else if (p.ip->family == 6) {
 		hi = bpf_be64_to_cpu(words[0]);
 		lo = bpf_be64_to_cpu(words[1]);
 	} else {

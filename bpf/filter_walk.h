@@ -238,6 +238,19 @@ static inline __u64 filter_search_mask(const void *block, const struct filter_se
 	return FILTER_WORD(block, s->off + s->low * 32 + 16);
 }
 
+static inline bool filter_head_fits(const void *block, __u32 off, __u64 w0, __u64 w1)
+{
+	__u64 miss = (w0 & FILTER_WORD(block, off + 16)) ^ FILTER_WORD(block, off);
+
+	return !(miss | ((w1 & FILTER_WORD(block, off + 24)) ^ FILTER_WORD(block, off + 8)));
+}
+
+/* Of a Unix socket whose path begins with the words. */
+static inline __u64 filter_unix_bits(const void *block, __u32 off, __u64 w0, __u64 w1)
+{
+	return filter_head_fits(block, off, w0, w1) ? FILTER_WORD(block, off + 32) : 0;
+}
+
 /* ---- joins ---- */
 
 static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32 v)
@@ -253,15 +266,9 @@ static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32
 
 static inline bool filter_thread_fits(const void *block, __u32 off, __u32 n, __u64 w0, __u64 w1)
 {
-	for (__u32 i = 0; i < FILTER_THREADS && i < n; i++) {
-		__u32 at = off + i * (__u32)sizeof(struct filter_thread);
-
-		__u64 miss = (w0 & FILTER_WORD(block, at + 16)) ^ FILTER_WORD(block, at);
-
-		miss |= (w1 & FILTER_WORD(block, at + 24)) ^ FILTER_WORD(block, at + 8);
-		if (!miss)
+	for (__u32 i = 0; i < FILTER_HEADS && i < n; i++)
+		if (filter_head_fits(block, off + i * (__u32)sizeof(struct filter_bytes), w0, w1))
 			return true;
-	}
 	return false;
 }
 

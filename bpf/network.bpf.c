@@ -250,6 +250,12 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 	return ret && !tcp_was_told(sk);
 }
 
+static __always_inline void find_peer_path(struct sock *sk, struct addresses *a)
+{
+	a->sock = (__u64)LOAD((struct unix_sock *)sk, struct unix_sock, peer);
+	find_path_head(a);
+}
+
 static __always_inline __u8 transport_of(struct sock *sk)
 {
 	if (sock_family(sk) == AF_UNIX_)
@@ -298,7 +304,9 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		return 0;
 	if (!connect_is_news(sk, family, ret) || is_self(t))
 		return 0;
-	if (!ret)
+	if (!ret && family == AF_UNIX_)
+		find_peer_path(sk, &a);
+	else if (!ret)
 		sock_addresses(sk, &a);
 	p.family = family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family;
 	p.port = a.pport;
@@ -347,6 +355,10 @@ static __always_inline int accept_end(struct file *f, bool uring)
 		return 0;
 	if (is_self(t))
 		return 0;
+	if (is_unix) {
+		a.sock = (__u64)sk;
+		find_path_head(&a);
+	}
 	p.family = is_unix ? EV_FAMILY_UNIX : a.family;
 	p.port = a.lport;
 	p.transport = is_unix ? unix_transport(sk) : EV_TRANSPORT_TCP;
@@ -355,7 +367,10 @@ static __always_inline int accept_end(struct file *f, bool uring)
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	r->saddr = a.peer;
+	if (!is_unix)
+		r->saddr = a.peer;
+	else
+		__builtin_memset(&r->saddr, 0, sizeof(r->saddr));
 	r->daddr = a.local;
 	r->sport = a.pport;
 	r->dport = a.lport;

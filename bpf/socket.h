@@ -112,6 +112,30 @@ __noinline int find_addresses(struct addresses *a)
 	return 1;
 }
 
+/* How the path of a->sock, a Unix socket, begins: into a->peer.addr, as a record would have it. Stands
+ * alone as well. */
+__noinline int find_path_head(struct addresses *a)
+{
+	struct unix_address *addr;
+	__u32 n;
+
+	if (!a || !a->sock)
+		return 0;
+	addr = LOAD((struct unix_sock *)a->sock, struct unix_sock, addr);
+	n = addr ? LOAD(addr, struct unix_address, len) : 0;
+	if (n <= 2)
+		return 0;
+	n = n - 2 < sizeof(a->peer.addr) ? n - 2 : sizeof(a->peer.addr);
+	barrier_var_(n);
+	if (n > sizeof(a->peer.addr))
+		return 0;
+	bpf_probe_read_kernel(a->peer.addr, n,
+			      (char *)addr + bpf_core_field_offset(struct unix_address, name) + 2);
+	if (!a->peer.addr[0])
+		a->peer.addr[0] = '@';
+	return 1;
+}
+
 static __always_inline bool sock_addresses(struct sock *sk, struct addresses *a)
 {
 	a->sock = (__u64)sk;

@@ -90,6 +90,8 @@ struct filter_clause {
 	uint32_t nreal_uids;
 	const struct filter_net *peers;		/* any of: destination (connect), source (accept) */
 	uint32_t npeers;
+	const struct filter_pattern *unix_paths;	/* any of: network.unix.path; no other sockets */
+	uint32_t nunix_paths;
 	const struct filter_range *ports;	/* any of: of the peer (connect), local (accept) */
 	uint32_t nports;
 	const struct filter_cgroups *cgroups;	/* all of */

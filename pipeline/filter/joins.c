@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "pipeline/filter/threads.h"
+#include "pipeline/filter/heads.h"
 #include "pipeline/util.h"
 
 _Static_assert(sizeof(struct filter_join) == 128, "filter_walk.h finds joins by 128");
@@ -196,9 +196,9 @@ static void add_cgroups(struct filter_join *join, const struct filter_clause *c,
 static int add_threads(struct joins *j, struct filter_join *join, const struct filter_clause *c,
 		       bool *relaxed)
 {
-	struct filter_thread t[FILTER_THREADS];
-	uint32_t n = c->nthreads ? threads_make(t, c->threads, c->nthreads) : 0;
-	uint64_t words[FILTER_THREADS * sizeof(*t) / sizeof(uint64_t)];
+	struct filter_bytes t[FILTER_HEADS];
+	uint32_t n = c->nthreads ? heads_make(t, HEADS_THREAD, c->threads, c->nthreads) : 0;
+	uint64_t words[FILTER_HEADS * sizeof(*t) / sizeof(uint64_t)];
 	int64_t at = 0;
 
 	memcpy(words, t, n * sizeof(*t));

@@ -244,13 +244,6 @@ static struct dnf on_peer(struct test *t)
 	return with_unix(t, d);
 }
 
-static struct dnf on_unix_path(struct test *t)
-{
-	if (t->negated)
-		return maybe(t, "is about the path of a Unix socket under `not`");
-	return one(t, (struct filter_clause){ .families_any = 1 << EV_FAMILY_UNIX });
-}
-
 /* --- flags and modes --- */
 
 /* 0 and 1 of the operand are access modes, as is the bit of O_RDONLY; see oflags_bits. */
@@ -349,7 +342,6 @@ static const struct row {
 	{ "destination.port", CONNECT | ACCEPT, on_port },
 	{ "network.type", CONNECT | ACCEPT, on_family },
 	{ "network.transport", CONNECT | ACCEPT, on_transport },
-	{ "network.unix.path", CONNECT | ACCEPT, on_unix_path },
 	{ "user.effective.id", OPEN | CONNECT | ACCEPT, on_uid },
 	{ "user.id", OPEN | CONNECT | ACCEPT, on_real_uid },
 };

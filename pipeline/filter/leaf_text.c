@@ -4,9 +4,9 @@
  * base name, or what a function makes of it. Patterns of the base name say exactly what the test
  * does; those of directory and extension are wider, and nothing wider is negated.
  */
+#include "pipeline/filter/heads.h"
 #include "pipeline/filter/leaf_test.h"
 #include "pipeline/filter/pattern.h"
-#include "pipeline/filter/threads.h"
 #include "pipeline/policy/needle.h"
 #include "pipeline/util.h"
 
@@ -40,10 +40,10 @@ const char *leaf_op_help(enum op_id op)
 	return op < OP_MAX ? forms[ops[op].base].help : NULL;
 }
 
-enum view_of { OF_PATH, OF_SELF, OF_ANCESTOR, OF_THREAD };
+enum view_of { OF_PATH, OF_SELF, OF_ANCESTOR, OF_THREAD, OF_UNIX };
 enum view_part { PART_NONE, PART_BASENAME, PART_DIRNAME, PART_EXTENSION };
 
-/* What a term is of a path, a program or a thread. */
+/* What a term is of a path, a program, a thread or a Unix socket. */
 struct view {
 	uint8_t of; /* enum view_of */
 	uint8_t part; /* enum view_part */
@@ -64,6 +64,7 @@ static const struct {
 	{ "process.parent.name", OF_ANCESTOR, true },
 	{ "process.ancestor_names", OF_ANCESTOR, true },
 	{ "process.thread.name", OF_THREAD, false },
+	{ "network.unix.path", OF_UNIX, false },
 };
 
 static bool view_field(struct view *v, struct str path)
@@ -112,7 +113,7 @@ static bool view_term(struct view *v, const struct term *t)
 		case FUNC_LOWER: v->letters = v->letters ? v->letters : 'a'; break;
 		case FUNC_UPPER: v->letters = v->letters ? v->letters : 'A'; break;
 		case FUNC_ANY_ANCESTOR:
-			if (!view_field(v, t->args[0]->text) || v->of == OF_THREAD)
+			if (!view_field(v, t->args[0]->text) || v->of >= OF_THREAD)
 				return false;
 			v->of = OF_ANCESTOR;
 			return true;
@@ -273,7 +274,7 @@ static bool can_exclude(const struct view *v, struct patterns_list l)
 
 static struct dnf texts(struct test *t, const struct view *v, struct patterns_list l, bool none_of)
 {
-	struct filter_thread entries[FILTER_THREADS];
+	struct filter_bytes entries[FILTER_HEADS];
 	struct filter_program *p;
 
 	if (v->of == OF_PATH && none_of)
@@ -281,7 +282,7 @@ static struct dnf texts(struct test *t, const struct view *v, struct patterns_li
 			   (struct filter_clause){ .not_paths = l.items, .nnot_paths = l.count });
 	if (v->of == OF_PATH)
 		return one(t, (struct filter_clause){ .paths = l.items, .npaths = l.count });
-	if (v->of == OF_THREAD && !threads_make(entries, l.items, l.count))
+	if (v->of == OF_THREAD && !heads_make(entries, HEADS_THREAD, l.items, l.count))
 		return maybe(t, "is not about how the name of a thread begins");
 	if (v->of == OF_THREAD)
 		return one(t, (struct filter_clause){ .threads = l.items, .nthreads = l.count });
@@ -324,12 +325,37 @@ static struct dnf regexes(struct test *t, const struct view *v)
 		       : maybe(t, "is a regular expression without a text that must be there");
 }
 
+/* Only Unix sockets have a path, and not all of them. */
+static struct dnf unix_paths(struct test *t, const struct view *v)
+{
+	struct filter_clause c = { .families_any = 1 << EV_FAMILY_UNIX };
+	uint8_t form = forms[t->o->base].form;
+	struct filter_bytes entries[FILTER_HEADS];
+	struct patterns_list l = { 0 };
+
+	if (t->negated)
+		return maybe(t, "is about the path of a Unix socket under `not`");
+	if (form == FORM_REGEX)
+		l = regex_patterns(t, v);
+	else if (form == FORM_PATTERN && op_patterns(t, v, &l) && !l.count)
+		return always(t, false);
+	if (l.count && heads_make(entries, HEADS_UNIX, l.items, l.count)) {
+		c.unix_paths = l.items;
+		c.nunix_paths = l.count;
+	}
+	return one(t, c);
+}
+
 bool leaf_text(struct test *t, struct dnf *out)
 {
 	struct view v = { 0 };
 
 	if (!view_term(&v, t->cond->left))
 		return false;
+	if (v.of == OF_UNIX) {
+		*out = unix_paths(t, &v);
+		return true;
+	}
 	switch (forms[t->o->base].form) {
 	case FORM_PATTERN:
 	case FORM_NOT_PATTERN: *out = patterns(t, &v); break;

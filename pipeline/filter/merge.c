@@ -29,27 +29,15 @@ static bool join_programs(struct dnf_ctx *x, struct filter_clause *a, const stru
 	return true;
 }
 
-static bool join_paths(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b)
+static bool join_patterns(struct dnf_ctx *x, const struct filter_pattern **a, uint32_t *na,
+			  const struct filter_pattern *b, uint32_t nb)
 {
-	struct patterns_list all =
-		patterns_union(x->pool, (struct patterns_list){ a->paths, a->npaths },
-			       (struct patterns_list){ b->paths, b->npaths });
+	struct patterns_list all = patterns_union(x->pool, (struct patterns_list){ *a, *na },
+						  (struct patterns_list){ b, nb });
 
 	x->no_memory |= !all.count;
-	a->paths = all.items;
-	a->npaths = all.count;
-	return true;
-}
-
-static bool join_threads(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b)
-{
-	struct patterns_list all =
-		patterns_union(x->pool, (struct patterns_list){ a->threads, a->nthreads },
-			       (struct patterns_list){ b->threads, b->nthreads });
-
-	x->no_memory |= !all.count;
-	a->threads = all.items;
-	a->nthreads = all.count;
+	*a = all.items;
+	*na = all.count;
 	return true;
 }
 
@@ -91,9 +79,13 @@ bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter
 {
 	x->work += a->npaths + b->npaths + a->npeers + b->npeers + a->nuids + a->nports;
 	switch (part) {
-	case CLAUSE_PATHS: return join_paths(x, a, b);
+	case CLAUSE_PATHS: return join_patterns(x, &a->paths, &a->npaths, b->paths, b->npaths);
 	case CLAUSE_PROGRAMS: return join_programs(x, a, b);
-	case CLAUSE_THREADS: return join_threads(x, a, b);
+	case CLAUSE_THREADS:
+		return join_patterns(x, &a->threads, &a->nthreads, b->threads, b->nthreads);
+	case CLAUSE_UNIX_PATHS:
+		return join_patterns(x, &a->unix_paths, &a->nunix_paths, b->unix_paths,
+				     b->nunix_paths);
 	case CLAUSE_PEERS: return join_peers(x, a, b);
 	case CLAUSE_UIDS: return join_ranges(x, &a->uids, &a->nuids, b->uids, b->nuids, UINT32_MAX);
 	case CLAUSE_REAL_UIDS:

@@ -14,6 +14,7 @@ enum { NETS_CROSS_MAX = 16384 };
 #define PATHS(c) ((struct patterns_list){ (c)->paths, (c)->npaths })
 #define NOT_PATHS(c) ((struct patterns_list){ (c)->not_paths, (c)->nnot_paths })
 #define THREADS(c) ((struct patterns_list){ (c)->threads, (c)->nthreads })
+#define UNIX_PATHS(c) ((struct patterns_list){ (c)->unix_paths, (c)->nunix_paths })
 #define RANGES(c, m) ((struct ranges){ (c)->m, (c)->n##m })
 #define PEERS(c) ((struct nets){ (c)->peers, (c)->npeers })
 
@@ -27,7 +28,7 @@ uint32_t clause_parts(const struct filter_clause *c)
 	       (c->access_any ? CLAUSE_ACCESS : 0) | (c->mode_any ? CLAUSE_MODE : 0) |
 	       (c->types_any ? CLAUSE_TYPES : 0) | (c->families_any ? CLAUSE_FAMILIES : 0) |
 	       (c->via_any ? CLAUSE_VIA : 0) | (c->transports_any ? CLAUSE_TRANSPORTS : 0) |
-	       (c->outcomes_any ? CLAUSE_OUTCOMES : 0);
+	       (c->outcomes_any ? CLAUSE_OUTCOMES : 0) | (c->nunix_paths ? CLAUSE_UNIX_PATHS : 0);
 }
 
 bool clause_is_open(const struct filter_clause *c)
@@ -42,7 +43,7 @@ uint32_t clause_weight(const struct filter_clause *c)
 
 	weight += c->npaths ? 1000 : 0;
 	weight += c->nthreads ? 400 : 0;
-	weight += c->npeers ? 300 : 0;
+	weight += c->npeers || c->nunix_paths ? 300 : 0;
 	weight += c->nports ? 300 : 0;
 	weight += c->via_any == FILTER_VIA_IO_URING ? 900 : 0;
 	for (uint32_t i = 0; i < c->nprograms; i++)
@@ -109,6 +110,7 @@ uint32_t clause_diff(const struct filter_clause *a, const struct filter_clause *
 	d |= same_patterns(NOT_PATHS(a), NOT_PATHS(b)) ? 0 : CLAUSE_NOT_PATHS;
 	d |= same_programs(a, b) ? 0 : CLAUSE_PROGRAMS;
 	d |= same_patterns(THREADS(a), THREADS(b)) ? 0 : CLAUSE_THREADS;
+	d |= same_patterns(UNIX_PATHS(a), UNIX_PATHS(b)) ? 0 : CLAUSE_UNIX_PATHS;
 	d |= SAME_RANGES(uids) ? 0 : CLAUSE_UIDS;
 	d |= SAME_RANGES(real_uids) ? 0 : CLAUSE_REAL_UIDS;
 	d |= SAME_RANGES(ports) ? 0 : CLAUSE_PORTS;
@@ -161,6 +163,7 @@ uint64_t clause_hash(const struct filter_clause *from, uint32_t without)
 	h = mix_patterns(h, PATHS(&c));
 	h = mix_patterns(h, NOT_PATHS(&c));
 	h = mix_patterns(h, THREADS(&c));
+	h = mix_patterns(h, UNIX_PATHS(&c));
 	for (uint32_t i = 0; i < c.nprograms; i++) {
 		h = mix(h, c.programs[i].who | (uint64_t)c.programs[i].negated << 8);
 		h = mix_patterns(h, (struct patterns_list){ c.programs[i].patterns,
@@ -214,6 +217,8 @@ void clause_drop(struct filter_clause *c, uint32_t parts)
 		c->transports_any = 0;
 	if (parts & CLAUSE_OUTCOMES)
 		c->outcomes_any = 0;
+	if (parts & CLAUSE_UNIX_PATHS)
+		c->nunix_paths = 0;
 }
 
 /* Masks of a single value: exact. False: no value is in both. */
@@ -319,20 +324,30 @@ static bool paths_and(struct dnf_ctx *x, const struct filter_clause *a,
 	return true;
 }
 
-static bool threads_and(struct dnf_ctx *x, const struct filter_clause *b, struct filter_clause *out)
+static bool patterns_and(struct dnf_ctx *x, struct patterns_list a, struct patterns_list b,
+			 struct patterns_list *out)
 {
-	struct patterns_list both = out->nthreads ? THREADS(out) : THREADS(b);
+	*out = a.count ? a : b;
+	if (!a.count || !b.count)
+		return true;
+	x->work += (uint64_t)a.count * b.count;
+	if (!patterns_both(x->pool, a, b, out))
+		x->no_memory = true;
+	return out->count;
+}
 
-	if (out->nthreads && b->nthreads) {
-		x->work += (uint64_t)out->nthreads * b->nthreads;
-		if (!patterns_both(x->pool, THREADS(out), THREADS(b), &both))
-			x->no_memory = true;
-		if (!both.count)
-			return false;
-	}
-	out->threads = both.items;
-	out->nthreads = both.count;
-	return true;
+static bool heads_and(struct dnf_ctx *x, const struct filter_clause *b, struct filter_clause *out)
+{
+	struct patterns_list threads, paths;
+
+	if (!patterns_and(x, THREADS(out), THREADS(b), &threads) ||
+	    !patterns_and(x, UNIX_PATHS(out), UNIX_PATHS(b), &paths))
+		return false;
+	out->threads = threads.items;
+	out->nthreads = threads.count;
+	out->unix_paths = paths.items;
+	out->nunix_paths = paths.count;
+	return !paths.count || (!out->npeers && !out->nports);
 }
 
 static bool programs_and(struct dnf_ctx *x, const struct filter_clause *b,
@@ -406,7 +421,7 @@ bool clause_and(struct dnf_ctx *x, const struct filter_clause *a, const struct f
 	struct filter_clause c = *a;
 
 	if (!masks_and(b, &c) || !numbers_and(x, a, b, &c) || !paths_and(x, a, b, &c) ||
-	    !threads_and(x, b, &c) || !programs_and(x, b, &c) || !cgroups_and(x, b, &c))
+	    !heads_and(x, b, &c) || !programs_and(x, b, &c) || !cgroups_and(x, b, &c))
 		return false;
 	*out = c;
 	return true;

@@ -27,7 +27,8 @@ enum clause_part {
 	CLAUSE_THREADS = 1 << 14,
 	CLAUSE_TRANSPORTS = 1 << 15,
 	CLAUSE_OUTCOMES = 1 << 16,
-	CLAUSE_ALL = (1 << 17) - 1,
+	CLAUSE_UNIX_PATHS = 1 << 17,
+	CLAUSE_ALL = (1 << 18) - 1,
 };
 
 enum {

@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 
+#include "pipeline/filter/heads.h"
 #include "pipeline/util.h"
 
 struct peers_point {
@@ -59,6 +60,20 @@ int peers_add(struct peers *p, const struct filter_net *net, uint64_t bits)
 	a.lo = (uint64_t)to;
 	a.step = -1;
 	return add_point(p, a);
+}
+
+void peers_add_paths(struct peers *p, const struct filter_pattern *patterns, uint32_t n,
+		     uint64_t bits)
+{
+	struct filter_bytes heads[FILTER_HEADS];
+	uint32_t count = heads_make(heads, HEADS_UNIX, patterns, n);
+
+	if (!count || p->npaths + count > FILTER_UNIX_HEADS) {
+		p->all_unix |= bits;
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		p->paths[p->npaths++] = (struct filter_unix){ heads[i], bits };
 }
 
 static int by_address(const void *x, const void *y)
@@ -118,7 +133,10 @@ int peers_write(struct peers *p, struct buf *block, struct filter_peers *to)
 		qsort(p->points, p->count, sizeof(*p->points), by_address);
 	while (split < p->count && p->points[split].family == 4)
 		split++;
-	to->none = p->all;
+	to->none = p->all | p->all_unix;
+	to->paths = (uint32_t)block->len;
+	to->npaths = p->npaths;
+	buf_add(block, p->paths, p->npaths * sizeof(*p->paths));
 	to->v4 = (uint32_t)block->len;
 	to->nv4 = write_family(p, 0, split, block);
 	to->v6 = (uint32_t)block->len;

@@ -163,7 +163,9 @@ static int write_peers(struct work *w, const struct kind_work *k, struct filter_
 	for (uint32_t i = 0; i < k->clauses->count && !rc; i++) {
 		const struct filter_clause *c = &k->clauses->items[i];
 
-		if (!c->npeers)
+		if (c->nunix_paths)
+			peers_add_paths(&p, c->unix_paths, c->nunix_paths, bits_of(k, i));
+		else if (!c->npeers)
 			p.all |= bits_of(k, i);
 		for (uint32_t n = 0; n < c->npeers && !rc; n++)
 			rc = peers_add(&p, &c->peers[n], bits_of(k, i));

@@ -38,6 +38,7 @@ void clause_text(struct buf *b, const struct filter_clause *c)
 			     c->programs[i].patterns, c->programs[i].npatterns);
 	}
 	put_patterns(b, " thread:", c->threads, c->nthreads);
+	put_patterns(b, " unix:", c->unix_paths, c->nunix_paths);
 	put_ranges(b, " uid:", c->uids, c->nuids);
 	put_ranges(b, " ruid:", c->real_uids, c->nreal_uids);
 	for (uint32_t i = 0; i < c->npeers; i++)

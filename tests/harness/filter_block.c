@@ -113,6 +113,11 @@ bool filter_block_wants(const void *block, size_t bytes, const struct filter *f,
 		peer = plain_ip(fe.kind == EV_CONNECT ? &((const struct ev_connect *)e->raw)->daddr
 						      : &((const struct ev_accept *)e->raw)->saddr);
 		fe.peer = &peer;
+		field = schema_field(e->kind, STR("network.unix.path"));
+		if (event_get(e, field, &v)) {
+			snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
+			fe.unix_path = path;
+		}
 		fe.outcome = fe.kind == EV_CONNECT ? ((const struct ev_connect *)e->raw)->outcome
 						   : ((const struct ev_accept *)e->raw)->outcome;
 	}

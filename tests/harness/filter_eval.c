@@ -11,7 +11,7 @@
 struct subject {
 	struct event *e;
 	uint32_t kind;
-	struct str path;
+	struct str path; /* of the file, or of the Unix socket */
 	uint32_t sets;
 	bool classified; /* its cgroup */
 };
@@ -147,8 +147,11 @@ static bool peer_fits(const struct filter_clause *c, uint8_t family, const struc
 	       (!c->via_any || c->via_any & (io_uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL));
 }
 
-static bool way_fits(const struct filter_clause *c, uint8_t transport, uint8_t outcome)
+static bool way_fits(const struct subject *s, const struct filter_clause *c, uint8_t transport,
+		     uint8_t outcome)
 {
+	if (c->nunix_paths && !patterns_fit(c->unix_paths, c->nunix_paths, s->path))
+		return false;
 	return (!c->transports_any || c->transports_any & 1u << transport) &&
 	       (!c->outcomes_any || c->outcomes_any & 1u << outcome);
 }
@@ -164,10 +167,10 @@ static bool clause_fits(const struct subject *s, const struct filter_clause *c)
 	case EV_OPEN: return file_fits(s, c);
 	case EV_CONNECT:
 		return peer_fits(c, out->family, &out->daddr, out->dport, out->io_uring) &&
-		       way_fits(c, out->transport, out->outcome);
+		       way_fits(s, c, out->transport, out->outcome);
 	default:
 		return peer_fits(c, in->family, &in->saddr, in->dport, in->io_uring) &&
-		       way_fits(c, in->transport, in->outcome);
+		       way_fits(s, c, in->transport, in->outcome);
 	}
 }
 
@@ -181,7 +184,8 @@ bool filter_wants(const struct filter *f, struct event *e, struct op_scratch *sc
 	if (!filter_knows_kind(s.kind) || !filter_is_plain(e))
 		return true;
 	all = filter_clauses(f, s.kind);
-	path = s.kind == EV_OPEN ? schema_field(e->kind, STR("file.path")) : NULL;
+	path = schema_field(e->kind,
+			    s.kind == EV_OPEN ? STR("file.path") : STR("network.unix.path"));
 	if (path && event_get(e, path, &v))
 		s.path = v.s;
 	s.classified = filter_cgroup_classify(f, e, scratch, &s.sets);

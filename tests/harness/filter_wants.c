@@ -100,6 +100,18 @@ uint64_t filter_tables_signature(const void *block, const char *path)
 	return filter_signature(dir, name, h);
 }
 
+static uint64_t unix_mask(const void *block, const struct filter_peers *p, const char *path)
+{
+	uint64_t words[FILTER_HEAD_BYTES / 8] = { 0 }, mask = p->none;
+
+	if (path)
+		memcpy(words, path, strnlen(path, sizeof(words)));
+	for (uint32_t i = 0; i < p->npaths; i++)
+		mask |= filter_unix_bits(block, p->paths + i * (uint32_t)sizeof(struct filter_unix),
+					 words[0], words[1]);
+	return mask;
+}
+
 static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 			  const struct filter_event *e)
 {
@@ -108,7 +120,7 @@ static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 	uint32_t word;
 
 	if (e->peer->family != 4 && e->peer->family != 6)
-		return p->none;
+		return unix_mask(block, p, e->unix_path);
 	memcpy(words, e->peer->addr, sizeof(words));
 	memcpy(&word, e->peer->addr, sizeof(word));
 	s.hi = be64toh(words[0]);

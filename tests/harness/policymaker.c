@@ -312,6 +312,7 @@ static void put_test(struct policymaker *p, uint32_t k, struct buf *b)
 		"process.thread.name",
 		"event.outcome",
 		"network.transport",
+		"network.unix.path",
 	};
 	const struct field *f = NULL;
 	uint32_t n = 1;

@@ -3,7 +3,7 @@
  * Names of threads in the kernel filter's tables: never less than what the patterns mean, and where
  * they are few and about a name's beginning, no more. TOCSIN_SEED=n chooses another run.
  */
-#include "pipeline/filter/threads.h"
+#include "pipeline/filter/heads.h"
 
 #include "pipeline/filter/pattern.h"
 #include "pipeline/filter/tables.h"
@@ -103,7 +103,7 @@ static void random_patterns(void)
 		for (uint32_t i = 0; i < NAMES; i++) {
 			bool should = patterns_fit(p, n, str_of(names[i]));
 
-			if ((should && !got[i]) || (got[i] && !should && n <= FILTER_THREADS))
+			if ((should && !got[i]) || (got[i] && !should && n <= FILTER_HEADS))
 				test_fail(__FILE__, __LINE__, "round %u, name '%s': %d", round,
 					  names[i], got[i]);
 			fits += should;
@@ -120,15 +120,15 @@ static void more_than_are_looked_at(void)
 {
 	static struct filter_pattern p[100];
 	static char texts[100][8];
-	struct filter_thread out[FILTER_THREADS];
+	struct filter_bytes out[FILTER_HEADS];
 
 	for (uint32_t i = 0; i < ARRAY_LEN(p); i++) {
 		snprintf(texts[i], sizeof(texts[i]), "kw%u", i);
 		p[i] = (struct filter_pattern){ str_of(texts[i]), FILTER_EXACT, false, false };
 	}
-	CHECK_INT(threads_make(out, p, 100), 0);
-	CHECK_INT(threads_make(out, p, 60), FILTER_THREADS);
-	for (uint32_t i = 0; i < FILTER_THREADS; i++)
+	CHECK_INT(heads_make(out, HEADS_THREAD, p, 100), 0);
+	CHECK_INT(heads_make(out, HEADS_THREAD, p, 60), FILTER_HEADS);
+	for (uint32_t i = 0; i < FILTER_HEADS; i++)
 		CHECK((out[i].mask[0] & 0xffff) == 0xffff); /* what all have in common is asked */
 }
 
