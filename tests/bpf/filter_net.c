@@ -193,7 +193,7 @@ static bool marked(uint32_t flags)
 	return flags & 1u << EV_HDR_WOULD_DROP;
 }
 
-/* The kernel's answer for each deed is what the tables say. Number of those that were wanted. */
+/* The kernel's answer for each deed is what the tables say. How many were wanted. */
 static uint32_t check_deeds(struct net *n, const struct deed *d, uint32_t nd, uint8_t mode)
 {
 	uint32_t yes = 0, no = 0, unix_deeds = 0;
@@ -260,7 +260,6 @@ static const struct filter_pattern threads[] = {
 	{ STR("FILTER"), FILTER_PREFIX, true, false },
 	{ STR("f?lter*"), FILTER_GLOB, false, false },
 	{ STR("filter"), FILTER_EXACT, false, false },
-	{ STR("kworker/"), FILTER_PREFIX, false, false },
 };
 
 struct made {
@@ -384,13 +383,18 @@ static void accepts(void)
 	end(&n);
 }
 
-static void accept_unix(void)
+/* name: a path, or an abstract one after @; "" is one of the kernel's choice. */
+static void accept_unix(const char *name)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int server = sock(AF_UNIX, SOCK_STREAM), client = sock(AF_UNIX, SOCK_STREAM), fd;
-	socklen_t len = sizeof(un);
+	socklen_t len = sizeof(un), used = (socklen_t)(sizeof(sa_family_t) + strlen(name));
 
-	CHECK_INT(bind(server, (struct sockaddr *)&un, sizeof(sa_family_t)), 0); /* a free name */
+	memcpy(un.sun_path, name, strlen(name));
+	if (name[0] == '@')
+		un.sun_path[0] = '\0';
+	unlink(name);
+	CHECK_INT(bind(server, (struct sockaddr *)&un, used), 0);
 	CHECK_INT(getsockname(server, (struct sockaddr *)&un, &len), 0);
 	CHECK_INT(listen(server, 1), 0);
 	CHECK_INT(connect(client, (struct sockaddr *)&un, len), 0);
@@ -399,6 +403,7 @@ static void accept_unix(void)
 	close(fd);
 	close(client);
 	close(server);
+	unlink(name);
 }
 
 static void unix_sockets_have_no_address(void)
@@ -417,9 +422,38 @@ static void unix_sockets_have_no_address(void)
 	for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
 		for (uint32_t kind = EV_CONNECT; kind <= EV_ACCEPT; kind++) {
 			install(&n, kind, &c[i], 1, FILTER_MODE_ON);
-			accept_unix();
+			accept_unix("");
 			live_read(&n.l);
 			CHECK_INT(count(&n, kind, EV_FAMILY_UNIX, 0, NULL), i >= 3);
+		}
+	end(&n);
+}
+
+static void paths_of_unix_sockets(void)
+{
+	static const char *const names[] = { "/tmp/.tocsin-a", "/tmp/.tocsin-test-socket",
+					     "/tmp/.tocsin-test-other", "@tocsin-a", "@tocsin-b" };
+	static const struct filter_pattern patterns[] = {
+		{ STR("/tmp/.tocsin-a"), FILTER_EXACT, false, false },
+		{ STR("/tmp/.TOCSIN-"), FILTER_PREFIX, true, false },
+		{ STR("/tmp/.tocsin-test-o*"), FILTER_GLOB, false, false },
+		{ STR("@tocsin-"), FILTER_PREFIX, false, false },
+		{ STR("socket"), FILTER_SUFFIX, false, false },
+	};
+	static const char *const want[] = { "10000", "11100", "01100", "00011", "11111" };
+	struct filter_clause c = { .nunix_paths = 1, .families_any = 1 << EV_FAMILY_UNIX };
+	struct net n;
+
+	begin(&n);
+	for (uint32_t i = 0; i < ARRAY_LEN(patterns); i++)
+		for (uint32_t k = 0; k < ARRAY_LEN(names) * 2; k++) {
+			uint32_t kind = k & 1 ? EV_ACCEPT : EV_CONNECT;
+
+			c.unix_paths = &patterns[i];
+			install(&n, kind, &c, 1, FILTER_MODE_ON);
+			accept_unix(names[k / 2]);
+			live_read(&n.l);
+			CHECK_INT(count(&n, kind, EV_FAMILY_UNIX, 0, NULL), want[i][k / 2] == '1');
 		}
 	end(&n);
 }
@@ -551,9 +585,13 @@ static void connects_that_end_in_another_generation(void)
 }
 
 static const struct test tests[] = {
-	TEST(random_clauses_and_peers),        TEST(accepts),
-	TEST(unix_sockets_have_no_address),    TEST(marks_of_the_program),
-	TEST(connects_that_another_task_ends), TEST(connects_that_end_in_another_generation),
+	TEST(random_clauses_and_peers),
+	TEST(accepts),
+	TEST(unix_sockets_have_no_address),
+	TEST(paths_of_unix_sockets),
+	TEST(marks_of_the_program),
+	TEST(connects_that_another_task_ends),
+	TEST(connects_that_end_in_another_generation),
 };
 
 int main(int argc, char **argv)
