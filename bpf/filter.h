@@ -264,6 +264,14 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t)
 	ask_marks(a, t);
 }
 
+/* Is the block in force that of the generation? In a frame of its own: see filter_peer.h. */
+static __noinline int block_is_of(__u32 generation)
+{
+	const struct filter_block *h = filter_now();
+
+	return h && h->generation == generation;
+}
+
 static __always_inline __u32 ask_joins(struct ask *a)
 {
 	a->cursor.mask = a->facts.mask;
@@ -337,10 +345,7 @@ __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 ge
 		return 1;
 	ask_about(&a, mask, flags, mode, via);
 	ask_task(&a, bpf_get_current_task_btf());
-	if (ask_joins(&a))
-		return 1;
-	h = filter_now();
-	return !h || h->generation != generation; /* ranges were those of another block */
+	return ask_joins(&a) || !block_is_of(generation); /* or ranges were another block's */
 }
 
 static __always_inline bool ask_file(const struct filter_block *h, struct file *f, __u64 mask,

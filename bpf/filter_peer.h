@@ -18,13 +18,24 @@ enum { SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
 
 /* What a peer is besides its address, as one number: a global function has few arguments. */
 #define PEER_WHAT(kind, transport, family, via, port)                                              \
-	((__u64)(kind) << 40 | (__u64)(transport) << 32 | (__u32)(via) << 24 |                     \
+	((__u64)((kind)-EV_CONNECT) << 40 | (__u64)(transport) << 32 | (__u32)(via) << 24 |        \
 	 (__u32)(family) << 16 | (port))
-#define WHAT_KIND(what) ((what) >> 40)
+#define WHAT_ACCEPTS(what) ((what) >> 40 & 1)
 #define WHAT_TRANSPORT(what) ((__u8)((what) >> 32))
 #define WHAT_VIA(what) ((__u8)((what) >> 24))
 #define WHAT_FAMILY(what) ((__u8)((what) >> 16))
 #define WHAT_PORT(what) ((__u16)(what))
+
+/* What is of accepts lies behind what is of connects: found without a branch. */
+_Static_assert(EV_ACCEPT == EV_CONNECT + 1, "kind");
+_Static_assert(__builtin_offsetof(struct filter_block, accept) ==
+		       __builtin_offsetof(struct filter_block, connect) +
+			       sizeof(struct filter_peers),
+	       "peers");
+_Static_assert(__builtin_offsetof(struct filter_block, accept_joins) ==
+		       __builtin_offsetof(struct filter_block, connect_joins) +
+			       sizeof(struct filter_buckets),
+	       "joins");
 
 struct search {
 	const struct filter_block *head;
@@ -69,7 +80,7 @@ __noinline __u64 peer_mask(__u64 hi, __u64 lo, __u64 what, __u32 generation)
 
 	if (!h || h->generation != generation)
 		return FILTER_WANTED;
-	p = WHAT_KIND(what) == EV_ACCEPT ? &h->accept : &h->connect;
+	p = &(&h->connect)[WHAT_ACCEPTS(what)];
 	if (WHAT_FAMILY(what) == EV_FAMILY_UNIX)
 		return unix_mask(h, p, hi, lo);
 	if (WHAT_FAMILY(what) == EV_FAMILY_IPV4) {
@@ -91,7 +102,7 @@ static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generati
 
 	if (!h || h->generation != generation)
 		return FILTER_OUTCOMES;
-	a.buckets = WHAT_KIND(what) == EV_ACCEPT ? &h->accept_joins : &h->connect_joins;
+	a.buckets = &(&h->connect_joins)[WHAT_ACCEPTS(what)];
 	a.facts.mask = mask;
 	a.facts.family = WHAT_FAMILY(what);
 	a.facts.transport = WHAT_TRANSPORT(what);
@@ -101,10 +112,8 @@ static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generati
 	if (marked)
 		ask_marks(&a, bpf_get_current_task_btf());
 	wanted = ask_joins(&a);
-	h = filter_now();
-	if (!h || h->generation != generation) /* some of it was looked up in another block */
-		return FILTER_OUTCOMES;
-	return wanted;
+	/* or some of it was looked up in another block */
+	return block_is_of(generation) ? wanted : FILTER_OUTCOMES;
 }
 
 /* Of which outcomes does a join hold for the current task's peer, whose address has the mask? */

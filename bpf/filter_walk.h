@@ -238,36 +238,40 @@ static inline __u64 filter_search_mask(const void *block, const struct filter_se
 	return FILTER_WORD(block, s->off + s->low * 32 + 16);
 }
 
-static inline bool filter_head_fits(const void *block, __u32 off, __u64 w0, __u64 w1)
+/* 0: the text that begins with the words fits. */
+static inline __u64 filter_head_miss(const void *block, __u32 off, __u64 w0, __u64 w1)
 {
 	__u64 miss = (w0 & FILTER_WORD(block, off + 16)) ^ FILTER_WORD(block, off);
 
-	return !(miss | ((w1 & FILTER_WORD(block, off + 24)) ^ FILTER_WORD(block, off + 8)));
+	return miss | ((w1 & FILTER_WORD(block, off + 24)) ^ FILTER_WORD(block, off + 8));
 }
 
 /* Of a Unix socket whose path begins with the words. */
 static inline __u64 filter_unix_bits(const void *block, __u32 off, __u64 w0, __u64 w1)
 {
-	return filter_head_fits(block, off, w0, w1) ? FILTER_WORD(block, off + 32) : 0;
+	return filter_head_miss(block, off, w0, w1) ? 0 : FILTER_WORD(block, off + 32);
 }
 
 /* ---- joins ---- */
 
+/* Whether it was found is carried along: a branch more in each round is a way more that the verifier
+ * follows. */
 static inline bool filter_in_ranges(const void *block, __u32 off, __u32 n, __u32 v)
 {
-	for (__u32 i = 0; i < FILTER_RANGES && i < n; i++) {
-		__u64 w = FILTER_WORD(block, off + i * 8);
+	__u64 found = 0;
 
-		if (v >= (__u32)w && v <= w >> 32)
-			return true;
+	for (__u32 i = 0; i < FILTER_RANGES && i < n; i++) {
+		__u64 w = FILTER_WORD(block, off + i * 8), lo = (__u32)w, hi = w >> 32;
+
+		found |= ~((v - lo) | (hi - v)) >> 63; /* neither is below zero */
 	}
-	return false;
+	return found;
 }
 
 static inline bool filter_thread_fits(const void *block, __u32 off, __u32 n, __u64 w0, __u64 w1)
 {
 	for (__u32 i = 0; i < FILTER_HEADS && i < n; i++)
-		if (filter_head_fits(block, off + i * (__u32)sizeof(struct filter_bytes), w0, w1))
+		if (!filter_head_miss(block, off + i * (__u32)sizeof(struct filter_bytes), w0, w1))
 			return true;
 	return false;
 }
