@@ -43,7 +43,7 @@ LDFLAGS := -pthread $(SAN_FLAGS)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-LIB_SRC := $(filter-out pipeline/main.c,$(wildcard pipeline/*.c pipeline/policy/*.c pipeline/filter/*.c enrichers/*.c \
+LIB_SRC := $(filter-out pipeline/main.c,$(wildcard pipeline/*.c pipeline/policy/*.c pipeline/policy/*/*.c pipeline/filter/*.c enrichers/*.c \
            sinks/*.c probes/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)

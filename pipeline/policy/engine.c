@@ -12,9 +12,9 @@
 
 #include "pipeline/encode.h"
 #include "pipeline/message.h"
-#include "pipeline/policy/index.h"
-#include "pipeline/policy/scan.h"
-#include "pipeline/policy/windows.h"
+#include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/scan.h"
+#include "pipeline/policy/window/windows.h"
 #include "pipeline/util.h"
 
 enum { MATCHED_MAX = 16384, EPOCH_MAX = 0x7fffffff };

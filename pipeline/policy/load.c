@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "pipeline/policy/definition.h"
-#include "pipeline/policy/index.h"
-#include "pipeline/policy/native.h"
-#include "pipeline/policy/scan.h"
+#include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/scan.h"
+#include "pipeline/policy/native/native.h"
 #include "pipeline/policy/strmap.h"
 #include "pipeline/util.h"
 

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "pipeline/policy/index.h"
+#include "pipeline/policy/index/index.h"
 #include "pipeline/util.h"
 
 /* One rule of one kind under construction. */

@@ -10,7 +10,7 @@
 #ifndef TOCSIN_POLICY_RULES_H
 #define TOCSIN_POLICY_RULES_H
 
-#include "pipeline/policy/access.h"
+#include "pipeline/policy/index/access.h"
 #include "pipeline/policy/strmap.h"
 
 enum { STEP_FALSE = 0xfffe, STEP_TRUE = 0xffff, STEPS_MAX = 0xfff0 };

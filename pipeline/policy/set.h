@@ -13,7 +13,7 @@
 #include "pipeline/policy/sources.h"
 #include "pipeline/policy/suppress.h"
 #include "pipeline/policy/template.h"
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 
 static inline void digest_add(struct sha256_ctx *to, const void *data, size_t len)
 {

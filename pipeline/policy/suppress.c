@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 #include "pipeline/util.h"
 
 enum { BUCKETS = SUPPRESS_KEYS_MAX, NONE = -1 };

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native/native.h"
 #include "tests/harness/made.h"
 
 static void ignore(void *arg, uint32_t at, const char *reason)

@@ -6,9 +6,9 @@
  */
 #include <stdlib.h>
 
+#include "pipeline/policy/index/scan.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"
-#include "pipeline/policy/scan.h"
 
 static void on_hit(void *arg, uint32_t key)
 {

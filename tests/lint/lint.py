@@ -94,6 +94,14 @@ def includes():
     report("lint/own-includes", bad)
 
 
+def languages():
+    """A policy language ends at its folder: of the product only load.c includes what lies there."""
+    inside = ("pipeline/policy/native/",)
+    bad = [f"{n} includes {d}" for n in sources(PRODUCT) if n != "pipeline/policy/load.c"
+           for d in inside if not n.startswith(d) and any(l.startswith(f'#include "{d}') for l in lines(n))]
+    report("lint/policy-languages", bad)
+
+
 def globals_():
     """Global symbols in writable sections; .data.rel.ro is constant but for relocation."""
     out = subprocess.run(["objdump", "-t", f"{B}/libtocsin.a"], capture_output=True, text=True).stdout
@@ -140,7 +148,7 @@ def layout():
     report("lint/layout", [n + ": run clang-format-14 -i on it" for n in bad])
 
 
-CHECKS = {"files": files, "functions": function_length, "conditionals": conditionals, "includes": includes,
+CHECKS = {"files": files, "functions": function_length, "conditionals": conditionals, "includes": includes, "languages": languages,
           "globals": globals_, "whitespace": whitespace, "licence": licence, "layout": layout}
 
 for name in sys.argv[1:]:

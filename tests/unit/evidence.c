@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * pipeline/policy/evidence.h: whatever names an event has, something is told of each.
+ * pipeline/policy/window/evidence.h: whatever names an event has, something is told of each.
  */
-#include "pipeline/policy/evidence.h"
+#include "pipeline/policy/window/evidence.h"
 
 #include <jansson.h>
 

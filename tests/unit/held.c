@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "pipeline/policy/suppress.h"
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 #include "tests/harness/capture.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/random.h"

@@ -4,7 +4,7 @@
  * matches must be those of asking every rule in turn. Values and literals are put together from
  * few parts, so that tests hold often and nearly. SEED=N repeats a run.
  */
-#include "pipeline/policy/index.h"
+#include "pipeline/policy/index/index.h"
 
 #include <time.h>
 

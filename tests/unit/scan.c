@@ -4,7 +4,7 @@
  * library is not trusted, since one version of it missed texts near the end of a value. SEED=N
  * repeats a run.
  */
-#include "pipeline/policy/scan.h"
+#include "pipeline/policy/index/scan.h"
 
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"

@@ -3,7 +3,7 @@
  * The state machines of windows against a reference that looks at the whole list of events each
  * time, and their limits: boundaries, memory, eviction, late events.
  */
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 
 #include <unistd.h>
 

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "pipeline/policy/policy.h"
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 #include "pipeline/util.h"
 #include "tests/harness/capture.h"
 #include "tests/harness/made.h"

@@ -5,7 +5,7 @@
  * its way down. A literal is followed by the numbers of the keys that find it, each of which is
  * enough. An `or` of nothing never holds.
  */
-#include "pipeline/policy/access.h"
+#include "pipeline/policy/index/access.h"
 
 #include <errno.h>
 #include <math.h>

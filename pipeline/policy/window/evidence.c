@@ -3,7 +3,7 @@
  * evidence.h. Where all does not fit, each text is held to a limit in bytes of JSON, in which one byte of
  * a name may be six; the limits and what stands between the texts are less than EVIDENCE_BYTES together.
  */
-#include "pipeline/policy/evidence.h"
+#include "pipeline/policy/window/evidence.h"
 
 #include "pipeline/json.h"
 #include "pipeline/message.h"

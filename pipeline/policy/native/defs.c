@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 enum { SUGGESTIONS_MAX = 50, CIRCLES_MAX = 100, PIECES_MAX = 100000, POSITIONS_MAX = 1 << 30 };

@@ -10,7 +10,7 @@
 #ifndef TOCSIN_POLICY_INDEX_H
 #define TOCSIN_POLICY_INDEX_H
 
-#include "pipeline/policy/access.h"
+#include "pipeline/policy/index/access.h"
 
 struct index;
 struct scan_scratch;

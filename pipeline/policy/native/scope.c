@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 enum { SCOPE_VALUES_MAX = 1000, LIMIT_COUNT_MAX = 1000000 };

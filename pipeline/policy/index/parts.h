@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * What an index is made of: filled by index.c, walked by index_look.c. Private to these.
+ * What an index is made of: filled by index.c, walked by look.c. Private to these.
  */
 #ifndef TOCSIN_POLICY_INDEX_PARTS_H
 #define TOCSIN_POLICY_INDEX_PARTS_H
 
-#include "pipeline/policy/index.h"
-#include "pipeline/policy/scan.h"
-#include "pipeline/policy/trie.h"
+#include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/scan.h"
+#include "pipeline/policy/index/trie.h"
 
 enum { NO_KEY = UINT32_MAX };
 

@@ -10,7 +10,7 @@
 #define TOCSIN_POLICY_ACCESS_H
 
 #include "pipeline/policy/cond.h"
-#include "pipeline/policy/keys.h"
+#include "pipeline/policy/index/keys.h"
 
 /* Of one kind. Zeroed before its first use. */
 struct access {

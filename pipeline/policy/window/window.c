@@ -12,11 +12,11 @@
  * A threshold keeps the times of the last events, at most more_than of them, for distinct values
  * the last time of each.
  */
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/window.h"
 
 #include <errno.h>
 
-#include "pipeline/policy/window_store.h"
+#include "pipeline/policy/window/store.h"
 #include "pipeline/util.h"
 
 enum {

@@ -8,7 +8,7 @@
  * are made. Backwards, texts are read from their end, and labels lie in the value where they lie
  * in the text.
  */
-#include "pipeline/policy/trie.h"
+#include "pipeline/policy/index/trie.h"
 
 #include "pipeline/util.h"
 

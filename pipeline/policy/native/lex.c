@@ -2,7 +2,7 @@
  *
  * Tokens of the native expression language. Stateless; load time.
  */
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 
 static bool is_word_start(char c)
 {

@@ -8,7 +8,7 @@
 
 #include "pipeline/nearest.h"
 #include "pipeline/policy/cases.h"
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 enum {

@@ -6,7 +6,7 @@
  * compiled for prefiltering, where what Hyperscan has not (look-around, atomic groups) is
  * replaced by something that matches more. A value that is empty, or a run that fails, hits all.
  */
-#include "pipeline/policy/scan.h"
+#include "pipeline/policy/index/scan.h"
 
 #include <errno.h>
 #include <hs.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * window_store.h. Memory that was never used is not touched, so that a window costs what it holds.
+ * store.h. Memory that was never used is not touched, so that a window costs what it holds.
  */
-#include "pipeline/policy/window_store.h"
+#include "pipeline/policy/window/store.h"
 
 #include <errno.h>
 

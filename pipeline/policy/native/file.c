@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 void *reader_memory(struct reader *r, size_t n, size_t size)

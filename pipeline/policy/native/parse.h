@@ -7,7 +7,7 @@
 #define TOCSIN_POLICY_NATIVE_PARSE_H
 
 #include "pipeline/compose.h"
-#include "pipeline/policy/native.h"
+#include "pipeline/policy/native/native.h"
 #include "pipeline/policy/strmap.h"
 
 enum token_type {
@@ -202,19 +202,19 @@ bool reader_on(struct reader *r, const struct yaml_node *n);
 uint64_t reader_time(struct reader *r, const struct yaml_node *n, const char *key);
 uint32_t native_all_kinds(void);
 
-/* native_policy.c: a policy with its overrides. */
+/* policy.c: a policy with its overrides. */
 struct policy_def *native_policy(struct reader *r, const struct yaml_node *n);
 /* Reads an override as it will be read, for the policy that target is (in the file of r; NULL:
  * unknown), and reports to the override's file. */
 void native_try_override(struct reader *r, const struct yaml_node *target, const struct override *o);
-/* native_scope.c: keys of a policy. */
+/* scope.c: keys of a policy. */
 void native_read_scope(struct reader *r, const struct yaml_node *n);
 void native_read_suppress(struct reader *r, const struct yaml_node *n);
 void native_read_limit(struct reader *r, const struct yaml_node *n);
-/* native_exception.c */
+/* exception.c */
 void native_read_exceptions(struct reader *r, const struct yaml_node *n);
 
-/* native_window.c: the keys `sequence` and `threshold`. A sequence leaves the kinds of the event
+/* window.c: the keys `sequence` and `threshold`. A sequence leaves the kinds of the event
  * that the alert is about in p->pub.kinds, a threshold finds them and p->where there. */
 void native_sequence(struct reader *r, const struct yaml_node *n);
 void native_threshold(struct reader *r, const struct yaml_node *n);
@@ -224,7 +224,7 @@ void native_override_threshold(struct reader *r, const struct yaml_node *n);
 /* Once all keys are read: what does not go with them, and the kinds of all steps. */
 void native_window_end(struct reader *r);
 
-/* native_defs.c, native_list.c, native_override.c. 0 or -ENOMEM. */
+/* defs.c, list.c, override.c. 0 or -ENOMEM. */
 int native_add_definitions(struct reader *r, const struct yaml_node *map, enum definition_type type);
 int native_check_definitions(struct native *n);
 void native_read_list(struct reader *r, struct definition *d);	/* its values and includes */

@@ -9,7 +9,7 @@
  * A minus has white space before and after it: names and numbers may hold one. Load time.
  */
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 static struct term *new_term(struct parser *p, enum term_type type, uint32_t at)

@@ -2,7 +2,7 @@
  *
  * The keys `sequence` and `threshold` of a native policy, into a window_def (set.h). Load time.
  */
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 enum { TEXT_CLASSES = OP_CLASS(STR) | OP_CLASS(PATH) | OP_CLASS(COMM) };

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "pipeline/nearest.h"
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 enum { SUGGESTIONS_MAX = 20 };

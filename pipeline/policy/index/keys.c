@@ -4,7 +4,7 @@
  * the class of a field; a wrong guess costs time and nothing else. An operator that this does not
  * know is looked up by the presence of its field, so a new one needs a case here only to be fast.
  */
-#include "pipeline/policy/keys.h"
+#include "pipeline/policy/index/keys.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * The key `exceptions`, of a policy and of the overrides that add to it. In a policy with a sequence
  * an exception is of one step: an event that it holds for is not that step. Load time.
  */
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/util.h"
 
 static bool is_sequence(const struct reader *r)

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "pipeline/policy/index_parts.h"
+#include "pipeline/policy/index/parts.h"
 
 #include "pipeline/util.h"
 

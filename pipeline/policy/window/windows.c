@@ -4,13 +4,13 @@
  * the id, which the encoder knows; the values that the message wants of its step; and where the
  * alert repeats an earlier event, which conditions it met and the event itself.
  */
-#include "pipeline/policy/windows.h"
+#include "pipeline/policy/window/windows.h"
 
 #include <errno.h>
 
 #include "pipeline/event_copy.h"
-#include "pipeline/policy/evidence.h"
-#include "pipeline/policy/window.h"
+#include "pipeline/policy/window/evidence.h"
+#include "pipeline/policy/window/window.h"
 #include "pipeline/util.h"
 
 enum {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The native front end: its expression language (native_lex.c, native_term.c, native_expr.c), the
- * macros and lists that expressions name (native_defs.c, native_list.c) and its files
- * (native_file.c, native_policy.c, native_override.c). Only load.c calls it; the engine does not
- * know it.
+ * The native front end: its expression language (lex.c, term.c, expr.c), the macros and lists that
+ * expressions name (defs.c, list.c) and its files (file.c, policy.c, override.c). It makes what set.h
+ * declares; only load.c calls it, and the engine does not know it.
  *
  * The files of a load are added first, then what they share is checked, then each gives its
  * policies: so the order of files and of what is in them does not matter.

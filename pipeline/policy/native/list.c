@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "pipeline/policy/native_parse.h"
+#include "pipeline/policy/native/parse.h"
 #include "pipeline/slurp.h"
 #include "pipeline/util.h"
 

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "pipeline/policy/index_parts.h"
+#include "pipeline/policy/index/parts.h"
 #include "pipeline/util.h"
 
 /* Fewer texts are sooner looked for one by one. */
