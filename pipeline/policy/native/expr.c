@@ -214,14 +214,16 @@ static struct str source_of(struct parser *p, const struct cond *c, const char *
 	return s;
 }
 
-/* A term of the list of c: one more of its alternatives, `any`. */
-static bool read_alternative(struct parser *p, const struct cond *c, struct cond *any)
+/* A term of the list of c: one more of its alternatives, *any, which is NULL before the first. */
+static bool read_alternative(struct parser *p, const struct cond *c, struct cond **any)
 {
 	const struct op *op = &ops[c->op];
 	struct cond *one = new_cond(p, COND_TEST, p->t.at);
 	uint32_t at = p->t.at;
 
-	if (!one)
+	if (!*any)
+		*any = new_cond(p, COND_OR, c->at - p->base);
+	if (!one || !*any)
 		return false;
 	one->op = op->base != OP_IN ? c->op : op->fold ? OP_IEQ : OP_EQ;
 	one->left = c->left;
@@ -229,10 +231,10 @@ static bool read_alternative(struct parser *p, const struct cond *c, struct cond
 	if (!one->right)
 		return false;
 	one->source = source_of(p, c, ops[one->op].word, at);
-	return add_kid(p, any, one);
+	return add_kid(p, *any, one);
 }
 
-static bool read_list(struct parser *p, struct cond *c, struct cond *any)
+static bool read_list(struct parser *p, struct cond *c, struct cond **any)
 {
 	do {
 		parser_advance(p); /* past ( or , */
@@ -275,7 +277,7 @@ static bool is_list(const struct parser *p)
 	return false;
 }
 
-static bool read_values(struct parser *p, struct cond *c, struct cond *any)
+static bool read_values(struct parser *p, struct cond *c, struct cond **any)
 {
 	const struct op *op = &ops[c->op];
 	bool list = p->t.type == TOKEN_OPEN;
@@ -342,10 +344,10 @@ static struct cond *negate(struct parser *p, struct cond *kid, uint32_t at)
 static struct cond *parse_test(struct parser *p)
 {
 	uint32_t at = p->t.at;
-	struct cond *c = new_cond(p, COND_TEST, at), *any = new_cond(p, COND_OR, at);
+	struct cond *c = new_cond(p, COND_TEST, at), *any = NULL;
 	bool negated;
 
-	if (!c || !any)
+	if (!c)
 		return NULL;
 	c->left = native_term(p);
 	if (!c->left)
@@ -361,7 +363,7 @@ static struct cond *parse_test(struct parser *p)
 			return parser_expected(p, "an operator of letters (in, contains, …)");
 		c->op = (uint8_t)op_by_word(p->t.text);
 		parser_advance(p);
-		if (!read_values(p, c, any))
+		if (!read_values(p, c, &any))
 			return NULL;
 	} else if (p->t.type == TOKEN_BAD || negated) {
 		return parser_expected(p, "an operator");
@@ -371,9 +373,9 @@ static struct cond *parse_test(struct parser *p)
 		return NULL;
 	}
 	c->source = (struct str){ p->text.p + at, p->end - at };
-	if (any->nkids && c->nliterals && !add_kid(p, any, c))
+	if (any && c->nliterals && !add_kid(p, any, c))
 		return NULL;
-	if (any->nkids)
+	if (any)
 		c = any->nkids == 1 ? any->kids[0] : any;
 	return negated ? negate(p, c, at) : c;
 }
