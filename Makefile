@@ -109,10 +109,6 @@ $B/embed/%.o: $(BPF_B)/%.bpf.o
 	$Qmkdir -p $(@D)
 	$Qcd $(<D) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $(<F)
 
-$B/embed/tests/%.o: $(BPF_B)/tests/%.bpf.o
-	$Qmkdir -p $(@D)
-	$Qcd $(<D) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $(<F)
-
 $B/tests/bpf/verdict: $B/embed/tests/verdict.o
 
 %/pipeline/cmd_version.o: FILE_FLAGS = -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'
