@@ -9,6 +9,7 @@
 
 #include "pipeline/encode.h"
 #include "pipeline/event_copy.h"
+#include "pipeline/policy/ops.h"
 #include "pipeline/policy/suppress.h"
 #include "pipeline/util.h"
 
@@ -80,11 +81,9 @@ static void sink(struct held *h, uint32_t at, uint32_t place)
 /* A value of which at most max bytes of text are told. */
 static void add_value(struct buf *b, const struct field *f, struct value v, uint32_t max)
 {
-	bool is_text = v.class == EV_CLASS_STR || v.class == EV_CLASS_PATH ||
-		       v.class == EV_CLASS_COMM || v.class == EV_CLASS_LIST;
 	char text[HELD_KEY_BYTES];
 
-	if (is_text && v.s.len > max) {
+	if (OPS_TEXT & 1u << v.class && v.s.len > max) {
 		struct str some = str_cut(v.s, max);
 
 		memcpy(text, some.p, some.len);
@@ -155,19 +154,6 @@ static void keep_event(struct held *h, struct note *n, const struct event *e)
 	n->event_len = (uint32_t)b.len;
 }
 
-static void forget(struct held *h, uint32_t place)
-{
-	struct note *n = &h->notes[place];
-	uint32_t last = h->heap[--h->waiting];
-
-	if (n->copy != NO_COPY)
-		h->free[h->nfree++] = n->copy;
-	if (last == place)
-		return;
-	rise(h, n->at, last);
-	sink(h, h->notes[last].at, last);
-}
-
 /* --- */
 
 void held_begin(struct held *h, uint32_t place, const struct suppress_item *it, uint64_t until_ns)
@@ -200,7 +186,15 @@ void held_more(struct held *h, uint32_t place, uint64_t time_ns)
 
 void held_drop(struct held *h, uint32_t place)
 {
-	forget(h, place);
+	struct note *n = &h->notes[place];
+	uint32_t last = h->heap[--h->waiting];
+
+	if (n->copy != NO_COPY)
+		h->free[h->nfree++] = n->copy;
+	if (last == place)
+		return;
+	rise(h, n->at, last);
+	sink(h, h->notes[last].at, last);
 }
 
 uint64_t held_next_ns(const struct held *h)
@@ -214,7 +208,7 @@ uint32_t held_tell(struct held *h, struct arena *a, struct held_told *out)
 	struct note *n = &h->notes[place];
 	char *mem = n->copy == NO_COPY ? n->bare : h->copies[n->copy].event;
 
-	forget(h, place);
+	held_drop(h, place);
 	event_restore(&h->told, a, mem, n->event_len);
 	*out = (struct held_told){
 		.report = { n->first_ns, n->last_ns, n->until_ns, { n->key, n->key_len } },
