@@ -141,6 +141,8 @@ static int regex_keys(struct keys *k, uint32_t slot, struct str pattern, struct 
 	struct needle needle;
 	int front = 0, inside = 0;
 
+	if (at->branch)
+		return branch_keys(k, slot, pattern, at, out);
 	needle_find(&needle, pattern);
 	if (!needle.prefix_len && !needle.inside_len)
 		return branch_keys(k, slot, pattern, at, out);
