@@ -13,17 +13,17 @@
 
 #include "pipeline/util.h"
 
-static int write_all(int fd, struct str text)
+int write_whole(int fd, const void *data, size_t len)
 {
-	while (text.len) {
-		ssize_t n = write(fd, text.p, text.len);
+	for (const char *p = data; len;) {
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return -errno;
-		text.p += n;
-		text.len -= (uint32_t)n;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		p += n;
+		len -= (size_t)n;
 	}
 	return 0;
 }
@@ -32,7 +32,7 @@ static int write_to(const char *path, struct str text)
 {
 	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : write_all(fd, text);
+	return fd < 0 ? -errno : write_whole(fd, text.p, text.len);
 }
 
 /* mode: of the file that was there; NULL: there was none. */
@@ -44,7 +44,7 @@ static int write_new(const char *path, struct str text, const mode_t *mode)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
-	rc = mode && fchmod(fd, *mode & 07777) ? -errno : write_all(fd, text);
+	rc = mode && fchmod(fd, *mode & 07777) ? -errno : write_whole(fd, text.p, text.len);
 	if (close(fd) && !rc)
 		rc = -errno;
 	return rc;

@@ -12,5 +12,7 @@
  * no regular file (a device, a FIFO) is written to. It is made beside as path.new. 0 or a negative errno:
  * then a file is as it was. */
 int replace_file(const char *path, struct str text);
+/* Writes all of it to a descriptor that blocks. 0 or a negative errno: then some of it may be written. */
+int write_whole(int fd, const void *data, size_t len);
 
 #endif

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
+#include "pipeline/replace.h"
 #include "pipeline/util.h"
 
 enum { SLICE = 64 << 10, LEVEL = 6, GZIP_WINDOW = 15 + 16, NICE = 10 };
@@ -35,21 +36,6 @@ struct gzipper {
 	_Atomic int error;
 };
 
-static int write_all(int fd, const unsigned char *p, size_t n)
-{
-	while (n) {
-		ssize_t k = write(fd, p, n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return k ? -errno : -EIO;
-		p += k;
-		n -= (size_t)k;
-	}
-	return 0;
-}
-
 /* One slice in, whatever comes out of it. */
 static int deflate_slice(z_stream *z, int out, unsigned char *in, size_t n, int flush)
 {
@@ -63,7 +49,7 @@ static int deflate_slice(z_stream *z, int out, unsigned char *in, size_t n, int 
 		z->avail_out = sizeof(buf);
 		if (deflate(z, flush) == Z_STREAM_ERROR)
 			return -EIO;
-		rc = write_all(out, buf, sizeof(buf) - z->avail_out);
+		rc = write_whole(out, buf, sizeof(buf) - z->avail_out);
 		if (rc)
 			return rc;
 	} while (z->avail_out == 0);
