@@ -121,9 +121,9 @@ uint32_t policy_match(struct policy_engine *p, struct event *e, const struct mat
  * held back, or took the event for its window. Policies that drop want nothing. NULL: none. */
 const struct policy *policy_wanted_by(const struct policy_engine *p);
 
-/* What did not happen in time, and what was held back in a time that is over: call until false, with the time of an event before it is judged, and
- * when time passes without events. The match is about an event of before (m->event, in the
- * arena) and lasts as those of policy_match. */
+/* What did not happen in time, and what was held back in a time that is over: call until false, with
+ * the time of an event before it is judged, and when time passes without events. The match is about
+ * an event of before (m->event, in the arena) and lasts as those of policy_match. */
 bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const struct match **m);
 /* The same for a stream that ended at end_ns: nothing that is late can come any more, and all that
  * is held back is told. */
@@ -133,8 +133,8 @@ uint64_t policy_next_due(const struct policy_engine *p);
 /* An engine that shares windows with p judged an event: policy_next_due is to be looked up. */
 void policy_look_due(struct policy_engine *p);
 /* After a reload: p, which has judged nothing yet, goes on where `old` is. They share from now on
- * what suppression remembers, by policy name (and what it held back of policies that are gone), and the windows of policies that mean the same; old
- * may judge on, in the same thread. */
+ * what suppression remembers, by policy name (and what it held back of policies that are gone), and
+ * the windows of policies that mean the same; old may judge on, in the same thread. */
 void policy_engine_adopt(struct policy_engine *p, const struct policy_engine *old);
 
 struct policy_window_stats {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * suppress.h: a hash table with chains over a fixed array of entries. An entry whose time is over
- * and of which all is told is taken away when room is needed; the table is swept once in 100 ms at most, so that new keys
- * cannot make every event sweep.
+ * and of which all is told is taken away when room is needed; the table is swept once in 100 ms at
+ * most, so that new keys cannot make every event sweep.
  */
 #include "pipeline/policy/suppress.h"
 

@@ -8,9 +8,10 @@
  *   test  = term [ "not" ] operator [ term | $list | "(" value { "," value } ")" ] | field
  *   value = literal | term | $list
  *
- * Terms are term.c's, names defs.c's. The text of a macro is parsed for each use of
- * it. A list with terms becomes alternatives: a test of its literals, and one of each term. The parser knows operators from ops.def and no fields; cond_check types the tree. After a
- * mistake it goes on behind the test that has it, so that all are told. Load time; depth is bounded.
+ * Terms are term.c's, names defs.c's. The text of a macro is parsed for each use of it. A list with
+ * terms becomes alternatives: a test of its literals, and one of each term. The parser knows operators
+ * from ops.def and no fields; cond_check types the tree. After a mistake it goes on behind the test
+ * that has it, so that all are told. Load time; depth is bounded.
  */
 #include <stdarg.h>
 
