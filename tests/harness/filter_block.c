@@ -40,8 +40,10 @@ static uint64_t ancestors_of(const void *block, size_t bytes, const struct event
 	uint64_t marks = parent ? marks_of(block, bytes, parent->executable) : 0;
 	char path[256];
 
-	for (uint32_t at = 0; l && at < l->names.len; at += (uint32_t)strlen(l->names.p + at) + 1) {
-		snprintf(path, sizeof(path), "/%s", l->names.p + at);
+	for (struct str rest = l ? l->names : STR(""); rest.len;) {
+		struct str name = str_take(&rest);
+
+		snprintf(path, sizeof(path), "/%.*s", (int)name.len, name.p);
 		marks |= marks_of(block, bytes, str_of(path));
 	}
 	return marks;

@@ -9,7 +9,6 @@
 
 #include "pipeline/consumer.h"
 #include "pipeline/save_header.h"
-#include "pipeline/util.h"
 #include "tests/harness/record.h"
 #include "tests/harness/test.h"
 
