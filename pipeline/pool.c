@@ -44,6 +44,21 @@ void *pool_array(struct pool *p, size_t n, size_t size)
 	return __builtin_mul_overflow(n, size, &bytes) ? NULL : pool_get(p, bytes);
 }
 
+bool pool_grow(struct pool *p, void *array, size_t count, size_t size)
+{
+	void **a = (void **)array, *grown; /* with -fno-strict-aliasing */
+
+	if (count & (count - 1))
+		return true;
+	grown = pool_array(p, count ? count * 2 : 1, size);
+	if (!grown)
+		return false;
+	if (count)
+		memcpy(grown, *a, count * size);
+	*a = grown;
+	return true;
+}
+
 struct str pool_str(struct pool *p, struct str s)
 {
 	char *copy = pool_get(p, (size_t)s.len + 1);

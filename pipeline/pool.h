@@ -13,6 +13,8 @@ struct pool {
 
 void *pool_get(struct pool *p, size_t n);	/* zeroed, aligned to 8 bytes; NULL: out of memory */
 void *pool_array(struct pool *p, size_t n, size_t size);	/* as pool_get; the product may not overflow */
+/* array_grow (util.h) for an array of the pool, where the smaller ones stay behind. */
+bool pool_grow(struct pool *p, void *array, size_t count, size_t size);
 /* A copy that ends in a NUL past its length; {NULL, 0} when out of memory. */
 struct str pool_str(struct pool *p, struct str s);
 /* dst owns from now on what src owned. */

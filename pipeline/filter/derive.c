@@ -102,16 +102,8 @@ static int add_rule(struct filter *f, struct deriving *d, const struct rule_sour
 	for (uint32_t i = 0; i < s->nexceptions; i++)
 		got = dnf_and(&d->x, got, derive(d, s->exceptions[i], true));
 	for (uint32_t i = 0; i < got.count; i++) {
-		if (!(all->count & (all->count - 1))) {
-			struct filter_clause *grown = pool_array(
-				&f->pool, all->count ? (size_t)all->count * 2 : 1, sizeof(*grown));
-
-			if (!grown)
-				return -ENOMEM;
-			if (all->count)
-				memcpy(grown, all->items, all->count * sizeof(*grown));
-			all->items = grown;
-		}
+		if (!pool_grow(&f->pool, &all->items, all->count, sizeof(*all->items)))
+			return -ENOMEM;
 		all->items[all->count++] = got.items[i];
 	}
 	return dnf_is_open(&got) ? add_note(f, d, s, policy) : 0;

@@ -38,18 +38,13 @@ static struct window_part *find_step(struct reader *r, const struct yaml_node *e
 
 static void add_exception(struct reader *r, struct exceptions *to, struct str name, struct cond *c)
 {
-	const struct cond **conds = reader_memory(r, to->count + 1, sizeof(*conds));
-	struct str *names = reader_memory(r, to->count + 1, sizeof(*names));
-
-	if (!conds || !names)
+	if (!pool_grow(r->pool, &to->conds, to->count, sizeof(*to->conds)) ||
+	    !pool_grow(r->pool, &to->names, to->count, sizeof(*to->names))) {
+		r->no_memory = true;
 		return;
-	if (to->count) {
-		memcpy(conds, to->conds, sizeof(*conds) * to->count);
-		memcpy(names, to->names, sizeof(*names) * to->count);
 	}
-	conds[to->count] = c;
-	names[to->count] = name;
-	*to = (struct exceptions){ conds, names, to->count + 1 };
+	to->conds[to->count] = c;
+	to->names[to->count++] = name;
 }
 
 static void read_exception(struct reader *r, const struct yaml_node *n)

@@ -469,17 +469,8 @@ static struct cond *parse_not(struct parser *p)
 
 static bool add_kid(struct parser *p, struct cond *c, struct cond *kid)
 {
-	uint32_t n = c->nkids;
-	struct cond **grown;
-
-	if (!(n & (n - 1))) {
-		grown = pool_array(p->x->pool, n ? (size_t)n * 2 : 1, sizeof(struct cond *));
-		if (!grown)
-			return parser_no_memory(p);
-		if (n)
-			memcpy(grown, c->kids, sizeof(struct cond *) * n);
-		c->kids = grown;
-	}
+	if (!pool_grow(p->x->pool, &c->kids, c->nkids, sizeof(*c->kids)))
+		return parser_no_memory(p);
 	c->kids[c->nkids++] = kid;
 	return true;
 }

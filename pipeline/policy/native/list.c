@@ -10,24 +10,17 @@
 #include "pipeline/slurp.h"
 #include "pipeline/util.h"
 
-/* One more value; memory doubles at each power of two. */
+/* One more value. */
 static struct list_value *add_value(struct reader *r, struct definition *d)
 {
-	uint32_t n = d->size;
-	struct list_value *grown;
-
-	if (n >= COND_LITERALS_MAX) {
+	if (d->size >= COND_LITERALS_MAX) {
 		problem(r, d->node, "more than %d values", COND_LITERALS_MAX);
 		d->bad = true;
 		return NULL;
 	}
-	if (!(n & (n - 1))) {
-		grown = reader_memory(r, n ? (size_t)n * 2 : 1, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		if (n)
-			memcpy(grown, d->values, sizeof(*grown) * n);
-		d->values = grown;
+	if (!pool_grow(r->pool, &d->values, d->size, sizeof(*d->values))) {
+		r->no_memory = true;
+		return NULL;
 	}
 	return &d->values[d->size++];
 }
