@@ -126,6 +126,13 @@ static __always_inline __u32 path_end(struct mount *m, __u64 own)
 	return 1u << (inum && inum != MNT_NS_ANON_INO_ ? EV_PATHF_FOREIGN : EV_PATHF_DETACHED);
 }
 
+/* No longer linked: only by an open descriptor, or as a mount, is it still reached. fast: as READ. */
+static __always_inline bool unlinked(struct dentry *d, bool fast)
+{
+	return !READ(fast, d, struct dentry, d_hash.pprev) &&
+	       READ(fast, d, struct dentry, d_parent) != d;
+}
+
 /* Writes the path that begins as the slot of scratch memory says at pos of it; its pos then says where
  * the path ends. Returns enum ev_path_flag bits. It stands alone for the verifier, which would else
  * follow it from every state of its callers; so pointers come through the slot, as numbers. */
@@ -138,7 +145,7 @@ __noinline int path_at(__u32 scratch_key, __u32 pos)
 	if (!s)
 		return 1u << EV_PATHF_UNREAD;
 	w.d = (void *)s->dentry;
-	if (!LOAD(w.d, struct dentry, d_hash.pprev) && LOAD(w.d, struct dentry, d_parent) != w.d)
+	if (unlinked(w.d, false))
 		flags |= 1u << EV_PATHF_DELETED;
 	s->pos = pos;
 	s->flags = 0;

@@ -286,13 +286,6 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 	return !seqs.changed;
 }
 
-/* No longer linked: only by an open descriptor, or as a mount, is it still reached. */
-static __always_inline bool unlinked(struct dentry *d, bool fast)
-{
-	return !READ(fast, d, struct dentry, d_hash.pprev) &&
-	       READ(fast, d, struct dentry, d_parent) != d;
-}
-
 /* Does the walk end in a mount namespace? own: the current task's. */
 static __always_inline bool sign_ended(struct sign_walk *w, __u64 own, bool fast)
 {
