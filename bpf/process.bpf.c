@@ -48,8 +48,8 @@ static __always_inline __u64 probed_cap(const void *at)
 	return caps;
 }
 
-/* The namespace the task's own pid is numbered in: the last of pid->numbers. */
-/* t: a pointer whose type the verifier knows; so below. */
+/* The namespace the task's own pid is numbered in: the last of pid->numbers. t: a pointer
+ * whose type the verifier knows; so below. */
 static __always_inline __u32 task_pid_ns(struct task_struct *t)
 {
 	struct pid *pid = t->thread_pid;

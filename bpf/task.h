@@ -26,11 +26,17 @@ static __always_inline __u64 exec_id_of(__u32 tgid, __u64 start_ns, __u64 self_e
 	return mix64(x ^ ((__u64)tgid << 32) ^ self_exec_id);
 }
 
-static __always_inline __u64 task_exec_id(struct task_struct *task)
+/* t: UNTRUSTED. */
+static __always_inline __u64 read_exec_id(struct task_struct *t)
 {
-	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
+	struct task_struct *leader = t->group_leader;
 
 	return exec_id_of(t->tgid, leader->start_boottime, leader->self_exec_id);
+}
+
+static __always_inline __u64 task_exec_id(struct task_struct *t)
+{
+	return read_exec_id(UNTRUSTED(t, struct task_struct));
 }
 
 /* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
@@ -56,16 +62,14 @@ static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 /* t: a pointer whose type the verifier knows. */
 static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task)
 {
-	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader,
-			   *parent = leader->real_parent;
+	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
 	const struct cred *cred = t->cred;
 
 	h->tgid = t->tgid;
 	h->tid = t->pid;
 	h->start_ns = leader->start_boottime;
 	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
-	h->parent_exec_id = exec_id_of(parent->tgid, parent->group_leader->start_boottime,
-				       parent->group_leader->self_exec_id);
+	h->parent_exec_id = read_exec_id(leader->real_parent);
 	h->uid = cred->uid.val;
 	h->euid = cred->euid.val;
 	h->gid = cred->gid.val;
