@@ -128,7 +128,8 @@ __noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
 	return ask_about_peer(mask, what, generation, false);
 }
 
-/* ip: of a Unix socket the first bytes of its path; family: enum ev_family, port: the peer's of a connect, the local one of an accept. */
+/* ip: of a Unix socket the first bytes of its path; port: the peer's of a connect, the local one of an
+ * accept; family: enum ev_family. */
 struct peer {
 	const struct ev_ip *ip;
 	__u16 port;

@@ -263,7 +263,7 @@ static __always_inline __u8 transport_of(struct sock *sk)
 	return sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
 }
 
-/* a: family 0 where the socket has no peer. */
+/* a: sock is the peer of a Unix socket, 0: none; of others family 0 says so. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
 					 long ret, const struct addresses *a)
 {
@@ -271,11 +271,9 @@ static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struc
 	r->error = -ret;
 	r->outcome = outcome_of(ret);
 	if (sock_family(sk) == AF_UNIX_) {
-		struct sock *peer = LOAD((struct unix_sock *)sk, struct unix_sock, peer);
-
 		r->family = EV_FAMILY_UNIX;
-		if (!ret && peer)
-			unix_bound((__u8 *)r, pos, &r->unix_path, peer);
+		if (a->sock)
+			unix_bound((__u8 *)r, pos, &r->unix_path, (struct sock *)a->sock);
 		return;
 	}
 	r->family = sock_family(sk) == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
