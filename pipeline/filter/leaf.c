@@ -36,10 +36,8 @@ static uint32_t values(const struct test *t, uint32_t n)
 
 static struct dnf on_type(struct test *t)
 {
-	uint32_t mask = t->negated; /* type 0 is none at all */
+	uint32_t mask = values(t, EV_FILETYPE_MAX);
 
-	for (uint32_t i = 1; i < EV_FILETYPE_MAX; i++)
-		mask |= holds_for(t, i) ? 1u << i : 0;
 	if (!mask)
 		return dnf_never();
 	if ((mask | 1) == TYPES_ALL)
