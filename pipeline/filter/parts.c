@@ -301,16 +301,27 @@ static bool numbers_and(struct dnf_ctx *x, const struct filter_clause *a,
 		 !(out->families_any & FAMILIES_IP));
 }
 
+static bool patterns_and(struct dnf_ctx *x, struct patterns_list a, struct patterns_list b,
+			 struct patterns_list *out)
+{
+	*out = a.count ? a : b;
+	if (!a.count || !b.count)
+		return true;
+	x->work += (uint64_t)a.count * b.count;
+	if (!patterns_both(x->pool, a, b, out))
+		x->no_memory = true;
+	return out->count;
+}
+
 static bool paths_and(struct dnf_ctx *x, const struct filter_clause *a,
 		      const struct filter_clause *b, struct filter_clause *out)
 {
 	struct patterns_list paths = a->npaths ? PATHS(a) : PATHS(b), without = NOT_PATHS(a);
 	bool asked = a->npaths || b->npaths;
 
-	x->work += (uint64_t)a->npaths * b->npaths + a->nnot_paths + b->nnot_paths +
-		   (uint64_t)paths.count * without.count;
-	if (a->npaths && b->npaths && !patterns_both(x->pool, PATHS(a), PATHS(b), &paths))
-		x->no_memory = true;
+	x->work += a->nnot_paths + b->nnot_paths + (uint64_t)paths.count * without.count;
+	if (!patterns_and(x, PATHS(a), PATHS(b), &paths))
+		return false;
 	if (b->nnot_paths && !same_patterns(NOT_PATHS(a), NOT_PATHS(b)))
 		without = patterns_union(x->pool, without, NOT_PATHS(b));
 	if (asked && without.count && !patterns_without(x->pool, paths, without, &paths))
@@ -322,18 +333,6 @@ static bool paths_and(struct dnf_ctx *x, const struct filter_clause *a,
 	out->not_paths = without.items;
 	out->nnot_paths = without.count;
 	return true;
-}
-
-static bool patterns_and(struct dnf_ctx *x, struct patterns_list a, struct patterns_list b,
-			 struct patterns_list *out)
-{
-	*out = a.count ? a : b;
-	if (!a.count || !b.count)
-		return true;
-	x->work += (uint64_t)a.count * b.count;
-	if (!patterns_both(x->pool, a, b, out))
-		x->no_memory = true;
-	return out->count;
 }
 
 static bool heads_and(struct dnf_ctx *x, const struct filter_clause *b, struct filter_clause *out)
