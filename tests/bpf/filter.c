@@ -135,7 +135,7 @@ static void conditions_on_the_rest(void)
 	filtered_begin(&f, false);
 	snprintf(path, sizeof(path), "%s/x", f.dir);
 	filtered_touch(path);
-	filtered_install(&f, c, 4, FILTER_MODE_ON);
+	filtered_install(&f, EV_OPEN, c, 4, FILTER_MODE_ON);
 	for (int i = 0; i < 3; i++) {
 		filtered_forget(&f);
 		filtered_look(path);
@@ -169,22 +169,22 @@ static void modes_and_generations(void)
 	filtered_begin(&f, false);
 	snprintf(path, sizeof(path), "%s/x", f.dir);
 	filtered_touch(path);
-	filtered_install(&f, &c, 0, FILTER_MODE_ON);
-	before = filtered_opens(&f);
+	filtered_install(&f, EV_OPEN, &c, 0, FILTER_MODE_ON);
+	before = filtered_out(&f, EV_OPEN);
 	filtered_look(path);
 	CHECK_INT(filtered_seen(&f, NULL, NULL), 0);
-	CHECK(filtered_opens(&f) > before);
-	filtered_install(&f, &c, 1, FILTER_MODE_ON);
+	CHECK(filtered_out(&f, EV_OPEN) > before);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
 	filtered_look(path);
 	CHECK_INT(filtered_seen(&f, path, &flags), 1);
 	CHECK(!(flags & 1u << EV_HDR_WOULD_DROP));
 	c = (struct filter_clause){ .paths = &p, .npaths = 1 };
-	filtered_install(&f, &c, 1, FILTER_MODE_VERIFY);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_VERIFY);
 	filtered_look(path);
 	filtered_look(path);
 	CHECK_INT(filtered_seen(&f, path, &flags), 2);
 	CHECK(flags & 1u << EV_HDR_WOULD_DROP);
-	filtered_install(&f, &c, 1, FILTER_MODE_OFF);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_OFF);
 	flags = 0;
 	filtered_look(path);
 	CHECK_INT(filtered_seen(&f, path, &flags), 1);

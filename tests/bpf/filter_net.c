@@ -11,62 +11,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "pipeline/filter/tables.h"
 #include "pipeline/util.h"
-#include "probes/set.h"
 #include "tests/harness/filter_wants.h"
-#include "tests/harness/live.h"
+#include "tests/harness/filtered.h"
 #include "tests/harness/random.h"
 
 enum { MIB = 1 << 20, PORT = 20000, NOBODY_ELSE = 12345 };
 
-struct net {
-	struct live l;
-	void *block;
-	uint32_t generation;
-};
-
-static void begin(struct net *n)
+static void begin(struct filtered *f)
 {
-	struct probe_cfg cfg = live_defaults;
-
-	memset(n, 0, sizeof(*n));
-	cfg.filter_bytes = MIB;
-	cfg.want = KIND_BIT(CONNECT) | KIND_BIT(ACCEPT) | KIND_BIT(FORK) | KIND_BIT(EXEC);
-	live_open(&n->l, &cfg);
-}
-
-static void end(struct net *n)
-{
-	free(n->block);
-	live_close(&n->l);
-}
-
-static void install(struct net *n, uint32_t kind, const struct filter_clause *c, uint32_t count,
-		    uint8_t mode)
-{
-	struct filter_request req = {
-		.mode = mode,
-		.generation = ++n->generation,
-		.max_bytes = MIB,
-	};
-
-	req.kinds[kind] = (struct filter_clauses){ c, count };
-	free(n->block);
-	n->block = NULL;
-	CHECK_INT(filter_tables_make(&n->block, &req, NULL), 0);
-	CHECK_INT(probe_set_tables(n->l.set, n->block), 0);
-	live_read(&n->l);
-	n->l.len = n->l.count = 0;
-}
-
-static uint64_t filtered(const struct net *n, uint32_t kind)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < probe_set_ncpu(n->l.set); i++)
-		sum += probe_set_cpu(n->l.set, i)->filtered[kind];
-	return sum;
+	filtered_begin_kinds(
+		f, KIND_BIT(CONNECT) | KIND_BIT(ACCEPT) | KIND_BIT(FORK) | KIND_BIT(EXEC), false);
 }
 
 /* ---- sockets ---- */
@@ -133,7 +88,7 @@ static void do_deed(const struct deed *d)
 	close(fd);
 }
 
-static bool wanted(const struct net *n, uint32_t kind, const struct deed *d)
+static bool wanted(const struct filtered *f, uint32_t kind, const struct deed *d)
 {
 	bool is_unix = d->way == UNIX_STREAM;
 	struct ev_ip ip = { .family = is_unix ? 0 : d->form == V6 ? 6 : 4 };
@@ -163,16 +118,16 @@ static bool wanted(const struct net *n, uint32_t kind, const struct deed *d)
 		ip.addr[15] = 1;
 	else if (ip.family)
 		memcpy(ip.addr, &v4, sizeof(v4));
-	return filter_tables_wants(n->block, MIB, &e);
+	return filter_tables_wants(f->block, MIB, &e);
 }
 
 /* Records of a kind of this process to a port (any when 0), and the flags of all of them. */
-static uint32_t count(const struct net *n, uint32_t kind, uint8_t family, uint16_t port,
+static uint32_t count(const struct filtered *f, uint32_t kind, uint8_t family, uint16_t port,
 		      uint32_t *flags)
 {
 	uint32_t found = 0;
 
-	for (const struct ev_hdr *h = NULL; (h = live_find(&n->l, h, kind, (uint32_t)getpid()));) {
+	for (const struct ev_hdr *h = NULL; (h = live_find(&f->l, h, kind, (uint32_t)getpid()));) {
 		const struct ev_connect *c = (const struct ev_connect *)h;
 		const struct ev_accept *a = (const struct ev_accept *)h;
 		uint16_t dport = kind == EV_CONNECT ? c->dport : a->dport;
@@ -180,7 +135,7 @@ static uint32_t count(const struct net *n, uint32_t kind, uint8_t family, uint16
 		if ((kind == EV_CONNECT ? c->family : a->family) != family ||
 		    (port && dport != port))
 			continue;
-		CHECK_INT(h->generation, n->generation);
+		CHECK_INT(h->generation, f->generation);
 		if (flags)
 			*flags |= h->flags;
 		found++;
@@ -194,17 +149,17 @@ static bool marked(uint32_t flags)
 }
 
 /* The kernel's answer for each deed is what the tables say. How many were wanted. */
-static uint32_t check_deeds(struct net *n, const struct deed *d, uint32_t nd, uint8_t mode)
+static uint32_t check_deeds(struct filtered *f, const struct deed *d, uint32_t nd, uint8_t mode)
 {
 	uint32_t yes = 0, no = 0, unix_deeds = 0;
-	uint64_t before = filtered(n, EV_CONNECT);
+	uint64_t before = filtered_out(f, EV_CONNECT);
 
-	n->l.len = n->l.count = 0;
+	f->l.len = f->l.count = 0;
 	for (uint32_t i = 0; i < nd; i++)
 		do_deed(&d[i]);
-	live_read(&n->l);
+	live_read(&f->l);
 	for (uint32_t i = 0; i < nd; i++) {
-		bool should = mode == FILTER_MODE_OFF || wanted(n, EV_CONNECT, &d[i]);
+		bool should = mode == FILTER_MODE_OFF || wanted(f, EV_CONNECT, &d[i]);
 		uint32_t flags = 0, got;
 
 		should ? yes++ : no++;
@@ -212,7 +167,7 @@ static uint32_t check_deeds(struct net *n, const struct deed *d, uint32_t nd, ui
 			unix_deeds += mode == FILTER_MODE_VERIFY || should;
 			continue;
 		}
-		got = count(n, EV_CONNECT, d[i].form == V6 ? EV_FAMILY_IPV6 : EV_FAMILY_IPV4,
+		got = count(f, EV_CONNECT, d[i].form == V6 ? EV_FAMILY_IPV6 : EV_FAMILY_IPV4,
 			    d[i].port, &flags);
 		if (got != (mode == FILTER_MODE_VERIFY || should) ||
 		    marked(flags) != (mode == FILTER_MODE_VERIFY && !should))
@@ -220,8 +175,8 @@ static uint32_t check_deeds(struct net *n, const struct deed *d, uint32_t nd, ui
 				  "way %d form %d port %u: %u records, flags %x", d[i].way,
 				  d[i].form, d[i].port, got, flags);
 	}
-	CHECK_INT(count(n, EV_CONNECT, EV_FAMILY_UNIX, 0, NULL), unix_deeds);
-	CHECK(filtered(n, EV_CONNECT) - before >= no);
+	CHECK_INT(count(f, EV_CONNECT, EV_FAMILY_UNIX, 0, NULL), unix_deeds);
+	CHECK(filtered_out(f, EV_CONNECT) - before >= no);
 	return yes;
 }
 
@@ -306,10 +261,10 @@ static void random_clauses_and_peers(void)
 	struct filter_clause c[CLAUSES];
 	struct deed d[DEEDS];
 	uint32_t yes = 0;
-	struct net n;
+	struct filtered f;
 
 	seed = random_seed("TOCSIN_SEED");
-	begin(&n);
+	begin(&f);
 	make_deeds(d);
 	for (uint32_t round = 0; round < 40; round++) {
 		uint32_t nc = roll(CLAUSES);
@@ -319,13 +274,13 @@ static void random_clauses_and_peers(void)
 			c[i] = m[i].c;
 		}
 		for (uint32_t k = 0; k < (round % 8 ? 1 : ARRAY_LEN(modes)); k++) {
-			install(&n, EV_CONNECT, c, nc, modes[k]);
-			yes += check_deeds(&n, d, DEEDS, modes[k]) * !k;
+			filtered_install(&f, EV_CONNECT, c, nc, modes[k]);
+			yes += check_deeds(&f, d, DEEDS, modes[k]) * !k;
 		}
 	}
 	printf("# wanted %u of %u\n", yes, 40 * DEEDS);
 	CHECK(yes > 100 && yes < 40 * DEEDS - 100);
-	end(&n);
+	filtered_end(&f);
 }
 
 /* A connection from a client that is bound to host, accepted at a port of the kernel's choice. */
@@ -354,14 +309,14 @@ static void accepts(void)
 	static const uint8_t modes[] = { FILTER_MODE_ON, FILTER_MODE_VERIFY, FILTER_MODE_OFF };
 	struct filter_clause c = { .npeers = 1 };
 	uint32_t yes = 0, no = 0;
-	struct net n;
+	struct filtered f;
 
-	begin(&n);
+	begin(&f);
 	for (uint32_t i = 0; i < ARRAY_LEN(nets) * ARRAY_LEN(modes); i++) {
 		uint8_t mode = modes[i % ARRAY_LEN(modes)];
 
 		c.peers = &nets[i / ARRAY_LEN(modes)];
-		install(&n, EV_ACCEPT, &c, 1, mode);
+		filtered_install(&f, EV_ACCEPT, &c, 1, mode);
 		for (uint8_t host = 1; host < 4; host++)
 			for (enum form form = V4; form < FORMS; form++) {
 				uint32_t flags = 0;
@@ -369,9 +324,9 @@ static void accepts(void)
 				bool should;
 
 				accept_one(form, host, &d);
-				live_read(&n.l);
-				should = mode == FILTER_MODE_OFF || wanted(&n, EV_ACCEPT, &d);
-				CHECK_INT(count(&n, EV_ACCEPT,
+				live_read(&f.l);
+				should = mode == FILTER_MODE_OFF || wanted(&f, EV_ACCEPT, &d);
+				CHECK_INT(count(&f, EV_ACCEPT,
 						form == V6 ? EV_FAMILY_IPV6 : EV_FAMILY_IPV4,
 						d.port, &flags),
 					  mode == FILTER_MODE_VERIFY || should);
@@ -380,7 +335,7 @@ static void accepts(void)
 			}
 	}
 	CHECK(yes > 100 && no > 50);
-	end(&n);
+	filtered_end(&f);
 }
 
 /* name: a path, or an abstract one after @; "" is one of the kernel's choice. */
@@ -416,17 +371,17 @@ static void unix_sockets_have_no_address(void)
 		{ .families_any = 1 << EV_FAMILY_UNIX },
 		{ .uids = &any, .nuids = 1 },
 	};
-	struct net n;
+	struct filtered f;
 
-	begin(&n);
+	begin(&f);
 	for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
 		for (uint32_t kind = EV_CONNECT; kind <= EV_ACCEPT; kind++) {
-			install(&n, kind, &c[i], 1, FILTER_MODE_ON);
+			filtered_install(&f, kind, &c[i], 1, FILTER_MODE_ON);
 			accept_unix("");
-			live_read(&n.l);
-			CHECK_INT(count(&n, kind, EV_FAMILY_UNIX, 0, NULL), i >= 3);
+			live_read(&f.l);
+			CHECK_INT(count(&f, kind, EV_FAMILY_UNIX, 0, NULL), i >= 3);
 		}
-	end(&n);
+	filtered_end(&f);
 }
 
 static void paths_of_unix_sockets(void)
@@ -442,20 +397,20 @@ static void paths_of_unix_sockets(void)
 	};
 	static const char *const want[] = { "10000", "11100", "01100", "00011", "11111" };
 	struct filter_clause c = { .nunix_paths = 1, .families_any = 1 << EV_FAMILY_UNIX };
-	struct net n;
+	struct filtered f;
 
-	begin(&n);
+	begin(&f);
 	for (uint32_t i = 0; i < ARRAY_LEN(patterns); i++)
 		for (uint32_t k = 0; k < ARRAY_LEN(names) * 2; k++) {
 			uint32_t kind = k & 1 ? EV_ACCEPT : EV_CONNECT;
 
 			c.unix_paths = &patterns[i];
-			install(&n, kind, &c, 1, FILTER_MODE_ON);
+			filtered_install(&f, kind, &c, 1, FILTER_MODE_ON);
 			accept_unix(names[k / 2]);
-			live_read(&n.l);
-			CHECK_INT(count(&n, kind, EV_FAMILY_UNIX, 0, NULL), want[i][k / 2] == '1');
+			live_read(&f.l);
+			CHECK_INT(count(&f, kind, EV_FAMILY_UNIX, 0, NULL), want[i][k / 2] == '1');
 		}
-	end(&n);
+	filtered_end(&f);
 }
 
 static void marks_of_the_program(void)
@@ -469,27 +424,27 @@ static void marks_of_the_program(void)
 	struct filter_pattern p = { .type = FILTER_EXACT };
 	struct filter_program program = { &p, 1, FILTER_SELF, false };
 	struct filter_clause c = { .programs = &program, .nprograms = 1 };
-	struct net n;
+	struct filtered f;
 
 	CHECK(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	begin(&n);
+	begin(&f);
 	for (uint32_t i = 0; i < 4; i++) {
 		bool should = i == 0 || i == 3;
 
 		p.text = str_of(i & 1 ? "/nowhere" : self);
 		program.negated = i >= 2;
-		install(&n, EV_CONNECT, &c, 1, FILTER_MODE_ON);
+		filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_ON);
 		for (uint32_t k = 0; k < ARRAY_LEN(d); k++)
 			do_deed(&d[k]);
-		live_read(&n.l);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV4, PORT, NULL), should);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV6, PORT + 1, NULL), should);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV4, PORT + 2, NULL), should);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_UNIX, 0, NULL), should);
+		live_read(&f.l);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, PORT, NULL), should);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV6, PORT + 1, NULL), should);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, PORT + 2, NULL), should);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_UNIX, 0, NULL), should);
 		/* its program does not see marks: unknown is wanted */
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV4, PORT + 4, NULL), 1);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, PORT + 4, NULL), 1);
 	}
-	end(&n);
+	filtered_end(&f);
 }
 
 /* A connect that stays in SYN_SENT: nobody takes what fills the queue of the one who listens. */
@@ -529,9 +484,9 @@ static void connects_that_another_task_ends(void)
 {
 	struct filter_range me = { geteuid(), geteuid() }, other = { NOBODY_ELSE, NOBODY_ELSE };
 	struct filter_clause c = { .nuids = 1 };
-	struct net n;
+	struct filtered f;
 
-	begin(&n);
+	begin(&f);
 	for (int i = 0; i < 4; i++) {
 		struct slow s;
 		pid_t child;
@@ -539,10 +494,10 @@ static void connects_that_another_task_ends(void)
 		uint32_t before;
 
 		c.uids = i & 1 ? &other : &me;
-		install(&n, EV_CONNECT, &c, 1, FILTER_MODE_ON);
+		filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_ON);
 		slow_begin(&s);
-		live_read(&n.l);
-		before = count(&n, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL);
+		live_read(&f.l);
+		before = count(&f, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL);
 		child = fork();
 		if (!child) {
 			usleep(50000);
@@ -551,37 +506,37 @@ static void connects_that_another_task_ends(void)
 		close(s.fd);
 		waitpid(child, &status, 0);
 		CHECK_INT(status, 0);
-		live_read(&n.l);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL), before + !(i & 1));
+		live_read(&f.l);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL), before + !(i & 1));
 		slow_end(&s);
 	}
-	end(&n);
+	filtered_end(&f);
 }
 
 /* What another generation decided does not count any more. */
 static void connects_that_end_in_another_generation(void)
 {
 	struct filter_clause c = { .families_any = 1 << EV_FAMILY_UNIX };
-	struct net n;
+	struct filtered f;
 
-	begin(&n);
+	begin(&f);
 	for (int i = 0; i < 2; i++) {
 		struct slow s;
 		uint32_t flags = 0;
 
-		install(&n, EV_CONNECT, &c, 1, FILTER_MODE_VERIFY);
+		filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_VERIFY);
 		slow_begin(&s);
 		if (i)
-			install(&n, EV_CONNECT, &c, 1, FILTER_MODE_VERIFY);
-		live_read(&n.l);
-		n.l.len = n.l.count = 0;
+			filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_VERIFY);
+		live_read(&f.l);
+		f.l.len = f.l.count = 0;
 		close(s.fd);
-		live_read(&n.l);
-		CHECK_INT(count(&n, EV_CONNECT, EV_FAMILY_IPV4, s.port, &flags), 1);
+		live_read(&f.l);
+		CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, s.port, &flags), 1);
 		CHECK_INT(marked(flags), !i);
 		slow_end(&s);
 	}
-	end(&n);
+	filtered_end(&f);
 }
 
 static const struct test tests[] = {

@@ -18,17 +18,22 @@
 
 enum { MIB = 1 << 20 };
 
-void filtered_begin(struct filtered *f, bool no_typed_loads)
+void filtered_begin_kinds(struct filtered *f, uint64_t want, bool no_typed_loads)
 {
 	struct probe_cfg cfg = live_defaults;
 
 	memset(f, 0, sizeof(*f));
 	cfg.filter_bytes = MIB;
 	cfg.ring_bytes = 32 << 20;
-	cfg.want = KIND_BIT(OPEN);
+	cfg.want = want;
 	cfg.no_typed_loads = no_typed_loads;
 	live_open(&f->l, &cfg);
 	test_dir(f->dir);
+}
+
+void filtered_begin(struct filtered *f, bool no_typed_loads)
+{
+	filtered_begin_kinds(f, KIND_BIT(OPEN), no_typed_loads);
 }
 
 void filtered_end(struct filtered *f)
@@ -43,15 +48,16 @@ void filtered_forget(struct filtered *f)
 	f->l.len = f->l.count = 0;
 }
 
-void filtered_install(struct filtered *f, const struct filter_clause *c, uint32_t n, uint8_t mode)
+void filtered_install(struct filtered *f, uint32_t kind, const struct filter_clause *c, uint32_t n,
+		      uint8_t mode)
 {
 	struct filter_request req = {
-		.kinds[EV_OPEN] = { c, n },
 		.mode = mode,
 		.generation = ++f->generation,
 		.max_bytes = MIB,
 	};
 
+	req.kinds[kind] = (struct filter_clauses){ c, n };
 	free(f->block);
 	f->block = NULL;
 	CHECK_INT(filter_tables_make(&f->block, &req, NULL), 0);
@@ -64,7 +70,7 @@ void filtered_want(struct filtered *f, const struct filter_pattern *p, uint32_t 
 {
 	struct filter_clause c = { .paths = p, .npaths = n };
 
-	filtered_install(f, &c, 1, FILTER_MODE_ON);
+	filtered_install(f, EV_OPEN, &c, 1, FILTER_MODE_ON);
 }
 
 void filtered_want_one(struct filtered *f, uint8_t type, const char *text)
@@ -137,12 +143,13 @@ void filtered_check(struct filtered *f, const char *path)
 	}
 }
 
-uint64_t filtered_opens(const struct filtered *f)
+/* Events of the kind that were dropped, or marked to be. */
+uint64_t filtered_out(const struct filtered *f, uint32_t kind)
 {
 	uint64_t n = 0;
 
 	for (int i = 0; i < probe_set_ncpu(f->l.set); i++)
-		n += probe_set_cpu(f->l.set, i)->filtered[EV_OPEN];
+		n += probe_set_cpu(f->l.set, i)->filtered[kind];
 	return n;
 }
 
