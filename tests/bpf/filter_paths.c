@@ -50,63 +50,86 @@ static int open_any(const char *dir, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+enum { RACE_FILES = 64 };
+
+static void race_begin(struct race *r, const char *base)
+{
+	char path[192];
+
+	CHECK_INT(mkdir(base, 0755), 0);
+	snprintf(r->a, sizeof(r->a), "%s/aaaa", base);
+	snprintf(r->b, sizeof(r->b), "%s/bbbb", base);
+	snprintf(r->other, sizeof(r->other), "%s/a-name-that-is-longer-than-what-is-inline-in-it",
+		 base);
+	CHECK(!mkdir(r->a, 0755) && !mkdir(r->b, 0755));
+	for (int i = 0; i < RACE_FILES; i++) {
+		snprintf(path, sizeof(path), "%s/f%d", i % 2 ? r->a : r->b, i);
+		filtered_touch(path);
+	}
+}
+
+/* Opens files by all their names while the directories are renamed. How many opens succeeded. */
+static uint32_t open_while_renamed(struct filtered *f, struct race *r)
+{
+	uint32_t opened = 0;
+	pthread_t t;
+
+	r->stop = false;
+	CHECK(!pthread_create(&t, NULL, rename_back_and_forth, r));
+	for (int i = 0; i < 60000; i++) {
+		char name[16];
+		int fd;
+
+		snprintf(name, sizeof(name), "f%d", i % RACE_FILES);
+		fd = open_any(i % 3 == 0 ? r->a : i % 3 == 1 ? r->b : r->other, name);
+		if (fd < 0)
+			continue;
+		opened++;
+		close(fd);
+		if (!(i % 4096))
+			live_read(&f->l);
+	}
+	r->stop = true;
+	pthread_join(t, NULL);
+	return opened;
+}
+
+/* What is stored of the files' names is what the tables say. How many of them are. */
+static uint32_t check_race(const struct filtered *f, const struct race *r)
+{
+	const char *const dirs[] = { r->a, r->b, r->other };
+	uint32_t judged = 0;
+	char path[192];
+	uint64_t mask;
+
+	for (int i = 0; i < RACE_FILES; i++)
+		for (uint32_t k = 0; k < ARRAY_LEN(dirs); k++) {
+			snprintf(path, sizeof(path), "%s/f%d", dirs[k], i);
+			if (!filtered_stored(f, path, &mask))
+				continue;
+			judged++;
+			CHECK(mask == filter_tables_mask(f->block, MIB, false, path));
+		}
+	return judged;
+}
+
 /* A directory is renamed while files in it are opened: whatever was stored is true of its path, and
  * nothing that is wanted under all its names is missed. */
 static void renames_racing_opens(void)
 {
 	struct filtered f;
 	struct race r = { 0 };
-	pthread_t t;
 	uint32_t opened = 0, judged = 0;
-	char base[96], path[192];
+	char base[96];
 
 	filtered_begin(&f, false);
 	snprintf(base, sizeof(base), "%s/p", f.dir);
-	CHECK_INT(mkdir(base, 0755), 0);
-	snprintf(r.a, sizeof(r.a), "%s/aaaa", base);
-	snprintf(r.b, sizeof(r.b), "%s/bbbb", base);
-	snprintf(r.other, sizeof(r.other), "%s/a-name-that-is-longer-than-what-is-inline-in-it",
-		 base);
-	CHECK(!mkdir(r.a, 0755) && !mkdir(r.b, 0755));
-	for (int i = 0; i < 64; i++) {
-		snprintf(path, sizeof(path), "%s/f%d", i % 2 ? r.a : r.b, i);
-		filtered_touch(path);
-	}
+	race_begin(&r, base);
 	for (int round = 0; round < 2; round++) {
 		/* first one name is wanted, then all are */
 		filtered_want_one(&f, FILTER_PREFIX, round ? base : r.a);
-		r.stop = false;
-		CHECK(!pthread_create(&t, NULL, rename_back_and_forth, &r));
-		opened = 0;
-		for (int i = 0; i < 60000; i++) {
-			char name[16];
-			int fd;
-
-			snprintf(name, sizeof(name), "f%d", i % 64);
-			fd = open_any(i % 3 == 0 ? r.a : i % 3 == 1 ? r.b : r.other, name);
-			if (fd < 0)
-				continue;
-			opened++;
-			close(fd);
-			if (!(i % 4096))
-				live_read(&f.l);
-		}
-		r.stop = true;
-		pthread_join(t, NULL);
-		for (int i = 0; i < 64; i++)
-			for (int k = 0; k < 3; k++) {
-				uint64_t mask;
-
-				snprintf(path, sizeof(path), "%s/f%d",
-					 k == 0   ? r.a
-					 : k == 1 ? r.b
-						  : r.other,
-					 i);
-				if (!filtered_stored(&f, path, &mask))
-					continue;
-				judged++;
-				CHECK(mask == filter_tables_mask(f.block, MIB, false, path));
-			}
+		opened = open_while_renamed(&f, &r);
+		judged += check_race(&f, &r);
 		if (round)
 			CHECK_INT(filtered_seen(&f, NULL, NULL), opened);
 	}
