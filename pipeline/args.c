@@ -75,7 +75,8 @@ static int unknown(struct args *a, struct str name, const char *eq, char *err, s
 static int value_of(struct args *a, const struct option *o, const char *eq, struct str *value,
 		    char *err, size_t err_len)
 {
-	char name[NAME_SIZE], hint[NAME_SIZE];
+	struct buf hint = { 0 };
+	char name[NAME_SIZE];
 
 	if (eq)
 		*value = str_of(eq + 1);
@@ -85,8 +86,9 @@ static int value_of(struct args *a, const struct option *o, const char *eq, stru
 		*value = str_of(a->argv[a->at++]);
 	else {
 		args_name(name, sizeof(name), o);
-		option_hint(o, hint, sizeof(hint));
-		snprintf(err, err_len, "%s needs a value: %s %s", name, name, hint);
+		snprintf(err, err_len, "%s needs a value: %s %s", name, name,
+			 option_hint(o, &hint));
+		buf_free(&hint);
 		return -EINVAL;
 	}
 	return ARGS_OPTION;
@@ -225,12 +227,12 @@ static void print_wrapped(FILE *f, const char *text, uint32_t column)
 
 static void help_row(FILE *f, const struct option *o)
 {
-	struct buf text = { 0 };
-	char name[NAME_SIZE], hint[NAME_SIZE];
+	struct buf text = { 0 }, room = { 0 };
+	const char *hint = option_hint(o, &room);
+	char name[NAME_SIZE];
 	uint32_t w;
 
 	args_name(name, sizeof(name), o);
-	option_hint(o, hint, sizeof(hint));
 	fprintf(f, "  %s%c%s", name, o->type == OPT_BOOL ? '=' : ' ', hint);
 	w = 3 + width(name, strlen(name)) + width(hint, strlen(hint));
 	if (w + 2 > HELP_COLUMN)
@@ -243,6 +245,7 @@ static void help_row(FILE *f, const struct option *o)
 	if (!text.failed)
 		print_wrapped(f, text.p, HELP_COLUMN);
 	buf_free(&text);
+	buf_free(&room);
 }
 
 void args_help(FILE *f, const struct option *const *tables, uint32_t ntables)

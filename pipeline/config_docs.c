@@ -35,15 +35,14 @@ static void help_table(FILE *f, enum owner of, const char *name, const char *hel
 	(void)of;
 	fprintf(f, "%s: %s\n", name, help);
 	for (; t && t->key; t++) {
-		struct buf text = { 0 };
-		char hint[80];
+		struct buf text = { 0 }, hint = { 0 };
 
-		option_hint(t, hint, sizeof(hint));
 		buf_lit(&text, t->help);
 		option_limits(t, &text);
-		fprintf(f, "  %s=%s\n      %.*s\n", t->key, hint, (int)text.len,
+		fprintf(f, "  %s=%s\n      %.*s\n", t->key, option_hint(t, &hint), (int)text.len,
 			text.p ? text.p : "");
 		buf_free(&text);
+		buf_free(&hint);
 	}
 	fputc('\n', f);
 }
@@ -74,11 +73,11 @@ static void limits_cell(FILE *f, const struct option *o)
 
 static void markdown_row(FILE *f, const struct option *o)
 {
-	char hint[80];
+	struct buf hint = { 0 };
 
-	option_hint(o, hint, sizeof(hint));
 	fprintf(f, "| `%s` | ", o->key);
-	cell(f, hint, "|*");
+	cell(f, option_hint(o, &hint), "|*");
+	buf_free(&hint);
 	fputs(" | ", f);
 	if (o->def && *o->def) {
 		fputc('`', f);
@@ -150,15 +149,14 @@ static void man_text(FILE *f, const char *text)
 static void man_rows(FILE *f, bool on_line, const struct option *t)
 {
 	for (; t && t->key; t++) {
-		struct buf text = { 0 };
-		char hint[80], name[80];
+		struct buf text = { 0 }, hint = { 0 };
+		char name[80];
 
-		option_hint(t, hint, sizeof(hint));
 		args_name(name, sizeof(name), t);
 		fputs(".TP\n.B ", f);
 		man_text(f, on_line ? name : t->key);
 		fputs(on_line && t->type != OPT_BOOL ? " " : "=", f);
-		man_text(f, hint);
+		man_text(f, option_hint(t, &hint));
 		fputc('\n', f);
 		buf_lit(&text, t->help);
 		option_limits(t, &text);
@@ -167,6 +165,7 @@ static void man_rows(FILE *f, bool on_line, const struct option *t)
 			man_text(f, text.p);
 		fputc('\n', f);
 		buf_free(&text);
+		buf_free(&hint);
 	}
 }
 

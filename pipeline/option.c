@@ -58,13 +58,17 @@ static void because(const struct reason *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 static void because(const struct reason *r, const char *fmt, ...)
 {
+	static const char cut[] = "...";
 	va_list ap;
+	int n;
 
 	if (!r->len)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(r->text, r->len, fmt, ap);
+	n = vsnprintf(r->text, r->len, fmt, ap);
 	va_end(ap);
+	if (n >= 0 && (size_t)n >= r->len && r->len > sizeof(cut))
+		memcpy(r->text + r->len - sizeof(cut), cut, sizeof(cut));
 	for (char *p = r->text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
@@ -173,15 +177,15 @@ static int set_bool(const struct option *o, void *cfg, struct str v, const struc
 
 static int set_enum(const struct option *o, void *cfg, struct str v, const struct reason *r)
 {
-	char all[200];
+	struct buf all = { 0 };
 
 	for (uint32_t i = 0; o->names[i]; i++)
 		if (str_eq(v, str_of(o->names[i]))) {
 			*(uint32_t *)member(o, cfg) = i;
 			return 0;
 		}
-	option_hint(o, all, sizeof(all));
-	because(r, "%s: \"%.*s\" is none of %s", o->key, shown(v), v.p, all);
+	because(r, "%s: \"%.*s\" is none of %s", o->key, shown(v), v.p, option_hint(o, &all));
+	buf_free(&all);
 	return -EINVAL;
 }
 
@@ -324,16 +328,15 @@ static const struct {
 	[OPT_LIST] = { set_list, "LIST" },
 };
 
-void option_hint(const struct option *o, char *out, size_t len)
+const char *option_hint(const struct option *o, struct buf *room)
 {
-	size_t n = 0;
-
-	if (o->arg || o->type != OPT_ENUM) {
-		snprintf(out, len, "%s", o->arg ? o->arg : types[o->type].hint);
-		return;
-	}
-	for (uint32_t i = 0; o->names[i] && n < len; i++)
-		n += (size_t)snprintf(out + n, len - n, "%s%s", i ? "|" : "", o->names[i]);
+	if (o->arg || o->type != OPT_ENUM)
+		return o->arg ? o->arg : types[o->type].hint;
+	buf_reset(room);
+	for (uint32_t i = 0; o->names[i]; i++)
+		buf_addf(room, "%s%s", i ? "|" : "", o->names[i]);
+	buf_char(room, '\0');
+	return room->failed ? "VALUE" : room->p;
 }
 
 const struct option *option_find(const struct option *t, struct str key)

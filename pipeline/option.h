@@ -54,8 +54,9 @@ int option_append(const struct option *t, void *cfg, struct str key, struct str 
 /* What the lists hold so far (from a file, say) gives way to the next value instead of growing. */
 void option_set_done(const struct option *t, void *cfg);
 const struct option *option_find(const struct option *t, struct str key);
-/* What stands for the value in help texts: "SIZE", "text|json", "LIST". */
-void option_hint(const struct option *o, char *out, size_t len);
+/* What stands for the value in help texts: "SIZE", "LIST", all names of an ENUM as "text|json". It may lie
+ * in room, a buffer that the caller frees; "VALUE" where memory for the names ran out. */
+const char *option_hint(const struct option *o, struct buf *room);
 /* The value of a row as text that option_set takes; nothing for a STR or LIST without one. */
 void option_text(const struct option *o, const void *cfg, struct buf *out);
 /* "key=value,key=value": a piece without '=' continues the value before it (with the comma).

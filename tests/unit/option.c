@@ -199,12 +199,12 @@ static void key_value_text(void)
 
 static void hints(void)
 {
-	char out[64];
+	struct buf room = { 0 };
 
-	option_hint(option_find(opts, STR("mode")), out, sizeof(out));
-	CHECK_STR(out, "drop|block");
-	option_hint(option_find(opts, STR("bytes")), out, sizeof(out));
-	CHECK_STR(out, "SIZE");
+	CHECK_STR(option_hint(option_find(opts, STR("mode")), &room), "drop|block");
+	CHECK_STR(option_hint(option_find(opts, STR("mode")), &room), "drop|block");
+	CHECK_STR(option_hint(option_find(opts, STR("bytes")), &room), "SIZE");
+	buf_free(&room);
 }
 
 static const struct test tests[] = {
