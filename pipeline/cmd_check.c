@@ -10,6 +10,8 @@
 #include "pipeline/filter/derive.h"
 #include "pipeline/util.h"
 
+enum { NAMED_UNASKED = 10 };
+
 struct check_cfg {
 	uint32_t quiet, filter, cost;
 	const char *const *paths;
@@ -26,7 +28,8 @@ static const struct option opts[] = {
 	  .type = OPT_BOOL,
 	  OPT(struct check_cfg, filter),
 	  .def = "false",
-	  .help = "Name each policy that the kernel cannot filter, and the test that makes it so" },
+	  .help = "Name each policy that the kernel cannot filter, and the test that makes it so, "
+		  "also where there are more than 10" },
 	{ .key = "cost",
 	  .type = OPT_BOOL,
 	  OPT(struct check_cfg, cost),
@@ -48,16 +51,18 @@ static void print_note(const struct filter_note *n)
 }
 
 /* Not problems: such policies work, and cost more. */
-static int tell_filter(const struct policy_set *set, bool name_them)
+static int tell_filter(const struct policy_set *set, bool name_all)
 {
 	const struct filter_note *notes;
 	struct filter *f = NULL;
+	bool name_them;
 	uint32_t n;
 	int rc = filter_derive(&f, set, 0);
 
 	if (rc)
 		return rc;
 	notes = filter_notes(f, &n);
+	name_them = name_all || n <= NAMED_UNASKED;
 	for (uint32_t i = 0; i < n && name_them; i++)
 		print_note(&notes[i]);
 	for (uint32_t k = 0; k < EV_MAX; k++) {
