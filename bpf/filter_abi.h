@@ -179,9 +179,12 @@ struct filter_mark {
 	__u32 known; /* enum filter_known; with FILTER_MAYBE added, self may have bits too many */
 };
 
-/* Of two generations, by the lowest bit of their number. */
+/* of: of two generations, by the lowest bit of their number. The agent knows a process by what it was
+ * when it was forked and executed; parent and image tell whether the kernel can still find that. */
 struct filter_marks {
 	struct filter_mark of[2];
+	__u64 parent; /* exec_id of the process that forked it, as it was then */
+	__u64 image; /* image_at() of the program when it was executed; 0: not known */
 };
 
 /* A mask under the signature of its path; both words at zero is empty. The first word says whether

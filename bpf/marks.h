@@ -4,6 +4,10 @@
  * in the task's storage. Set at exec by the automaton over the program's path, inherited at fork;
  * for a new generation the tasks there are get theirs from two scans before it comes into force.
  *
+ * What the agent says of a process is as of its fork and its exec, so a scan takes nothing for known
+ * that may have changed since: a program that was moved or renamed, an ancestor that ended, was
+ * passed over (CLONE_PARENT) or executed another program after the fork.
+ *
  * Bits may be there too many of ancestors, which is only ever asked whether they have one; a mark
  * that is not sure is unknown, and then everything is wanted. A process that comes to run a program
  * when it has children changes what ancestors its children have: filter_block.late says for all.
@@ -90,6 +94,49 @@ static __always_inline __u32 mark_program(const struct filter_block *h, __u32 bl
 	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
 }
 
+struct image_walk {
+	struct path_walk at;
+	__u64 image;
+};
+
+static long image_step(__u64 i, struct image_walk *w)
+{
+	struct dentry *d = w->at.d, *parent;
+	struct mount *up;
+
+	if (d == w->at.root) {
+		up = LOAD(w->at.m, struct mount, mnt_parent);
+		if (up == w->at.m)
+			return 1;
+		w->at.d = LOAD(w->at.m, struct mount, mnt_mountpoint);
+		path_mount(&w->at, up);
+		return 0;
+	}
+	w->image = mix64(w->image ^ LOAD(d, struct dentry, d_name.hash_len)) +
+		   LOAD(d, struct dentry, d_seq.seqcount.sequence);
+	parent = LOAD(d, struct dentry, d_parent);
+	if (!parent || parent == d)
+		return 1;
+	w->at.d = parent;
+	return 0;
+}
+
+/* Of the path that path_write wrote last, a number that is another one once any name on it has
+ * changed: of each dentry, up to the root and over mounts, the hash of its name and parent and the
+ * count of its renames. It stands alone for the verifier. */
+__noinline __u64 image_at(__u32 scratch_key)
+{
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	struct image_walk w = { .image = 1 };
+
+	if (!s)
+		return 0;
+	w.at.d = (void *)s->dentry;
+	path_mount(&w.at, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
+	bpf_loop(PATH_STEPS, image_step, &w, 0);
+	return w.image;
+}
+
 static __always_inline bool has_children(struct task_struct *t)
 {
 	return (void *)LOAD(t, struct task_struct, children.next) !=
@@ -127,7 +174,10 @@ static __always_inline void mark_exec_for(__u32 block, struct task_struct *t, st
 static __always_inline void mark_exec(struct task_struct *t, struct emitter *e, __u32 path_flags)
 {
 	const struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
+	struct filter_marks *m = bpf_task_storage_get(&marks, t, NULL, 0);
 
+	if (m)
+		m->image = image_at(emit_key(e));
 	mark_exec_for(FILTER_NOW, t, e, path_flags);
 	if (next && (!now || now->generation != next->generation))
 		mark_exec_for(FILTER_NEXT, t, e, path_flags);
@@ -156,13 +206,16 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 	struct filter_marks *from, *to;
 	bool process = child->pid == child->tgid;
 
-	if (!(now && now->marks) && !(next && next->marks))
+	if (!next && (!now || now->mode == FILTER_MODE_OFF))
 		return;
 	from = bpf_task_storage_get(&marks, parent, NULL, 0);
-	to = from ? bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE)
-		  : NULL;
+	to = bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!to)
 		return;
+	to->parent = process ? task_exec_id(parent) : from ? from->parent : 0;
+	if (!from)
+		return;
+	to->image = from->image;
 	copy_mark(&to->of[0], &from->of[0]);
 	copy_mark(&to->of[1], &from->of[1]);
 	if (!process)
@@ -171,11 +224,20 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 	to->of[1].ancestors |= to->of[1].self;
 }
 
+/* What the first scan of all finds is what the agent's own scan of them finds. */
+static __always_inline void mark_origin(struct filter_marks *m, struct task_struct *t, __u64 image)
+{
+	if (!m->parent)
+		m->parent = task_exec_id(t->real_parent);
+	if (!m->image)
+		m->image = image;
+}
+
 /* First scan: what t runs, for the next block. An exec on the way is seen by its counter. */
 static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 {
 	const struct filter_block *h = filter_at(FILTER_NEXT);
-	__u64 execs = t->self_exec_id, self = 0;
+	__u64 execs = t->self_exec_id, self = 0, image = 0;
 	struct task_struct *u = UNTRUSTED(t, struct task_struct);
 	struct mm_struct *mm = u->mm;
 	struct file *f = mm ? mm->exe_file : NULL;
@@ -193,11 +255,15 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 		return; /* by the scan before, or inherited */
 	if (f) {
 		flags = path_write(e, &pos, &ref, file_mnt(f), file_dentry_(f), t);
-		known = mark_program(h, FILTER_NEXT, e, flags, &self);
+		image = image_at(emit_key(e));
+		known = h->marks ? mark_program(h, FILTER_NEXT, e, flags, &self) : FILTER_UNKNOWN;
 	}
 	m = bpf_task_storage_get(&marks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!m)
 		return;
+	mark_origin(m, t, image);
+	if (m->image != image)
+		known = FILTER_UNKNOWN;
 	k = &m->of[h->generation & 1];
 	*(volatile __u32 *)&k->known = FILTER_UNKNOWN;
 	barrier();
@@ -230,6 +296,9 @@ static long climb_step(__u64 i, struct climb *c)
 		return 1;
 	}
 	up = up->group_leader;
+	m = bpf_task_storage_get(&marks, c->p, NULL, 0);
+	if (!m || m->parent != task_exec_id(up))
+		return 1;
 	c->p = up;
 	m = bpf_task_storage_get(&marks, up, NULL, 0);
 	if (!m && up->pid == 1) /* a kernel may hide it from scans, and so from policies */

@@ -39,6 +39,7 @@ struct probe_set {
 	uint64_t want, named;
 	bool failed_opens;
 	bool has_next;			/* FILTER_NEXT is not empty */
+	bool scanned;			/* all tasks were, once */
 	uint32_t ncpu, nprobes, ncoverage;
 	struct loaded_probe *probes;
 	struct loaded_probe dispatcher;

@@ -165,11 +165,17 @@ static FILE *start_shell(const char *program)
 	return f;
 }
 
-static void tell(FILE *shell, struct marked *m)
+/* format: how the shell opens the file. */
+static void tell_to(FILE *shell, struct marked *m, const char *format)
 {
-	fprintf(shell, "/bin/cat %s >/dev/null\n", m->file);
+	fprintf(shell, format, m->file);
 	fflush(shell);
 	usleep(200000);
+}
+
+static void tell(FILE *shell, struct marked *m)
+{
+	tell_to(shell, m, "/bin/cat %s >/dev/null\n");
 }
 
 /* What runs before the generation comes has its marks when it does. */
@@ -210,6 +216,63 @@ static void parent_that_changes(void)
 	end(&m);
 }
 
+/* A process is known by its fork and its exec: by the parent that it then had, and was then. */
+static void parent_that_is_no_more(void)
+{
+	/* What the parent does once its child, which reads our pipe, is there. */
+	static const char *const then[] = { ":", "exec sleep 1" };
+	char command[400];
+	struct marked m;
+	FILE *child;
+
+	begin(&m);
+	for (size_t i = 0; i < ARRAY_LEN(then); i++) {
+		want(&m, "/nowhere", FILTER_ANCESTOR, false);
+		snprintf(command, sizeof(command), "exec 3<&0; %s -c '/bin/sh <&3 3<&- & %s'",
+			 m.shell, then[i]);
+		child = popen(command, "we");
+		CHECK(child);
+		usleep(200000);
+		tell(child, &m);
+		CHECK_INT(seen(&m), 0);
+		for (int k = 0; k < 2; k++) {
+			want(&m, m.shell, FILTER_ANCESTOR, false);
+			tell(child, &m);
+			CHECK_INT(seen(&m), 1);
+		}
+		CHECK(!pclose(child));
+	}
+	end(&m);
+}
+
+static void program_that_was_renamed(void)
+{
+	char up[120], path[140], other[140];
+	struct marked m;
+	FILE *shell;
+
+	begin(&m);
+	snprintf(up, sizeof(up), "%s/up", m.dir);
+	for (int i = 0; i < 2; i++) { /* the program, the directory above it */
+		snprintf(path, sizeof(path), "%s/shell", up);
+		snprintf(other, sizeof(other), "%s/other", i ? m.dir : up);
+		CHECK(!mkdir(up, 0700) && !link(m.shell, path));
+		want(&m, "/nowhere", FILTER_SELF, false);
+		shell = start_shell(path);
+		CHECK(!rename(i ? up : path, other));
+		want(&m, path, FILTER_SELF, false);
+		tell_to(shell, &m, ": <%s\n");
+		CHECK_INT(seen(&m), 1);
+		want(&m, path, FILTER_ANCESTOR, false);
+		tell(shell, &m);
+		CHECK_INT(seen(&m), 1);
+		CHECK(!pclose(shell));
+		if (!i)
+			CHECK(!unlink(other) && !rmdir(up));
+	}
+	end(&m);
+}
+
 /* A deleted program has its path with a word behind: it is not what it was, and may be others. */
 static void deleted_program(void)
 {
@@ -232,8 +295,9 @@ static void deleted_program(void)
 }
 
 static const struct test tests[] = {
-	TEST(the_program_itself),  TEST(its_ancestors),   TEST(those_that_run_already),
-	TEST(parent_that_changes), TEST(deleted_program),
+	TEST(the_program_itself),  TEST(its_ancestors),          TEST(those_that_run_already),
+	TEST(parent_that_changes), TEST(parent_that_is_no_more), TEST(program_that_was_renamed),
+	TEST(deleted_program),
 };
 
 int main(int argc, char **argv)
