@@ -35,13 +35,6 @@ struct {
 	__type(value, struct filter_dir_set);
 } dirs SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct filter_cgroup);
-} filter_cgroups SEC(".maps");
-
 /* ---- what is known ---- */
 
 static __always_inline bool verdict_find(__u64 signature, __u64 *mask)

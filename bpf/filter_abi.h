@@ -165,6 +165,7 @@ struct filter_cgroup {
 };
 
 #define FILTER_CGROUP_KEY(hierarchy, id) ((id) | (__u64)(hierarchy) << 48)
+#define FILTER_CGROUP_HIERARCHY(key) ((__u32)((key) >> 48))
 
 /* Slots of the map that holds the block: the one in force, and the one that follows it while tasks
  * are marked for it; afterwards that is the same one. Either may be empty. */

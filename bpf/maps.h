@@ -71,4 +71,12 @@ struct {
 		});
 } filter SEC(".maps");
 
+/* Which cgroups are in which sets of the filter, as user space told (classify.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct filter_cgroup);
+} filter_cgroups SEC(".maps");
+
 #endif

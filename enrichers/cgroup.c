@@ -3,7 +3,8 @@
  * The cgroup enricher: path, container, pod and unit of the cgroup an event came from. Paths come
  * from CGROUP records, which precede the processes in a new cgroup, and for older cgroups from
  * outside. A removed cgroup stays a while for late events. The inode of a cgroup is not used again
- * while the machine runs, so a late answer cannot be another cgroup's.
+ * while the machine runs, so a late answer cannot be another cgroup's. When one is renamed, what lies
+ * below it gets another path too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -144,6 +145,50 @@ static void reap(struct cgroups *s, uint64_t now_ns, uint32_t max)
 	}
 }
 
+static bool is_below(struct str path, struct str dir)
+{
+	return path.len > dir.len && path.p[dir.len] == '/' && str_starts(path, dir);
+}
+
+static void move(struct cgroups *s, struct cgroup *c, struct str from, struct str to)
+{
+	uint32_t rest = c->ctx.path.len - from.len;
+	char text[EV_PATH_MAX];
+
+	if (to.len + rest > sizeof(text)) {
+		forget(s, c);
+		return;
+	}
+	memcpy(text, to.p, to.len);
+	memcpy(text + to.len, c->ctx.path.p + from.len, rest);
+	learn(s, c->id, c->hierarchy, (struct str){ text, to.len + rest }, UINT64_MAX);
+}
+
+/* A rename changes the last name of a path alone, and thereby what lies below. Paths that records
+ * told are those of this place in the stream, so the new ones follow from them. One that was asked
+ * for may be from before the rename or after it: it is asked for again, and so is all that lies
+ * beside it where that is how we know the old name, or we do not. Removed ones keep their last. */
+static void on_rename(struct cgroups *s, const struct ev_cgroup *r, struct str path)
+{
+	struct cgroup *self = idmap_get(&s->by_id, key_of(r->id, r->hierarchy));
+	bool told = path.len && self && self->id == r->id && self->hierarchy == r->hierarchy &&
+		    self->expires_ns == UINT64_MAX && !self->removed_ns;
+	struct cgroup *c = s->there.first, *last = s->there.last, *next;
+	struct str dir = path;
+
+	while (dir.len && dir.p[dir.len - 1] != '/')
+		dir.len--;
+	for (; c; c = next) {
+		next = c == last ? NULL : c->next; /* what moves goes to the end */
+		if (c->hierarchy != r->hierarchy || !str_starts(c->ctx.path, dir))
+			continue;
+		if (!told || c->expires_ns != UINT64_MAX)
+			forget(s, c);
+		else if (is_below(c->ctx.path, self->ctx.path))
+			move(s, c, self->ctx.path, path);
+	}
+}
+
 static void on_record(struct cgroups *s, struct event *e)
 {
 	const struct ev_cgroup *r = (const struct ev_cgroup *)e->raw;
@@ -152,6 +197,8 @@ static void on_record(struct cgroups *s, struct event *e)
 
 	counter_inc(&s->counters[C_RECORDS]);
 	reap(s, r->h.time_ns, REMOVED_PER_EVENT);
+	if (r->renamed)
+		on_rename(s, r, path);
 	c = idmap_get(&s->by_id, key_of(r->id, r->hierarchy));
 	if (path.len && (!c || !r->removed))
 		c = learn(s, r->id, r->hierarchy, path, UINT64_MAX);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Tells the kernel which cgroup is in which sets of the filter (derive.h), once each: at the first
- * event of the cgroup whose path is known. Until then the cgroup is in all sets, so nothing of a
- * new one is lost. A cgroup that got another path, or went, is forgotten. Consumer thread.
+ * event of the cgroup whose path is known, and again when the enricher found it anew. Until then the
+ * cgroup is in all sets, so nothing of a new one is lost. One that went is forgotten; when one was
+ * renamed, all of its hierarchy are, since paths below it changed too. Consumer thread.
  */
 #ifndef TOCSIN_FILTER_CLASSIFY_H
 #define TOCSIN_FILTER_CLASSIFY_H

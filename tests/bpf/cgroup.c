@@ -85,6 +85,18 @@ static const struct ev_cgroup *find_change(const struct live *l, uint64_t id, bo
 	return NULL;
 }
 
+/* Its path, told at the rename. */
+static const struct ev_cgroup *find_rename(const struct live *l, uint64_t id)
+{
+	for (const struct ev_hdr *h = NULL; (h = live_next(l, h));) {
+		const struct ev_cgroup *c = (const void *)h;
+
+		if (h->kind == EV_CGROUP && c->id == id && c->renamed)
+			return c;
+	}
+	return NULL;
+}
+
 static void check_changes(const struct live *l, const char *dir, uint64_t id, uint32_t hierarchy)
 {
 	const struct ev_cgroup *made = find_change(l, id, false);
@@ -92,6 +104,7 @@ static void check_changes(const struct live *l, const char *dir, uint64_t id, ui
 	char text[4096];
 
 	CHECK(made && gone);
+	CHECK(!made->renamed && !gone->renamed);
 	CHECK_STR(live_str(&made->h, &made->path, text, sizeof(text)), strrchr(dir, '/'));
 	CHECK_STR(live_str(&gone->h, &gone->path, text, sizeof(text)), strrchr(dir, '/'));
 	CHECK_INT(made->hierarchy, hierarchy);
@@ -171,6 +184,9 @@ static void renamed(void)
 	CHECK(!rename(dir, to));
 	remove_group(to);
 	live_read(&l);
+	c = find_rename(&l, id);
+	CHECK(c && !c->removed);
+	CHECK_STR(live_str(&c->h, &c->path, text, sizeof(text)), strrchr(to, '/'));
 	c = find_change(&l, id, true);
 	CHECK(c);
 	CHECK_STR(live_str(&c->h, &c->path, text, sizeof(text)), strrchr(to, '/'));

@@ -81,12 +81,39 @@ static void saw(struct bench *b, struct made *m)
 	made_free(m);
 }
 
+static void saw_version(struct bench *b, uint64_t version, struct made *m)
+{
+	struct event *e = made_event(m);
+
+	e->version[CTX_CGROUP] = version;
+	classify_event(b->c, e);
+	made_free(m);
+}
+
 static void changed(struct bench *b, uint64_t id)
 {
 	struct made *m = made_new("cgroup.change");
 
 	REC(&m->rec, cgroup)->id = id;
 	saw(b, m);
+}
+
+static void renamed(struct bench *b, uint32_t hierarchy, uint64_t id)
+{
+	struct made *m = made_new("cgroup.change");
+
+	REC(&m->rec, cgroup)->id = id;
+	REC(&m->rec, cgroup)->hierarchy = hierarchy;
+	REC(&m->rec, cgroup)->renamed = 1;
+	saw(b, m);
+}
+
+static struct made *opened_v1(uint64_t cgroup, const char *path)
+{
+	struct made *m = opened(cgroup, path, NULL);
+
+	m->rec.h.cgroup_hierarchy = 4;
+	return m;
 }
 
 static void each_once(void)
@@ -122,6 +149,60 @@ static void each_once(void)
 	stop(&b);
 }
 
+/* All of the hierarchy, since the path of every one below the renamed one is another. */
+static void renamed_all_below(void)
+{
+	struct bench b;
+	char *at;
+
+	start(&b, "process.cgroup.path startswith '/x/'");
+	classify_use(b.c, b.f, 7);
+	for (uint32_t i = 1; i <= 1000; i++)
+		saw(&b, opened_v1(i, "/y"));
+	saw(&b, opened(1, "/y", NULL));
+	buf_reset(&b.told.text);
+	renamed(&b, 4, 5000);
+	buf_char(&b.told.text, '\0');
+	at = b.told.text.p;
+	for (uint32_t i = 1; i <= 1000; i++) {
+		char word[32];
+
+		snprintf(word, sizeof(word), "forget(4,%u) ", i);
+		CHECK(strstr(at, word));
+	}
+	CHECK(!strstr(at, "(0,"));
+	buf_reset(&b.told.text);
+	saw(&b, opened_v1(3, "/x/y"));
+	saw(&b, opened(1, "/y", NULL));
+	check_told(&b, "tell(4,3,1,7) ");
+	renamed(&b, 0, 9);
+	check_told(&b, "forget(0,1) ");
+	stop(&b);
+}
+
+/* What the enricher asked for again is judged again. */
+static void found_anew(void)
+{
+	struct bench b;
+
+	start(&b, "process.cgroup.path startswith '/x/'");
+	classify_use(b.c, b.f, 7);
+	saw_version(&b, 1, opened(5, "/y", NULL));
+	saw_version(&b, 1, opened(5, "/y", NULL));
+	check_told(&b, "tell(0,5,0,7) ");
+	saw_version(&b, 2, opened(5, "/x/y", NULL));
+	saw_version(&b, 2, opened(5, "/x/y", NULL));
+	check_told(&b, "tell(0,5,1,7) ");
+	saw_version(&b, 3, opened(5, NULL, NULL));
+	saw_version(&b, 3, opened(5, NULL, NULL));
+	check_told(&b, "forget(0,5) ");
+	saw_version(&b, 4, opened(5, "/y", NULL));
+	b.told.rc = -28;
+	saw_version(&b, 5, opened(5, "/x/y", NULL));
+	check_told(&b, "tell(0,5,0,7) tell(0,5,1,7) forget(0,5) ");
+	stop(&b);
+}
+
 /* More cgroups than are remembered: told again, none left out. */
 static void many(void)
 {
@@ -134,6 +215,7 @@ static void many(void)
 	saw(&b, opened(1, "/docker/c", "c"));
 	buf_char(&b.told.text, '\0');
 	CHECK(strstr(b.told.text.p, "tell(0,20000,1,1) tell(0,1,1,1) "));
+	CHECK(strstr(b.told.text.p, "forget(0,16384) ")); /* or nobody would, when it is renamed */
 	stop(&b);
 }
 
@@ -149,7 +231,10 @@ static void nothing_to_tell(void)
 	classify_free(NULL);
 }
 
-static const struct test tests[] = { TEST(each_once), TEST(many), TEST(nothing_to_tell) };
+static const struct test tests[] = {
+	TEST(each_once), TEST(renamed_all_below), TEST(found_anew),
+	TEST(many),      TEST(nothing_to_tell),
+};
 
 int main(int argc, char **argv)
 {
