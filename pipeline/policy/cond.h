@@ -20,6 +20,7 @@ enum {
 	COND_PROBLEMS_MAX = 1000,	/* of one condition; then the rest is not looked at */
 	COND_PATTERNS_MAX = 2000,	/* regular expressions of a policy set */
 	COND_PATTERNS_BYTES = 512 << 10, /* of all of them */
+	COND_PARTS_BYTES = 8 << 20,	/* of all texts of a set that are looked for in others */
 };
 
 enum cond_type { COND_AND, COND_OR, COND_NOT, COND_TEST };
@@ -59,6 +60,7 @@ struct patterns {
 	struct regex **items;
 	uint32_t count;
 	uint64_t bytes; /* of the expressions, also those that were refused */
+	uint64_t parts_bytes; /* of texts that are parts of others: contains, startswith, … */
 };
 
 struct cond_check {

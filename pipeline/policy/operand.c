@@ -401,6 +401,21 @@ static struct str wanted(const struct site *s, struct str text)
 	return (struct str){ lower, text.len };
 }
 
+/* Texts that are looked for in others make the index grow byte by byte. */
+static bool parts_fit(const struct site *s, const struct literal *l)
+{
+	uint8_t base = s->o->base;
+
+	if (base != OP_CONTAINS && base != OP_STARTSWITH && base != OP_ENDSWITH && base != OP_GLOB)
+		return true;
+	s->x->patterns->parts_bytes += l->text.len;
+	if (s->x->patterns->parts_bytes <= COND_PARTS_BYTES)
+		return true;
+	cond_error(s->x, l->at, "texts to look for in others of more than %d MiB in all",
+		   COND_PARTS_BYTES >> 20);
+	return false;
+}
+
 static void compile_texts(const struct site *s)
 {
 	struct operand *o = s->o;
@@ -414,7 +429,7 @@ static void compile_texts(const struct site *s)
 	for (uint32_t i = 0; i < s->test->nliterals; i++) {
 		const struct literal *l = &s->test->literals[i];
 
-		if (wants_text(s, l) && text_fits(s, l))
+		if (wants_text(s, l) && text_fits(s, l) && parts_fit(s, l))
 			o->texts[o->count++] = wanted(s, l->text);
 	}
 	if (!o->count)
