@@ -131,6 +131,15 @@ static json_t *error(const char *reason)
 	return json_pack("{ss}", "error", reason);
 }
 
+/* jansson quotes what is wrong, be it UTF-8 or not; an answer is UTF-8. */
+static json_t *no_json(json_error_t *e)
+{
+	for (char *c = e->text; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_pack("{sssisi}", "error", e->text, "line", e->line, "column", e->column);
+}
+
 json_t *control_answer(const char *text, size_t len, control_fn *fn, void *arg)
 {
 	json_error_t e;
@@ -138,7 +147,7 @@ json_t *control_answer(const char *text, size_t len, control_fn *fn, void *arg)
 	const char *command = json_string_value(json_object_get(request, "command"));
 
 	if (!request)
-		answer = json_pack("{sssisi}", "error", e.text, "line", e.line, "column", e.column);
+		answer = no_json(&e);
 	else if (!command)
 		answer = error("a request is an object with a text \"command\"");
 	else

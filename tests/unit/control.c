@@ -117,6 +117,7 @@ static void not_understood(void)
 					     "7",
 					     "{\"command\":7}",
 					     "\xff\xfe",
+					     "{\"\\\xdd\x92\"}",
 					     "{\"command\":\"a\",\"command\":\"b\"}",
 					     "{\"command\":\"a\"} more" };
 
