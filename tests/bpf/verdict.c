@@ -17,18 +17,17 @@
 
 #include "pipeline/filter/classify.h"
 #include "pipeline/filter/tables.h"
-#include "pipeline/save.h"
 #include "pipeline/util.h"
 #include "probes/object.h"
 #include "tests/bpf/programs/verdict.h"
 #include "tests/harness/agent.h"
 #include "tests/harness/alerts.h"
-#include "tests/harness/enrich.h"
 #include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
 #include "tests/harness/golden.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/policymaker.h"
+#include "tests/harness/stream.h"
 #include "tests/harness/test.h"
 
 enum { BYTES = 1 << 20, PROGRAMS_KNOWN = 4096, HOWS = VERDICT_BY_PATH + 1 };
@@ -395,44 +394,19 @@ static void drop(struct proof *p)
 
 /* --- streams --- */
 
-typedef void (*event_fn)(struct proof *p, struct event *e);
-
-/* The stream's events with their contexts, up to so many opens. */
-static void play(struct proof *p, const char *save, uint32_t opens, event_fn fn)
+static void judge_in_time(void *arg, struct event *e)
 {
-	static const char *const all[] = { "process", "user", "cgroup", "host", NULL };
-	struct bench_enrichers *b;
-	struct outside outside;
-	struct replay *r;
-	static struct rec rec;
-	const void *bytes;
-	char err[256];
-	int rc = 1;
+	struct proof *p = arg;
 
-	if (replay_open(&r, save, err, sizeof(err)))
-		test_fail(__FILE__, __LINE__, "%s", err);
-	outside = replay_outside(r);
-	b = enrich_open(all, NULL, &outside);
-	while (opens && (rc = replay_next(r, &bytes, &rec.len)) == 1) {
-		memcpy(rec.b, bytes, rec.len);
-		opens -= rec.h.kind == EV_OPEN;
-		fn(p, enrich(b, &rec));
-	}
-	if (rc < 0 || (!rc && replay_warning(r)))
-		test_fail(__FILE__, __LINE__, "%s", rc ? replay_error(r) : replay_warning(r));
-	enrich_close(b);
-	replay_close(r);
-}
-
-static void judge_in_time(struct proof *p, struct event *e)
-{
 	alerts_due(&p->alerts[0], p->whole, e->raw->time_ns, e->arena);
 	alerts_due(&p->alerts[1], p->part, e->raw->time_ns, e->arena);
 	judge(p, e);
 }
 
-static void learn(struct proof *p, struct event *e)
+static void learn(void *arg, struct event *e)
 {
+	struct proof *p = arg;
+
 	policymaker_learn(p->pm, e);
 }
 
@@ -445,7 +419,7 @@ static bool prove(struct proof *p, const char *save, uint32_t opens, const struc
 		drop(p);
 		return false;
 	}
-	play(p, save, opens, judge_in_time);
+	stream_play(save, opens, judge_in_time, p);
 	CHECK_INT(arena_init(&a, 1 << 20), 0);
 	alerts_end(&p->alerts[0], p->whole, UINT64_MAX / 2, &a);
 	arena_reset(&a);
@@ -475,7 +449,7 @@ static void prove_random(struct proof *p, const char *save, uint32_t opens, uint
 {
 	struct buf b = { 0 };
 
-	play(p, save, opens, learn);
+	stream_play(save, opens, learn, p);
 	for (uint32_t done = 0; done < sets;) {
 		struct policy_set *s = NULL;
 		struct diags d = { 0 };
