@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "pipeline/clock.h"
+#include "pipeline/encode.h"
 #include "pipeline/util.h"
 
 enum { SLOW_NS = NS_PER_SEC };
@@ -132,12 +133,16 @@ static json_t *error(const char *reason)
 }
 
 /* jansson quotes what is wrong, be it UTF-8 or not; an answer is UTF-8. */
-static json_t *no_json(json_error_t *e)
+static json_t *no_json(const json_error_t *e)
 {
-	for (char *c = e->text; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	return json_pack("{sssisi}", "error", e->text, "line", e->line, "column", e->column);
+	struct buf b = { 0 };
+	json_t *answer;
+
+	text_escape(&b, str_of(e->text));
+	answer = json_pack("{ss%sisi}", "error", b.p ? b.p : "", b.len, "line", e->line, "column",
+			   e->column);
+	buf_free(&b);
+	return answer;
 }
 
 json_t *control_answer(const char *text, size_t len, control_fn *fn, void *arg)
