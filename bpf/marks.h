@@ -102,16 +102,9 @@ struct image_walk {
 static long image_step(__u64 i, struct image_walk *w)
 {
 	struct dentry *d = w->at.d, *parent;
-	struct mount *up;
 
-	if (d == w->at.root) {
-		up = LOAD(w->at.m, struct mount, mnt_parent);
-		if (up == w->at.m)
-			return 1;
-		w->at.d = LOAD(w->at.m, struct mount, mnt_mountpoint);
-		path_mount(&w->at, up);
-		return 0;
-	}
+	if (d == w->at.root)
+		return !path_over_mount(&w->at);
 	w->image = mix64(w->image ^ LOAD(d, struct dentry, d_name.hash_len)) +
 		   LOAD(d, struct dentry, d_seq.seqcount.sequence);
 	parent = LOAD(d, struct dentry, d_parent);
@@ -131,8 +124,7 @@ __noinline __u64 image_at(__u32 scratch_key)
 
 	if (!s)
 		return 0;
-	w.at.d = (void *)s->dentry;
-	path_mount(&w.at, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
+	path_begin(&w.at, s);
 	bpf_loop(PATH_STEPS, image_step, &w, 0);
 	return w.image;
 }

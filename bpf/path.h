@@ -31,6 +31,25 @@ static __always_inline void path_mount(struct path_walk *w, struct mount *m)
 	w->root = LOAD(m, struct mount, mnt.mnt_root);
 }
 
+/* At what the slot of scratch memory says. */
+static __always_inline void path_begin(struct path_walk *w, struct scratch_slot *s)
+{
+	w->d = (void *)s->dentry;
+	path_mount(w, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
+}
+
+/* From the root of a mount to where it is mounted. False: that is nowhere. */
+static __always_inline bool path_over_mount(struct path_walk *w)
+{
+	struct mount *up = LOAD(w->m, struct mount, mnt_parent);
+
+	if (up == w->m)
+		return false;
+	w->d = LOAD(w->m, struct mount, mnt_mountpoint);
+	path_mount(w, up);
+	return true;
+}
+
 /* Copies a name of up to NAME_WORDS * 8 - 1 bytes and its NUL a word at a time, as strscpy does:
  * what follows the NUL in its word goes too, and is written over or cut. Names begin at a multiple
  * of 8 in the kernel, so that no word goes over the end of a page. The type is any whose first
@@ -82,18 +101,13 @@ static __always_inline bool path_name(struct path_walk *w)
 static long path_step(__u64 i, struct path_walk *w)
 {
 	struct dentry *parent;
-	struct mount *up;
 	__u32 pos;
 
 	if (w->d == w->root) {
-		up = LOAD(w->m, struct mount, mnt_parent);
-		if (up == w->m) {
-			w->done = 1;
-			return 1;
-		}
-		w->d = LOAD(w->m, struct mount, mnt_mountpoint);
-		path_mount(w, up);
-		return 0;
+		if (path_over_mount(w))
+			return 0;
+		w->done = 1;
+		return 1;
 	}
 	parent = LOAD(w->d, struct dentry, d_parent);
 	pos = w->s->pos;
@@ -144,13 +158,12 @@ __noinline int path_at(__u32 scratch_key, __u32 pos)
 
 	if (!s)
 		return 1u << EV_PATHF_UNREAD;
-	w.d = (void *)s->dentry;
+	path_begin(&w, s);
 	if (unlinked(w.d, false))
 		flags |= 1u << EV_PATHF_DELETED;
 	s->pos = pos;
 	s->flags = 0;
 	s->walk.ncomponents = 0;
-	path_mount(&w, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
 	bpf_loop(PATH_STEPS, path_step, &w, 0);
 	flags |= w.done ? path_end(w.m, s->own) : 1u << EV_PATHF_TRUNCATED;
 	if (s->pos == pos) { /* the root itself: one empty component */
