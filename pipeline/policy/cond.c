@@ -6,21 +6,25 @@
  */
 #include "pipeline/policy/cond.h"
 
-#include <stdarg.h>
-
 #include "pipeline/nearest.h"
 #include "pipeline/util.h"
 
-void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
+void cond_verror(struct cond_check *x, uint32_t at, const char *fmt, va_list ap)
 {
 	char text[600];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	x->problems++;
+	x->report(x->arg, at, text);
+}
+
+void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	cond_verror(x, at, fmt, ap);
 	va_end(ap);
-	x->problems++;
-	x->report(x->arg, at, text);
 }
 
 /* schema_field leaves out what only the encoder fills: it is not there when policies are asked. */

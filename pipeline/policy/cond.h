@@ -9,6 +9,8 @@
 #ifndef TOCSIN_POLICY_COND_H
 #define TOCSIN_POLICY_COND_H
 
+#include <stdarg.h>
+
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"
 #include "pipeline/policy/term.h"
@@ -77,6 +79,8 @@ struct cond_check {
 void cond_check(struct cond_check *x, struct cond *c);
 void cond_error(struct cond_check *x, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void cond_verror(struct cond_check *x, uint32_t at, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 /* The operand of `op literals` on f, a field or what a term is like (term.shape); NULL after at
  * least one report. */
 const struct operand *operand_compile(struct cond_check *x, const struct field *f, const struct cond *test);

@@ -34,13 +34,11 @@ bool parser_at_word(const struct parser *p, const char *word)
 
 void parser_error(struct parser *p, uint32_t at, const char *fmt, ...)
 {
-	char text[600];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	cond_verror(p->x, p->base + at, fmt, ap);
 	va_end(ap);
-	cond_error(p->x, p->base + at, "%s", text);
 }
 
 void *parser_no_memory(struct parser *p)

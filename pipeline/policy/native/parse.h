@@ -9,6 +9,7 @@
 #include "pipeline/compose.h"
 #include "pipeline/policy/native/native.h"
 #include "pipeline/policy/strmap.h"
+#include "pipeline/util.h"
 
 enum token_type {
 	TOKEN_END, TOKEN_WORD, TOKEN_TEXT, TOKEN_NUMBER, TOKEN_NAME, TOKEN_SYMBOL, TOKEN_OPEN,
