@@ -73,8 +73,8 @@ static struct dnf on_outcome_of_peer(struct test *t)
 
 	if (!mask)
 		return dnf_never();
-	return one(t, (struct filter_clause){ .outcomes_any =
-						      (uint8_t)(mask == OUTCOMES_ALL ? 0 : mask) });
+	return one(t, (struct filter_clause){
+			      .outcomes_any = (uint8_t)(mask == FILTER_OUTCOMES ? 0 : mask) });
 }
 
 static struct dnf on_io_uring(struct test *t)

@@ -110,7 +110,8 @@ bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter
 			(uint8_t)mask_or(a->transports_any, b->transports_any, TRANSPORTS_ALL);
 		return true;
 	case CLAUSE_OUTCOMES:
-		a->outcomes_any = (uint8_t)mask_or(a->outcomes_any, b->outcomes_any, OUTCOMES_ALL);
+		a->outcomes_any =
+			(uint8_t)mask_or(a->outcomes_any, b->outcomes_any, FILTER_OUTCOMES);
 		return true;
 	case CLAUSE_PORTS: /* a full range is still only for those that have a port */
 		return join_ranges(x, &a->ports, &a->nports, b->ports, b->nports, UINT64_MAX);

@@ -6,6 +6,7 @@
 #ifndef TOCSIN_FILTER_PARTS_H
 #define TOCSIN_FILTER_PARTS_H
 
+#include "bpf/filter_abi.h"
 #include "pipeline/filter/dnf.h"
 
 /* Bit per part: in which two clauses differ, which to leave out. */
@@ -37,7 +38,6 @@ enum {
 	FAMILIES_ALL = 1 << EV_FAMILY_IPV4 | 1 << EV_FAMILY_IPV6 | 1 << EV_FAMILY_UNIX,
 	FAMILIES_IP = 1 << EV_FAMILY_IPV4 | 1 << EV_FAMILY_IPV6,
 	TRANSPORTS_ALL = (1 << EV_TRANSPORT_MAX) - 1,
-	OUTCOMES_ALL = (1 << EV_OUTCOME_MAX) - 1,
 	VIA_ALL = FILTER_VIA_SYSCALL | FILTER_VIA_IO_URING,
 };
 
