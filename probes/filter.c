@@ -43,17 +43,17 @@ int probe_set_tables(struct probe_set *p, const void *block)
 {
 	CLEANUP_CLOSE int fd = shared_maps_filter_block(&p->maps, block);
 	const struct filter_block *head = block;
-	bool marks = head->mode != FILTER_MODE_OFF && (head->marks || !p->scanned);
+	bool scan = head->mode != FILTER_MODE_OFF && (head->marks || !p->scanned);
 	int rc = fd < 0 ? fd : 0;
 
-	if (!rc && marks) {
+	if (!rc && scan) {
 		rc = set_next(p, fd);
 		if (!rc)
 			mark_tasks(p);
 		p->scanned = !rc;
 	}
 	rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
-	if (rc || !marks)
+	if (rc || !scan)
 		set_next(p, -1);
 	return rc;
 }
