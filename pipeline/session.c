@@ -37,7 +37,7 @@ int session_policies(struct session *s)
 	if (!rc && (policy_count(s->policies) || !s->problems.errors)) {
 		if (!policy_one_pass())
 			log_warn("libhs cannot be used here: the processor lacks SSSE3, or it is a "
-				 "Vectorscan that misses matches; texts are looked for one by one");
+				 "Vectorscan that misses matches; texts and expressions cost more");
 		return EXIT_OK;
 	}
 	log_release();

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/scan.h"
 #include "pipeline/util.h"
 
 /* One rule of one kind under construction. */
@@ -315,7 +316,7 @@ int rules_add(struct rules *r, uint32_t kinds, const struct cond *where,
 	return 0;
 }
 
-static int seal_kind(struct kind_rules *kr)
+static int seal_kind(struct kind_rules *kr, struct scan_room *room)
 {
 	CLEANUP_FREE uint32_t *places = calloc((size_t)kr->nrules + 1, sizeof(*places));
 	int err = places ? 0 : -ENOMEM;
@@ -323,7 +324,7 @@ static int seal_kind(struct kind_rules *kr)
 	for (uint32_t i = 0; i < kr->nrules && !err; i++)
 		places[i] = kr->rules[i].access;
 	if (!err)
-		err = index_new(&kr->lookup, &kr->access, places, kr->nrules);
+		err = index_new(&kr->lookup, &kr->access, places, kr->nrules, room);
 	access_free(&kr->access);
 	strmap_free(&kr->slot_places);
 	free(kr->index);
@@ -333,8 +334,13 @@ static int seal_kind(struct kind_rules *kr)
 
 int rules_seal(struct rules *r)
 {
+	struct scan_room room = { .texts = SCAN_TEXTS_MAX };
+
 	for (uint32_t k = 0; k < EV_MAX; k++) {
-		int err = r->kinds[k].nrules ? seal_kind(&r->kinds[k]) : 0;
+		int err;
+
+		room.states = SCAN_STATES_MAX;
+		err = r->kinds[k].nrules ? seal_kind(&r->kinds[k], &room) : 0;
 
 		if (err)
 			return err;

@@ -2,13 +2,16 @@
  *
  * Hyperscan beside PCRE2: the first byte says whether case matters, then come a pattern, a NUL
  * and a value. What PCRE2 finds must be hit; the pattern as a plain text must be hit exactly where
- * it is in the value.
+ * it is in the value, by Hyperscan and by the tree that takes its place (inside.h).
  */
 #include <stdlib.h>
 
+#include "pipeline/policy/index/inside.h"
 #include "pipeline/policy/index/scan.h"
 #include "pipeline/policy/ops.h"
 #include "pipeline/policy/regex.h"
+
+static struct pool pool;
 
 static void on_hit(void *arg, uint32_t key)
 {
@@ -55,11 +58,22 @@ static void as_text(const struct scan_item *item, struct str value)
 	char room[OP_TEXT_MAX];
 	struct scan_item lower = *item;
 	struct scan *s = NULL;
+	struct trie_text one;
+	struct inside *x;
+	bool hit = false;
 
 	if (!item->text.len || !value.len)
 		return;
 	if (item->fold)
 		lower.text = op_folded(item->text, room);
+	one = (struct trie_text){ lower.text, lower.key, false };
+	x = inside_new(&pool, &one, 1, item->fold);
+	if (!x)
+		abort();
+	inside_run(x, value, on_hit, &hit);
+	if (hit != op_text_has(value, lower.text, item->fold))
+		abort();
+	pool_free(&pool);
 	if (!scan_texts(&s, &lower, 1) &&
 	    hits(s, value) != op_text_has(value, lower.text, item->fold))
 		abort();

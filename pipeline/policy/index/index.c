@@ -26,7 +26,7 @@ struct keys_of_slot {
 	struct slot_index *s;
 	const struct index_key *keys;
 	uint32_t from, to;
-	uint32_t *states; /* that expressions may still have, over all slots */
+	struct scan_room *room;
 };
 
 static int file_under(void *arg, uint32_t key)
@@ -166,20 +166,39 @@ static struct scan_item *items_of(const struct keys_of_slot *k, enum key_type ty
 	return items;
 }
 
+static int build_tries_inside(const struct keys_of_slot *k)
+{
+	struct trie_text *t;
+	uint32_t n;
+
+	for (int fold = 0; fold < 2; fold++) {
+		t = texts_of(k, KEY_INSIDE, KEY_INSIDE, fold, &n);
+		k->s->inside[fold] = t ? inside_new(k->pool, t, n, fold) : NULL;
+		if (n && !k->s->inside[fold])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int build_inside(const struct keys_of_slot *k)
 {
 	struct slot_index *s = k->s;
-	int err;
+	uint32_t n;
+	struct scan_item *items = items_of(k, KEY_INSIDE, &n);
+	int err = -ENOTSUP;
 
-	s->each = items_of(k, KEY_INSIDE, &s->neach);
-	if (s->neach && !s->each)
+	if (n && !items)
 		return -ENOMEM;
-	if (s->neach < SCAN_FROM)
+	if (n < SCAN_FROM) {
+		s->each = items;
+		s->neach = n;
 		return 0;
-	err = scan_texts(&s->inside, s->each, s->neach);
+	}
+	if (n <= k->room->texts)
+		err = scan_texts(&s->scan, items, n);
 	if (!err)
-		s->neach = 0;
-	return err == -ENOTSUP ? 0 : err;
+		k->room->texts -= n;
+	return err == -ENOTSUP ? build_tries_inside(k) : err;
 }
 
 static int build_patterns(const struct keys_of_slot *k)
@@ -194,7 +213,7 @@ static int build_patterns(const struct keys_of_slot *k)
 	if ((n && !items) || !taken || !s->loose)
 		return -ENOMEM;
 	if (n)
-		err = scan_regexes(&s->patterns, items, n, taken, k->states);
+		err = scan_regexes(&s->patterns, items, n, taken, &k->room->states);
 	for (uint32_t i = 0; i < n; i++)
 		if (!taken[i])
 			s->loose[s->nloose++] = items[i].key;
@@ -337,10 +356,11 @@ static int build_slot(const struct keys_of_slot *k)
 	return err ? err : build_nets(k);
 }
 
-static int build_slots(struct index *x, const struct index_key *keys, uint32_t nkeys)
+static int build_slots(struct index *x, const struct index_key *keys, uint32_t nkeys,
+		       struct scan_room *room)
 {
-	uint32_t nslots = 0, states = SCAN_STATES_MAX;
-	struct keys_of_slot k = { .pool = &x->pool, .keys = keys, .states = &states };
+	uint32_t nslots = 0;
+	struct keys_of_slot k = { .pool = &x->pool, .keys = keys, .room = room };
 	int err;
 
 	for (uint32_t i = 0; i < nkeys; i++)
@@ -385,7 +405,8 @@ static int list_broad(struct index *x, uint32_t nrules)
 	return 0;
 }
 
-int index_new(struct index **out, struct access *a, const uint32_t *places, uint32_t nrules)
+int index_new(struct index **out, struct access *a, const uint32_t *places, uint32_t nrules,
+	      struct scan_room *room)
 {
 	struct index *x = calloc(1, sizeof(*x));
 	CLEANUP_FREE struct index_key *kept = NULL;
@@ -398,7 +419,7 @@ int index_new(struct index **out, struct access *a, const uint32_t *places, uint
 	if (!err)
 		err = list_rules(x, &f, nkept);
 	if (!err)
-		err = build_slots(x, kept, nkept);
+		err = build_slots(x, kept, nkept, room);
 	if (!err)
 		err = list_broad(x, nrules);
 	free(f.items);
@@ -416,7 +437,7 @@ void index_free(struct index *x)
 	if (!x)
 		return;
 	for (uint32_t i = 0; i < x->nslots; i++) {
-		scan_free(x->slots[i].inside);
+		scan_free(x->slots[i].scan);
 		scan_free(x->slots[i].patterns);
 	}
 	pool_free(&x->pool);

@@ -13,6 +13,7 @@
 #include "pipeline/policy/index/access.h"
 
 struct index;
+struct scan_room;
 struct scan_scratch;
 
 /* Bits of rules, with a bit for each word that is not zero, and once more. */
@@ -51,8 +52,10 @@ static inline uint32_t marks_next(struct marks *m, uint32_t *top)
 }
 
 /* Of the rules 0 to nrules - 1, whose conditions lie at places. Takes the keys out of a, which
- * can then only be freed; the texts of operands must outlive the index. 0 or -ENOMEM. */
-int index_new(struct index **out, struct access *a, const uint32_t *places, uint32_t nrules);
+ * can then only be freed; the texts of operands must outlive the index. room: for scans, of
+ * which less is left then. 0 or -ENOMEM. */
+int index_new(struct index **out, struct access *a, const uint32_t *places, uint32_t nrules,
+	      struct scan_room *room);
 void index_free(struct index *x);
 
 /* Slots with keys are numbered from 0. The caller's number of the n-th; UINT32_MAX past the last. */

@@ -58,8 +58,11 @@ static void look_text(struct looking *l, const struct slot_index *s, struct str 
 /* A text without a NUL lies in a LIST where it lies in an element; one with a NUL in no element. */
 static void look_inside(struct looking *l, const struct slot_index *s, struct str v)
 {
-	if (s->inside && v.len)
-		scan_run(s->inside, l->scratch, v, hit_of, l);
+	if (s->scan && v.len)
+		scan_run(s->scan, l->scratch, v, hit_of, l);
+	for (int fold = 0; fold < 2; fold++)
+		if (s->inside[fold])
+			inside_run(s->inside[fold], v, hit_of, l);
 	for (uint32_t i = 0; i < s->neach; i++)
 		if (op_text_has(v, s->each[i].text, s->each[i].fold))
 			hit(l, s->each[i].key);
@@ -161,7 +164,7 @@ int index_scratch(const struct index *x, struct scan_scratch **s)
 	for (uint32_t i = 0; i < x->nslots; i++) {
 		const struct slot_index *slot = &x->slots[i];
 
-		if ((slot->inside && scan_scratch_for(s, slot->inside)) ||
+		if ((slot->scan && scan_scratch_for(s, slot->scan)) ||
 		    (slot->patterns && scan_scratch_for(s, slot->patterns)))
 			return -ENOMEM;
 	}

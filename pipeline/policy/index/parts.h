@@ -6,6 +6,7 @@
 #define TOCSIN_POLICY_INDEX_PARTS_H
 
 #include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/inside.h"
 #include "pipeline/policy/index/scan.h"
 #include "pipeline/policy/index/trie.h"
 
@@ -43,9 +44,11 @@ struct slot_index {
 	uint32_t present;	/* key or NO_KEY */
 	/* [1]: those without case. */
 	struct trie *front[2], *back[2];	/* NULL: no such keys */
-	struct scan *inside;	/* NULL: few, or not supported; then: */
+	/* Texts inside: few one by one, many by a scan, very many, or where there is no scan, by tries. */
 	struct scan_item *each;
 	uint32_t neach;
+	struct scan *scan;	/* NULL: none */
+	struct inside *inside[2];	/* NULL: none */
 	struct scan *patterns;	/* NULL: none */
 	uint32_t *loose;	/* keys of patterns that are not in it: hit by any value */
 	uint32_t nloose;
