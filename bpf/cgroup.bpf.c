@@ -16,7 +16,8 @@ static __always_inline __u32 hierarchy_of(struct cgroup *cg)
 	return LOAD(root, struct cgroup_root, hierarchy_id);
 }
 
-static __always_inline int change(struct cgroup *cg, const char *path, enum change what)
+static __always_inline int change(struct cgroup *cg, const char *path, enum change what,
+				  __u32 epoch)
 {
 	struct emitter e;
 	struct ev_cgroup *r;
@@ -31,7 +32,7 @@ static __always_inline int change(struct cgroup *cg, const char *path, enum chan
 	r->hierarchy = hierarchy_of(cg);
 	r->removed = what == REMOVED;
 	r->renamed = what == RENAMED;
-	__builtin_memset(r->pad0, 0, sizeof(r->pad0));
+	r->epoch = epoch;
 	r->path.off = r->path.len = 0;
 	n = bpf_probe_read_kernel_str(e.rec + len, EV_STR_MAX, path);
 	if (n > 1) {
@@ -46,31 +47,38 @@ static __always_inline int change(struct cgroup *cg, const char *path, enum chan
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_made, struct cgroup *cg, const char *path)
 {
-	return change(cg, path, MADE);
+	return change(cg, path, MADE, 0);
 }
 
-static long forget_in(void *map, const __u64 *key, void *value, __u32 *hierarchy)
+static __always_inline void raise_epoch(__u32 slot, __u32 epoch)
 {
-	__u64 k = *key;
+	struct filter_block *h = filter_at(slot);
 
-	if (FILTER_CGROUP_HIERARCHY(k) == *hierarchy)
-		bpf_map_delete_elem(&filter_cgroups, &k);
-	return 0;
+	if (h)
+		*(volatile __u64 *)&h->cgroups = FILTER_STAMP(h->generation, epoch);
 }
 
-/* What user space said of cgroups by their paths may be wrong now, so the filter wants all of them
- * at once, not only when the record was read. */
+/* What user space said of cgroups by their paths may be wrong now, and so may what it is about to
+ * say before it reads the record: the filter wants all of them until they were judged in this
+ * epoch. The kernel holds a lock while it renames one, so epochs are raised one by one. */
 SEC("tp_btf/cgroup_rename")
 int BPF_PROG(cgroup_renamed, struct cgroup *cg, const char *path)
 {
-	__u32 hierarchy = hierarchy_of(cg);
+	__u32 zero = 0, epoch;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
 
-	bpf_for_each_map_elem(&filter_cgroups, forget_in, &hierarchy, 0);
-	return change(cg, path, RENAMED);
+	if (!ctl)
+		return 0;
+	epoch = ctl->cgroup_epoch + 1;
+	raise_epoch(FILTER_NOW, epoch);
+	raise_epoch(FILTER_NEXT, epoch);
+	change(cg, path, RENAMED, epoch);
+	*(volatile __u32 *)&ctl->cgroup_epoch = epoch;
+	return 0;
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_removed, struct cgroup *cg, const char *path)
 {
-	return change(cg, path, REMOVED);
+	return change(cg, path, REMOVED, 0);
 }

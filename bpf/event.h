@@ -221,6 +221,8 @@ struct ring_control {
 	__u32 failed_opens; /* 1: a policy or record wants opens that failed */
 	__u64 want; /* bit per enum ev_kind: kinds somebody wants */
 	__u64 self_exec_id; /* the agent, once the scan of running tasks has met it; 0: not yet */
+	__u32 cgroup_epoch; /* renames of cgroups whose records are in the ring, or counted as lost */
+	__u32 pad;
 };
 #pragma GCC diagnostic pop
 

@@ -223,7 +223,7 @@ static __always_inline void ask_cgroup(struct ask *a, __u64 key)
 {
 	const struct filter_cgroup *c = bpf_map_lookup_elem(&filter_cgroups, &key);
 
-	a->facts.cgroup_known = c && c->generation == a->head->generation;
+	a->facts.cgroup_known = c && c->stamp == a->head->cgroups;
 	a->facts.cgroup = c ? c->bits : 0;
 }
 

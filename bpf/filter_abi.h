@@ -119,6 +119,7 @@ struct filter_block {
 	__u64 odd; /* of these, what a program without an ordinary path may have (memfd, deleted) */
 	__u64 late; /* marks of programs that a process with children came to run: its children's
 		     * ancestors may have them too. Written by programs. */
+	__u64 cgroups; /* FILTER_STAMP that a filter_cgroup must have; programs raise its epoch */
 	struct filter_text open; /* file.path */
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
@@ -157,12 +158,15 @@ struct filter_facts {
 	__u64 cgroup, self, ancestors;
 };
 
-/* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. */
+/* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. It was judged by its
+ * path: by an earlier epoch's, if a cgroup was renamed since, and then it is unknown. */
 struct filter_cgroup {
 	__u64 bits;
-	__u32 generation; /* of which bits speaks; another one: unknown */
-	__u32 pad;
+	__u64 stamp; /* FILTER_STAMP; not that of the block: unknown */
 };
+
+/* Of a policy generation and an epoch: how many cgroups were renamed since the probes run. */
+#define FILTER_STAMP(generation, epoch) ((__u32)(generation) | (__u64)(epoch) << 32)
 
 #define FILTER_CGROUP_KEY(hierarchy, id) ((id) | (__u64)(hierarchy) << 48)
 #define FILTER_CGROUP_HIERARCHY(key) ((__u32)((key) >> 48))

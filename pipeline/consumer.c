@@ -221,6 +221,12 @@ uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns)
 	return due + IDLE_LATE_NS > boot_ns ? due + IDLE_LATE_NS - boot_ns : 0;
 }
 
+void consumer_settled(struct consumer *c)
+{
+	if (c->cfg.classify)
+		classify_settled(c->cfg.classify);
+}
+
 void consumer_end(struct consumer *c, uint64_t end_ns)
 {
 	const struct match *m;

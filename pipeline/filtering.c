@@ -10,11 +10,18 @@
 #include "pipeline/log.h"
 #include "pipeline/util.h"
 
-static int tell(void *arg, uint32_t hierarchy, uint64_t id, uint64_t sets, uint32_t generation)
+static int tell(void *arg, uint32_t hierarchy, uint64_t id, const struct filter_cgroup *said)
 {
 	struct filtering *f = arg;
 
-	return probe_set_cgroup(f->probes, hierarchy, id, sets, generation);
+	return probe_set_cgroup(f->probes, hierarchy, id, said);
+}
+
+static uint32_t epoch(void *arg)
+{
+	struct filtering *f = arg;
+
+	return probe_set_cgroup_epoch(f->probes);
 }
 
 static void forget(void *arg, uint32_t hierarchy, uint64_t id)
@@ -29,7 +36,7 @@ int filtering_init(struct filtering *f, uint32_t mode, uint64_t record_kinds)
 	*f = (struct filtering){ .mode = mode, .record_kinds = record_kinds };
 	if (mode == FILTERING_OFF)
 		return 0;
-	return classify_new(&f->classify, &(struct classify_cfg){ tell, forget, f });
+	return classify_new(&f->classify, &(struct classify_cfg){ tell, forget, epoch, f });
 }
 
 /* The block for the programs; NULL without memory. */

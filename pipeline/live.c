@@ -102,6 +102,8 @@ static void rest(struct live *l, int n)
 {
 	bool losses = rest_losses(l, false);
 
+	if (!losses)
+		consumer_settled(l->consumer);
 	if (n && is_fast(l)) {
 		consumer_due(l->consumer);
 		nap(l);

@@ -10,6 +10,8 @@
 #include "pipeline/util.h"
 #include "probes/set.h"
 
+enum { PUT_TRIES = 8 };
+
 uint32_t probe_set_filter_bytes(const struct probe_set *p)
 {
 	return p->maps.filter_bytes;
@@ -28,33 +30,49 @@ static void mark_tasks(struct probe_set *p)
 				object_iterate(p->probes[k].object, scans[i]);
 }
 
-static int set_next(struct probe_set *p, int fd)
+static void empty_next(struct probe_set *p)
 {
-	int rc = fd < 0 && !p->has_next ? 0 : shared_maps_set_filter(&p->maps, FILTER_NEXT, fd);
+	if (p->has_next && !shared_maps_set_filter(&p->maps, FILTER_NEXT, -1))
+		p->has_next = false;
+}
 
-	p->has_next = rc ? p->has_next : fd >= 0;
+/* Puts the block into the slot, with the epoch of cgroups. What renames one meanwhile sees the block
+ * or does not, and has ended when the slot is changed: if there was one, the block is put anew. The
+ * last try has an epoch of no cgroup, which are all unknown then until the next rename. */
+static int put_block(struct probe_set *p, struct filter_block *block, uint32_t slot, int *fd)
+{
+	uint32_t epoch, tries = PUT_TRIES;
+	int rc;
+
+	do {
+		if (*fd >= 0)
+			close(*fd);
+		epoch = probe_set_cgroup_epoch(p);
+		block->cgroups = FILTER_STAMP(block->generation, --tries ? epoch : ~epoch);
+		*fd = shared_maps_filter_block(&p->maps, block);
+		rc = *fd < 0 ? *fd : shared_maps_set_filter(&p->maps, slot, *fd);
+	} while (!rc && tries && epoch != probe_set_cgroup_epoch(p));
 	return rc;
 }
 
 /* The kernel returns from the change of a slot when every program that could have seen the block
  * before has ended, so their records are in the ring. That takes it 10 to 20 ms, so FILTER_NEXT is not
  * emptied when its block has come into force (filter_abi.h). */
-int probe_set_tables(struct probe_set *p, const void *block)
+int probe_set_tables(struct probe_set *p, void *block)
 {
-	CLEANUP_CLOSE int fd = shared_maps_filter_block(&p->maps, block);
+	CLEANUP_CLOSE int fd = -1;
 	const struct filter_block *head = block;
 	bool scan = head->mode != FILTER_MODE_OFF && (head->marks || !p->scanned);
-	int rc = fd < 0 ? fd : 0;
+	int rc = put_block(p, block, scan ? FILTER_NEXT : FILTER_NOW, &fd);
 
 	if (!rc && scan) {
-		rc = set_next(p, fd);
-		if (!rc)
-			mark_tasks(p);
+		p->has_next = true;
+		mark_tasks(p);
+		rc = shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
 		p->scanned = !rc;
 	}
-	rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
 	if (rc || !scan)
-		set_next(p, -1);
+		empty_next(p);
 	return rc;
 }
 
@@ -69,15 +87,19 @@ int probe_set_generation(struct probe_set *p, uint32_t generation)
 	return probe_set_tables(p, block);
 }
 
-int probe_set_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id, uint64_t bits,
-		     uint32_t generation)
+uint32_t probe_set_cgroup_epoch(const struct probe_set *p)
 {
-	const struct filter_cgroup c = { .bits = bits, .generation = generation };
+	return __atomic_load_n(&p->control->cgroup_epoch, __ATOMIC_ACQUIRE);
+}
+
+int probe_set_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id,
+		     const struct filter_cgroup *c)
+{
 	uint64_t key = FILTER_CGROUP_KEY(hierarchy, id);
 
 	if (p->maps.fd[MAP_CGROUPS] < 0)
 		return -ENOENT;
-	return bpf_map_update_elem(p->maps.fd[MAP_CGROUPS], &key, &c, BPF_ANY);
+	return bpf_map_update_elem(p->maps.fd[MAP_CGROUPS], &key, c, BPF_ANY);
 }
 
 void probe_set_forget_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id)

@@ -99,13 +99,18 @@ int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *
 int probe_set_generation(struct probe_set *p, uint32_t generation);
 /* Room for the kernel filter's block, bytes: what filter_tables_make is asked for. */
 uint32_t probe_set_filter_bytes(const struct probe_set *p);
-/* From now on events are judged by this block, of probe_set_filter_bytes; each carries the generation
- * of the block that judged it. As probe_set_generation. */
-int probe_set_tables(struct probe_set *p, const void *block);
-/* Which sets (bit per number) of that generation a cgroup is in. A cgroup that is not told of is in
- * all of them. hierarchy: 0 for v2. From any thread. 0 or a negative errno. */
-int probe_set_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id, uint64_t bits,
-		     uint32_t generation);
+/* From now on events are judged by this block, of probe_set_filter_bytes, into which the epoch of
+ * cgroups is written; each carries the generation of the block that judged it. As probe_set_generation. */
+int probe_set_tables(struct probe_set *p, void *block);
+/* In which sets a cgroup is, by which generation and epoch (bpf/filter_abi.h). A cgroup that is not
+ * told of, or of another one, is in all of them. hierarchy: 0 for v2. From any thread. 0 or a
+ * negative errno. */
+struct filter_cgroup;
+int probe_set_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id,
+		     const struct filter_cgroup *c);
+/* So many cgroups were renamed; the records of these are in the ring, or counted as lost. From any
+ * thread. */
+uint32_t probe_set_cgroup_epoch(const struct probe_set *p);
 /* Forgets a cgroup that is gone. */
 void probe_set_forget_cgroup(struct probe_set *p, uint32_t hierarchy, uint64_t id);
 

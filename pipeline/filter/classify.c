@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * classify.h. Remembers whom the kernel was told of by the key of the cgroup, and by which version
- * of its context. What is not remembered the kernel does not know either: when that is full, and of
- * a hierarchy in which a cgroup was renamed, all is forgotten here and there. Telling twice costs a
- * call, no event.
+ * of its context. What is not remembered the kernel does not know either: when that is full, and
+ * when a cgroup was renamed, all is forgotten here and there. Telling twice costs a call, no event.
  */
 #include "pipeline/filter/classify.h"
 
@@ -20,6 +19,10 @@ struct classify {
 	struct classify_cfg cfg;
 	const struct filter *filter; /* NULL: nothing to tell */
 	uint32_t generation;
+	uint32_t epoch; /* of the last rename that was read */
+	bool lost; /* a rename may have been lost: the epoch is not known */
+	bool asked; /* since then, for the kernel's epoch: */
+	uint32_t kernel_epoch;
 	struct idmap told; /* by FILTER_CGROUP_KEY: judged_by() of what was told */
 	struct op_scratch scratch;
 };
@@ -50,8 +53,6 @@ void classify_free(struct classify *c)
 	free(c);
 }
 
-enum { ANY_HIERARCHY = UINT32_MAX };
-
 /* Never NULL. */
 static void *judged_by(const struct event *e)
 {
@@ -66,17 +67,12 @@ static void forget(struct classify *c, uint64_t key)
 		c->cfg.forget(c->cfg.arg, hierarchy, key - FILTER_CGROUP_KEY(hierarchy, 0));
 }
 
-/* Deletion moves later slots here, so one that was emptied is looked at again; what moves from the
- * beginning of the table to its end was seen before. */
-static void forget_in(struct classify *c, uint32_t hierarchy)
+/* Deletion moves later slots here, so one that was emptied is looked at again. */
+static void forget_all(struct classify *c)
 {
-	for (uint32_t i = 0; i <= c->told.mask; i++) {
-		const struct idmap_slot *s = &c->told.slots[i];
-
-		while (s->value &&
-		       (hierarchy == ANY_HIERARCHY || FILTER_CGROUP_HIERARCHY(s->key) == hierarchy))
-			forget(c, s->key);
-	}
+	for (uint32_t i = 0; i <= c->told.mask; i++)
+		while (c->told.slots[i].value)
+			forget(c, c->told.slots[i].key);
 }
 
 /* By another generation: what the kernel knows is void. */
@@ -93,12 +89,31 @@ void classify_use(struct classify *c, const struct filter *f, uint32_t generatio
 	start_anew(c);
 }
 
+/* The record has the last bits of an epoch that is later than the one known. */
 static void on_change(struct classify *c, const struct ev_cgroup *r)
 {
-	if (r->renamed)
-		forget_in(c, r->hierarchy);
-	else
+	if (!r->renamed) {
 		forget(c, FILTER_CGROUP_KEY(r->hierarchy, r->id));
+		return;
+	}
+	c->epoch += (uint16_t)(r->epoch - c->epoch);
+	forget_all(c);
+}
+
+static void on_loss(struct classify *c, const struct ev_loss *r)
+{
+	if (r->lost_kind != EV_CGROUP && r->lost_kind != EV_NONE)
+		return;
+	c->lost = true;
+	c->asked = false;
+	forget_all(c);
+}
+
+static int tell(struct classify *c, uint32_t hierarchy, uint64_t id, uint64_t sets)
+{
+	const struct filter_cgroup said = { sets, FILTER_STAMP(c->generation, c->epoch) };
+
+	return c->cfg.tell(c->cfg.arg, hierarchy, id, &said);
 }
 
 static void on_event(struct classify *c, struct event *e)
@@ -114,24 +129,37 @@ static void on_event(struct classify *c, struct event *e)
 			forget(c, key);
 		return;
 	}
-	if (c->cfg.tell(c->cfg.arg, hierarchy, id, sets, c->generation)) {
+	if (tell(c, hierarchy, id, sets)) {
 		if (told)
 			forget(c, key);
 		return;
 	}
 	idmap_del(&c->told, key);
 	if (c->told.count == TOLD_MAX)
-		forget_in(c, ANY_HIERARCHY);
+		forget_all(c);
 	if (idmap_put(&c->told, key, judged_by(e)))
 		c->cfg.forget(c->cfg.arg, hierarchy, id);
 }
 
 void classify_event(struct classify *c, struct event *e)
 {
-	if (!c->filter)
-		return;
 	if (e->raw->kind == EV_CGROUP)
 		on_change(c, (const struct ev_cgroup *)e->raw);
-	else if (schema_kind_has_process(e->kind) && e->raw->cgroup_id)
+	else if (e->raw->kind == EV_LOSS)
+		on_loss(c, (const struct ev_loss *)e->raw);
+	else if (c->filter && !c->lost && schema_kind_has_process(e->kind) && e->raw->cgroup_id)
 		on_event(c, e);
+}
+
+/* What was renamed before the kernel was asked has been read by the second call, or its loss has. */
+void classify_settled(struct classify *c)
+{
+	if (!c->lost || !c->filter)
+		return;
+	if (c->asked) {
+		c->epoch = c->kernel_epoch;
+		c->lost = false;
+	}
+	c->kernel_epoch = c->cfg.epoch(c->cfg.arg);
+	c->asked = true;
 }

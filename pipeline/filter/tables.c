@@ -213,7 +213,9 @@ static uint64_t odd_marks(const struct groups *g)
 
 static int write_all(struct work *w)
 {
-	struct filter_block h = { .generation = w->req->generation, .mode = w->req->mode };
+	struct filter_block h = { .generation = w->req->generation,
+				  .mode = w->req->mode,
+				  .cgroups = FILTER_STAMP(w->req->generation, 0) };
 	struct buf *b = &w->block;
 	int rc;
 
@@ -262,6 +264,7 @@ static void write_nothing(struct work *w)
 	memset(h, 0, sizeof(*h));
 	h->generation = w->req->generation;
 	h->mode = w->req->mode;
+	h->cgroups = FILTER_STAMP(w->req->generation, 0);
 	h->k1 = h->k2 = 1;
 	for (uint32_t i = EV_OPEN; i <= EV_ACCEPT; i++)
 		h->kinds[i] = w->req->kinds[i].count ? FILTER_KIND_ALL : FILTER_KIND_NONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Control groups on the live kernel: their paths as they come and go, and which one a record names
- * on cgroup v2 and on the hybrid layout.
+ * Control groups on the live kernel: their paths as they come and go, which one a record names
+ * on cgroup v2 and on the hybrid layout, and what the filter is told of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/filter_abi.h"
 #include "probes/kernel.h"
-#include "tests/harness/live.h"
+#include "tests/harness/filtered.h"
 
 /* A directory of our own under the mount of type `type` with option `option`. Skips without one. */
 static void make_group(const char *type, const char *option, char *dir, size_t size)
@@ -193,6 +194,73 @@ static void renamed(void)
 	live_close(&l);
 }
 
+/* Is an open of ours wanted? Its header says which cgroup is asked about. */
+static bool wanted(struct filtered *f, struct ev_hdr *h)
+{
+	const struct ev_hdr *at = NULL;
+	bool is = false;
+
+	filtered_forget(f);
+	filtered_look("/etc/passwd");
+	live_read(&f->l);
+	while ((at = live_next(&f->l, at)))
+		if (at->kind == EV_OPEN && at->tgid == (uint32_t)getpid()) {
+			is = true;
+			*h = *at;
+		}
+	return is;
+}
+
+/* That the cgroup of h is in no set. */
+static void tell(struct filtered *f, const struct ev_hdr *h, uint32_t epoch)
+{
+	const struct filter_cgroup c = { 0, FILTER_STAMP(f->generation, epoch) };
+
+	CHECK_INT(probe_set_cgroup(f->l.set, h->cgroup_hierarchy, h->cgroup_id, &c), 0);
+}
+
+/* After a rename the filter takes no word for true that was said of a cgroup before the rename's
+ * record was read, neither one that it had nor one that comes later. */
+static void told_before_a_rename(void)
+{
+	static const struct filter_cgroups asked = { 3, false };
+	struct filter_clause c = { .cgroups = &asked, .ncgroups = 1 };
+	const struct ev_cgroup *renamed;
+	char dir[256], to[300];
+	struct filtered f;
+	struct ev_hdr h;
+
+	filtered_begin(&f, false);
+	make_group("cgroup", "pids", dir, sizeof(dir));
+	snprintf(to, sizeof(to), "%s-new", dir);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
+	CHECK(wanted(&f, &h));
+	tell(&f, &h, 0);
+	CHECK(!wanted(&f, &h));
+	filtered_forget(&f);
+	CHECK(!rename(dir, to));
+	CHECK(wanted(&f, &h));
+	tell(&f, &h, 0);
+	CHECK(wanted(&f, &h));
+	CHECK_INT(probe_set_cgroup_epoch(f.l.set), 1);
+	tell(&f, &h, 1);
+	CHECK(!wanted(&f, &h));
+	filtered_forget(&f);
+	CHECK(!rename(to, dir));
+	live_read(&f.l);
+	renamed = find_rename(&f.l, inode_of(dir));
+	CHECK(renamed);
+	CHECK_INT(renamed->epoch, 2);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
+	CHECK(wanted(&f, &h));
+	tell(&f, &h, 1);
+	CHECK(wanted(&f, &h));
+	tell(&f, &h, 2);
+	CHECK(!wanted(&f, &h));
+	remove_group(dir);
+	filtered_end(&f);
+}
+
 static void root_is_found(void)
 {
 	char err[160] = "";
@@ -223,8 +291,12 @@ static void root_without_a_mount(void)
 }
 
 static const struct test tests[] = {
-	TEST(version_2),     TEST(version_1_stand_in),   TEST(renamed),
-	TEST(root_is_found), TEST(root_without_a_mount),
+	TEST(version_2),
+	TEST(version_1_stand_in),
+	TEST(renamed),
+	TEST(told_before_a_rename),
+	TEST(root_is_found),
+	TEST(root_without_a_mount),
 };
 
 int main(int argc, char **argv)

@@ -218,7 +218,7 @@ static void fill_facts(struct proof *p, const struct event *e, struct filter_fac
 		.via = o->io_uring ? FILTER_VIA_IO_URING : FILTER_VIA_SYSCALL,
 	};
 	bpf_map_lookup_elem(p->maps.fd[MAP_CGROUPS], &key, &c);
-	f->cgroup_known = c.generation == p->generation;
+	f->cgroup_known = c.stamp == ((const struct filter_block *)p->block)->cgroups;
 	f->cgroup = c.bits;
 	set_marks(p, e, f);
 }
@@ -307,13 +307,12 @@ static void judge(struct proof *p, struct event *e)
 
 /* --- policies --- */
 
-static int tell(void *arg, uint32_t hierarchy, uint64_t id, uint64_t sets, uint32_t generation)
+static int tell(void *arg, uint32_t hierarchy, uint64_t id, const struct filter_cgroup *said)
 {
-	const struct filter_cgroup c = { .bits = sets, .generation = generation };
 	uint64_t key = FILTER_CGROUP_KEY(hierarchy, id);
 	struct proof *p = arg;
 
-	return bpf_map_update_elem(p->maps.fd[MAP_CGROUPS], &key, &c, BPF_ANY);
+	return bpf_map_update_elem(p->maps.fd[MAP_CGROUPS], &key, said, BPF_ANY);
 }
 
 static void forget(void *arg, uint32_t hierarchy, uint64_t id)
@@ -358,7 +357,9 @@ static bool use(struct proof *p, const struct policy_set *s)
 	if (h->kinds[EV_OPEN] != FILTER_KIND_TABLES)
 		return false;
 	put_tables(p);
-	CHECK_INT(classify_new(&p->classify, &(struct classify_cfg){ tell, forget, p }), 0);
+	CHECK_INT(classify_new(&p->classify,
+			       &(struct classify_cfg){ .tell = tell, .forget = forget, .arg = p }),
+		  0);
 	classify_use(p->classify, p->filter, p->generation);
 	CHECK_INT(policy_engine_new(&p->whole, s), 0);
 	CHECK_INT(policy_engine_new(&p->part, s), 0);

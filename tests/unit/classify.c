@@ -3,6 +3,7 @@
  * Which cgroups the kernel filter is told of, and when.
  */
 #include "pipeline/filter/classify.h"
+#include "bpf/filter_abi.h"
 #include "pipeline/filter/derive.h"
 #include "tests/harness/made.h"
 #include "tests/harness/policies.h"
@@ -11,14 +12,19 @@
 struct told {
 	struct buf text; /* a word a call */
 	int rc;
+	uint32_t epoch;
 };
 
-static int tell(void *arg, uint32_t hierarchy, uint64_t id, uint64_t sets, uint32_t generation)
+static int tell(void *arg, uint32_t hierarchy, uint64_t id, const struct filter_cgroup *said)
 {
+	uint32_t epoch = (uint32_t)(said->stamp >> 32);
 	struct told *t = arg;
 
-	buf_addf(&t->text, "tell(%u,%llu,%llx,%u) ", hierarchy, (unsigned long long)id,
-		 (unsigned long long)sets, generation);
+	buf_addf(&t->text, "tell(%u,%llu,%llx,%u", hierarchy, (unsigned long long)id,
+		 (unsigned long long)said->bits, (uint32_t)said->stamp);
+	if (epoch)
+		buf_addf(&t->text, ",%u", epoch);
+	buf_addf(&t->text, ") ");
 	return t->rc;
 }
 
@@ -27,6 +33,11 @@ static void forget(void *arg, uint32_t hierarchy, uint64_t id)
 	struct told *t = arg;
 
 	buf_addf(&t->text, "forget(%u,%llu) ", hierarchy, (unsigned long long)id);
+}
+
+static uint32_t epoch(void *arg)
+{
+	return ((struct told *)arg)->epoch;
 }
 
 struct bench {
@@ -44,7 +55,7 @@ static void start(struct bench *b, const char *where)
 	snprintf(text, sizeof(text), "policies:\n- name: p\n  on: file.open\n  where: %s\n", where);
 	b->set = policies_good(text);
 	CHECK_INT(filter_derive(&b->f, b->set, 0), 0);
-	CHECK_INT(classify_new(&b->c, &(struct classify_cfg){ tell, forget, &b->told }), 0);
+	CHECK_INT(classify_new(&b->c, &(struct classify_cfg){ tell, forget, epoch, &b->told }), 0);
 }
 
 static void stop(struct bench *b)
@@ -98,13 +109,22 @@ static void changed(struct bench *b, uint64_t id)
 	saw(b, m);
 }
 
-static void renamed(struct bench *b, uint32_t hierarchy, uint64_t id)
+static void renamed(struct bench *b, uint32_t hierarchy, uint64_t id, uint32_t number)
 {
 	struct made *m = made_new("cgroup.change");
 
 	REC(&m->rec, cgroup)->id = id;
 	REC(&m->rec, cgroup)->hierarchy = hierarchy;
 	REC(&m->rec, cgroup)->renamed = 1;
+	REC(&m->rec, cgroup)->epoch = (uint16_t)number;
+	saw(b, m);
+}
+
+static void lost(struct bench *b, uint16_t kind)
+{
+	struct made *m = made_new("pipeline.loss");
+
+	REC(&m->rec, loss)->lost_kind = kind;
 	saw(b, m);
 }
 
@@ -149,7 +169,7 @@ static void each_once(void)
 	stop(&b);
 }
 
-/* All of the hierarchy, since the path of every one below the renamed one is another. */
+/* All, since the path of every one below the renamed one is another. */
 static void renamed_all_below(void)
 {
 	struct bench b;
@@ -161,7 +181,7 @@ static void renamed_all_below(void)
 		saw(&b, opened_v1(i, "/y"));
 	saw(&b, opened(1, "/y", NULL));
 	buf_reset(&b.told.text);
-	renamed(&b, 4, 5000);
+	renamed(&b, 4, 5000, 1);
 	buf_char(&b.told.text, '\0');
 	at = b.told.text.p;
 	for (uint32_t i = 1; i <= 1000; i++) {
@@ -170,13 +190,67 @@ static void renamed_all_below(void)
 		snprintf(word, sizeof(word), "forget(4,%u) ", i);
 		CHECK(strstr(at, word));
 	}
-	CHECK(!strstr(at, "(0,"));
+	CHECK(strstr(at, "forget(0,1) "));
 	buf_reset(&b.told.text);
 	saw(&b, opened_v1(3, "/x/y"));
 	saw(&b, opened(1, "/y", NULL));
-	check_told(&b, "tell(4,3,1,7) ");
-	renamed(&b, 0, 9);
-	check_told(&b, "forget(0,1) ");
+	check_told(&b, "tell(4,3,1,7,1) tell(0,1,0,7,1) ");
+	stop(&b);
+}
+
+/* What is told is of the renames that were read, of which a record has the last 16 bits. */
+static void epochs(void)
+{
+	struct bench b;
+
+	start(&b, "process.cgroup.path startswith '/x/'");
+	renamed(&b, 4, 5000, 3); /* before there is a filter */
+	classify_use(b.c, b.f, 7);
+	for (uint32_t n = 3; n < 200000; n += 40000) {
+		renamed(&b, 4, 5000, n);
+		buf_reset(&b.told.text);
+		saw(&b, opened_v1(1, "/y"));
+		buf_addf(&b.told.text, "%u", n);
+		buf_char(&b.told.text, '\0');
+		CHECK_INT(strtoul(b.told.text.p + strlen("tell(4,1,0,7,"), NULL, 10), n);
+		CHECK_INT(strtoul(strchr(b.told.text.p, ' '), NULL, 10), n);
+	}
+	buf_reset(&b.told.text);
+	classify_use(b.c, b.f, 8);
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "tell(4,1,0,8,160003) ");
+	stop(&b);
+}
+
+/* Nothing is told until all was read that was renamed when the kernel was asked. */
+static void lost_rename(void)
+{
+	struct bench b;
+
+	start(&b, "process.cgroup.path startswith '/x/'");
+	classify_use(b.c, b.f, 7);
+	saw(&b, opened_v1(1, "/y"));
+	lost(&b, EV_OPEN);
+	classify_settled(b.c);
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "tell(4,1,0,7) ");
+	b.told.epoch = 5;
+	lost(&b, EV_CGROUP);
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "forget(4,1) ");
+	classify_settled(b.c); /* asks; a record may be on its way */
+	saw(&b, opened_v1(1, "/y"));
+	lost(&b, EV_NONE);
+	classify_settled(b.c);
+	b.told.epoch = 6;
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "");
+	classify_settled(b.c);
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "tell(4,1,0,7,5) ");
+	renamed(&b, 4, 5000, 6);
+	saw(&b, opened_v1(1, "/y"));
+	check_told(&b, "forget(4,1) tell(4,1,0,7,6) ");
 	stop(&b);
 }
 
@@ -232,7 +306,7 @@ static void nothing_to_tell(void)
 }
 
 static const struct test tests[] = {
-	TEST(each_once), TEST(renamed_all_below), TEST(found_anew),
+	TEST(each_once), TEST(renamed_all_below), TEST(epochs), TEST(lost_rename), TEST(found_anew),
 	TEST(many),      TEST(nothing_to_tell),
 };
 
