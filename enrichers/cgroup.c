@@ -4,7 +4,8 @@
  * from CGROUP records, which precede the processes in a new cgroup, and for older cgroups from
  * outside. A removed cgroup stays a while for late events. The inode of a cgroup is not used again
  * while the machine runs, so a late answer cannot be another cgroup's. When one is renamed, what lies
- * below it gets another path too.
+ * below it gets another path too; where such a record may have been lost, all paths are asked for
+ * again, and one that is not found any more keeps the last.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -209,7 +210,17 @@ static void on_record(struct cgroups *s, struct event *e)
 	list_add(&s->removed, c);
 }
 
-static struct cgroup *ask(struct cgroups *s, uint64_t id, uint32_t hierarchy, uint64_t now_ns)
+static void on_loss(struct cgroups *s, const struct ev_loss *r)
+{
+	if (r->lost_kind != EV_CGROUP && r->lost_kind != EV_NONE)
+		return;
+	for (struct cgroup *c = s->there.first; c; c = c->next)
+		c->expires_ns = 0;
+}
+
+/* old: what is known of it, from before; may be NULL. */
+static struct cgroup *ask(struct cgroups *s, uint64_t id, uint32_t hierarchy, struct cgroup *old,
+			  uint64_t now_ns)
 {
 	struct str path = { 0 };
 	bool known = outside_ask(s->outside, ASK_CGROUP_PATH, id, hierarchy, &path) && path.len &&
@@ -218,6 +229,10 @@ static struct cgroup *ask(struct cgroups *s, uint64_t id, uint32_t hierarchy, ui
 	if (!known) {
 		path.len = 0;
 		counter_inc(&s->counters[C_UNKNOWN]);
+		if (old && old->ctx.path.len) {
+			old->expires_ns = now_ns + s->cfg.missing_ns;
+			return old;
+		}
 	}
 	return learn(s, id, hierarchy, path,
 		     now_ns + (known ? s->cfg.expiry_ns : s->cfg.missing_ns));
@@ -231,6 +246,8 @@ static void cgroup_event(void *state, struct event *e)
 
 	if (h->kind == EV_CGROUP)
 		on_record(s, e);
+	else if (h->kind == EV_LOSS)
+		on_loss(s, (const struct ev_loss *)h);
 	if (!schema_kind_has_process(e->kind) || !h->cgroup_id)
 		return;
 	c = idmap_get(&s->by_id, key_of(h->cgroup_id, h->cgroup_hierarchy));
@@ -240,7 +257,7 @@ static void cgroup_event(void *state, struct event *e)
 		counter_inc(&s->counters[C_HITS]);
 	} else {
 		counter_inc(&s->counters[C_MISSES]);
-		c = ask(s, h->cgroup_id, h->cgroup_hierarchy, h->time_ns);
+		c = ask(s, h->cgroup_id, h->cgroup_hierarchy, c, h->time_ns);
 	}
 	if (c) {
 		e->ctx[CTX_CGROUP] = &c->ctx;

@@ -208,6 +208,55 @@ static void renamed_too_long(void)
 	enrich_close(b);
 }
 
+static void lose(struct bench_enrichers *b, uint64_t now, uint16_t kind)
+{
+	static struct rec r;
+
+	rec_begin(&r, EV_LOSS);
+	r.h.time_ns = now;
+	REC(&r, loss)->lost_kind = kind;
+	REC(&r, loss)->count = 1;
+	rec_end(&r);
+	enrich(b, &r);
+}
+
+/* A rename may have been lost with the others: whoever told of a path, it is asked for again. */
+static void renamed_unseen(void)
+{
+	struct fake_outside f;
+	struct bench_enrichers *b;
+
+	fake_init(&f);
+	fake_answer(&f, ASK_CGROUP_PATH, 12, 4, "/d/a/asked", 10);
+	b = enrich_open(only_cgroup, "missing=5s", &f.out);
+	change(b, SEC, 10, 4, "/d/a", MADE);
+	change(b, SEC, 11, 4, "/d/a/child", MADE);
+	change(b, SEC, 13, 4, "/d/a/gone", MADE);
+	change(b, SEC, 14, 4, "/d/a/unseen", MADE);
+	change(b, SEC, 13, 4, NULL, REMOVED);
+	CHECK_STREQ(open_in(b, 2 * SEC, 12, 4)->path, "/d/a/asked");
+	fake_answer(&f, ASK_CGROUP_PATH, 11, 4, "/d/b/child", 10);
+	fake_answer(&f, ASK_CGROUP_PATH, 12, 4, "/d/b/asked", 10);
+	lose(b, 2 * SEC, EV_OPEN);
+	CHECK_STREQ(open_in(b, 2 * SEC, 11, 4)->path, "/d/a/child");
+	CHECK_STREQ(open_in(b, 2 * SEC, 12, 4)->path, "/d/a/asked");
+	CHECK_INT(f.asked[ASK_CGROUP_PATH], 1);
+	lose(b, 2 * SEC, EV_CGROUP);
+	for (int i = 0; i < 2; i++) {
+		CHECK_STREQ(open_in(b, 2 * SEC, 11, 4)->path, "/d/b/child");
+		CHECK_STREQ(open_in(b, 2 * SEC, 12, 4)->path, "/d/b/asked");
+		CHECK_STREQ(open_in(b, 2 * SEC, 13, 4)->path, "/d/a/gone");
+		CHECK_STREQ(open_in(b, 2 * SEC, 14, 4)->path, "/d/a/unseen"); /* so is its end */
+	}
+	CHECK_INT(f.asked[ASK_CGROUP_PATH], 4);
+	CHECK_STREQ(open_in(b, 8 * SEC, 14, 4)->path, "/d/a/unseen");
+	CHECK_INT(f.asked[ASK_CGROUP_PATH], 5);
+	fake_answer(&f, ASK_CGROUP_PATH, 11, 4, "/d/c/child", 10);
+	lose(b, 8 * SEC, EV_NONE);
+	CHECK_STREQ(open_in(b, 8 * SEC, 11, 4)->path, "/d/c/child");
+	enrich_close(b);
+}
+
 static void bounded(void)
 {
 	struct fake_outside f;
@@ -237,6 +286,7 @@ static const struct test tests[] = {
 	TEST(renamed_parent),
 	TEST(renamed_unknown),
 	TEST(renamed_too_long),
+	TEST(renamed_unseen),
 	TEST(bounded),
 };
 
