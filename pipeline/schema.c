@@ -8,6 +8,8 @@
  */
 #include "pipeline/schema.h"
 
+#include <pthread.h>
+
 #include "pipeline/names.h"
 #include "pipeline/nearest.h"
 #include "pipeline/util.h"
@@ -183,14 +185,54 @@ static bool policy_may_name(const struct event_kind *k, const struct field *f)
 	return schema_field_on(k, f) && !(f->source == FIELD_CTX && f->group == CTX_DOC);
 }
 
-const struct field *schema_field(const struct event_kind *k, struct str path)
+/* Fields by path: policies name some for each test and kind. Never full, so that a search ends;
+ * tests look for every field. */
+enum { PLACES = 512 };
+
+static const struct field *places[EV_MAX][PLACES];
+static pthread_once_t placed = PTHREAD_ONCE_INIT;
+
+/* Where the field of that path is, or where it would be. */
+static const struct field **place_of(uint32_t kind, struct str path)
+{
+	uint32_t at = path.len;
+
+	for (uint32_t i = 0; i < path.len; i++)
+		at = (at ^ (uint8_t)path.p[i]) * 0x01000193u;
+	for (at ^= at >> 16;; at++) {
+		const struct field **f = &places[kind][at % PLACES];
+
+		if (!*f || str_eq(path, str_of((*f)->path)))
+			return f;
+	}
+}
+
+static void place_fields(void)
 {
 	const struct field *f;
 
-	for (uint32_t i = 0; (f = view_field(k, i)); i++)
-		if (policy_may_name(k, f) && str_eq(path, str_of(f->path)))
-			return f;
-	return NULL;
+	for (uint32_t kind = 0; kind < EV_MAX; kind++) {
+		const struct event_kind *k = schema_kind(kind);
+		uint32_t n = 0;
+
+		for (uint32_t i = 0; k && (f = view_field(k, i)); i++) {
+			const struct field **place;
+
+			if (!policy_may_name(k, f))
+				continue;
+			place = place_of(kind, str_of(f->path));
+			if (*place || n == PLACES - 1)
+				continue; /* the first of a path is the one */
+			*place = f;
+			n++;
+		}
+	}
+}
+
+const struct field *schema_field(const struct event_kind *k, struct str path)
+{
+	pthread_once(&placed, place_fields);
+	return *place_of(k->kind, path);
 }
 
 const char *schema_suggest(const struct event_kind *k, struct str path)

@@ -137,6 +137,26 @@ static void header_layout_is_the_abi(void)
 	CHECK_STR(schema_header[0].member, "time_ns");
 }
 
+/* Of two fields with one path the first is meant. */
+static void lookup_finds_every_field(void)
+{
+	for (uint32_t id = 1; id < EV_MAX; id++) {
+		const struct field *fields[FIELDS_MAX];
+		uint32_t n = view(schema_kind(id), fields);
+
+		for (uint32_t i = 0; i < n; i++) {
+			bool document =
+				fields[i]->source == FIELD_CTX && fields[i]->group == CTX_DOC;
+			const struct field *want = document ? NULL : fields[i];
+
+			for (uint32_t j = 0; j < i; j++)
+				if (!strcmp(fields[j]->path, fields[i]->path))
+					want = fields[j];
+			CHECK(schema_field(schema_kind(id), str_of(fields[i]->path)) == want);
+		}
+	}
+}
+
 static void lookup_finds_raw_header_and_context(void)
 {
 	const struct event_kind *open = schema_kind_by_name(STR("file.open"));
@@ -213,13 +233,10 @@ static void names_go_both_ways(void)
 }
 
 static const struct test tests[] = {
-	TEST(paths_are_unique_and_nest),
-	TEST(rows_are_complete),
-	TEST(records_have_no_holes_between_rows),
-	TEST(header_layout_is_the_abi),
-	TEST(lookup_finds_raw_header_and_context),
-	TEST(misspelt_paths_get_a_suggestion),
-	TEST(names_go_both_ways),
+	TEST(paths_are_unique_and_nest),          TEST(rows_are_complete),
+	TEST(records_have_no_holes_between_rows), TEST(header_layout_is_the_abi),
+	TEST(lookup_finds_every_field),           TEST(lookup_finds_raw_header_and_context),
+	TEST(misspelt_paths_get_a_suggestion),    TEST(names_go_both_ways),
 };
 
 int main(int argc, char **argv)
