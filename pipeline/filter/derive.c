@@ -9,8 +9,9 @@
 #include "pipeline/policy/rules.h"
 #include "pipeline/util.h"
 
-/* Items compared or copied: bounds time and memory where policies are made to take long. */
-enum { WORK_ALL = 4000000, WORK_EACH = 500 };
+/* Items compared or copied, about 0.1 us each: bounds time and memory where policies are made to
+ * take long. What people write takes some 20 a policy. */
+enum { WORK_ALL = 2000000, WORK_EACH = 20, WORK_MERGE = 4000000 };
 
 struct filter {
 	struct pool pool;
@@ -19,11 +20,12 @@ struct filter {
 	uint32_t nsets;
 	struct filter_note *notes;
 	uint32_t nnotes;
+	uint64_t work; /* done for the rules of all kinds */
 };
 
 struct deriving {
 	struct dnf_ctx x;
-	uint64_t work_max; /* for all rules of the kind */
+	uint64_t work_max; /* for all rules */
 	struct leaf_ctx leaf;
 };
 
@@ -125,7 +127,7 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 {
 	const struct rules *r = policy_rules(s);
 	struct dnf all = dnf_never();
-	struct deriving d = { .x = { .pool = &f->pool } };
+	struct deriving d = { .x = { .pool = &f->pool, .work = f->work } };
 	bool asked = false;
 	int rc = 0;
 
@@ -139,7 +141,8 @@ static int derive_kind(struct filter *f, uint32_t kind, const struct policy_set 
 			rc = add_rule(f, &d, &r->sources[i], p, &all);
 		asked |= r->sources[i].kinds & 1u << kind && p->action != POLICY_DROP;
 	}
-	d.x.work_max = UINT64_MAX;
+	f->work = d.x.work;
+	d.x.work_max = d.x.work + WORK_MERGE;
 	f->kinds[kind] = record      ? dnf_maybe(&d.x)
 			 : all.count ? dnf_merge(&d.x, all, FILTER_CLAUSES_MAX)
 			 : asked     ? dnf_one(&d.x, nothing_plain)

@@ -74,10 +74,27 @@ static uint32_t mask_or(uint32_t a, uint32_t b, uint32_t all)
 	return ((a | b) & all) == all ? 0 : a | b;
 }
 
+/* Of patterns each is compared with each, as long as they are not very many. */
+static uint64_t pattern_work(uint32_t na, uint32_t nb)
+{
+	return na + nb > PATTERNS_COMPARED_MAX ? na + nb : na + nb + (uint64_t)na * nb;
+}
+
+static uint64_t join_work(const struct filter_clause *a, const struct filter_clause *b)
+{
+	const struct filter_program *p = a->programs, *q = b->programs;
+
+	return pattern_work(a->npaths, b->npaths) + pattern_work(a->nthreads, b->nthreads) +
+	       pattern_work(a->nunix_paths, b->nunix_paths) +
+	       (a->nprograms && b->nprograms ? pattern_work(p->npatterns, q->npatterns) : 0) +
+	       a->npeers + b->npeers + a->nuids + b->nuids + a->nreal_uids + b->nreal_uids +
+	       a->nports + b->nports;
+}
+
 bool clause_join(struct dnf_ctx *x, struct filter_clause *a, const struct filter_clause *b,
 		 uint32_t part)
 {
-	x->work += a->npaths + b->npaths + a->npeers + b->npeers + a->nuids + a->nports;
+	x->work += join_work(a, b);
 	switch (part) {
 	case CLAUSE_PATHS: return join_patterns(x, &a->paths, &a->npaths, b->paths, b->npaths);
 	case CLAUSE_PROGRAMS: return join_programs(x, a, b);

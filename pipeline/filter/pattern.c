@@ -7,8 +7,6 @@
 #include "pipeline/policy/ops.h"
 #include "pipeline/util.h"
 
-enum { MINIMISE_MAX = 128 }; /* longer lists keep patterns that another one covers */
-
 static bool starts(struct str s, struct str t, bool icase)
 {
 	return s.len >= t.len && op_text_same(s.p, t.p, t.len, icase);
@@ -110,17 +108,48 @@ static void add_list(struct growing *g, struct patterns_list l)
 		add(g, l.items[i]);
 }
 
-/* Leaves out what another pattern of the list covers. */
-static void minimise(struct growing *g)
+static uint32_t hash(const struct filter_pattern *p)
+{
+	uint32_t h = (uint32_t)p->type << 2 | (uint32_t)p->icase << 1 | p->name;
+
+	for (uint32_t i = 0; i < p->text.len; i++)
+		h = (h ^ (uint8_t)p->text.p[i]) * 0x01000193u;
+	return h ^ h >> 16;
+}
+
+/* Of equal patterns the first stays. */
+static void drop_doubles(struct growing *g)
+{
+	uint8_t places[2 * PATTERNS_COMPARED_MAX] = { 0 }; /* 1 + index */
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint32_t at = hash(&g->items[i]) % ARRAY_LEN(places);
+
+		while (places[at] && !pattern_equal(&g->items[places[at] - 1], &g->items[i]))
+			at = (at + 1) % ARRAY_LEN(places);
+		if (places[at])
+			continue;
+		g->items[kept++] = g->items[i];
+		places[at] = (uint8_t)kept;
+	}
+	g->count = kept;
+}
+
+/* Leaves out what another pattern of the list covers. The first `apart` come from a list that was
+ * looked through before: they are not asked about each other. */
+static void minimise(struct growing *g, uint32_t apart)
 {
 	uint32_t kept = 0;
 
-	if (g->count > MINIMISE_MAX)
+	if (g->count > PATTERNS_COMPARED_MAX)
 		return;
+	if (!apart)
+		drop_doubles(g);
 	for (uint32_t i = 0; i < g->count; i++) {
 		bool covered = false;
 
-		for (uint32_t j = 0; j < g->count && !covered; j++)
+		for (uint32_t j = i < apart ? apart : 0; j < g->count && !covered; j++)
 			covered = j != i && pattern_covers(&g->items[j], &g->items[i]) &&
 				  (j < i || !pattern_covers(&g->items[i], &g->items[j]));
 		/* Those before kept are final; a covering one may lie there or still ahead. */
@@ -137,7 +166,7 @@ struct patterns_list patterns_union(struct pool *pool, struct patterns_list a,
 
 	add_list(&g, a);
 	add_list(&g, b);
-	minimise(&g);
+	minimise(&g, a.count);
 	return g.failed ? (struct patterns_list){ 0 } : (struct patterns_list){ g.items, g.count };
 }
 
@@ -302,7 +331,7 @@ bool patterns_both(struct pool *pool, struct patterns_list a, struct patterns_li
 	if (g.count > PATTERNS_CROSS_MAX) {
 		*out = list_score(a) >= list_score(b) ? a : b;
 	} else {
-		minimise(&g);
+		minimise(&g, 0);
 		*out = (struct patterns_list){ g.items, g.count };
 	}
 	return !g.failed;

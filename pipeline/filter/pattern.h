@@ -9,7 +9,10 @@
 
 #include "pipeline/filter/clause.h"
 
-enum { PATTERNS_CROSS_MAX = 256 };	/* patterns that one intersection may make */
+enum {
+	PATTERNS_CROSS_MAX = 256,	/* patterns that one intersection may make */
+	PATTERNS_COMPARED_MAX = 128,	/* longer lists keep patterns that another one covers */
+};
 
 struct patterns_list {
 	const struct filter_pattern *items;
