@@ -334,13 +334,10 @@ static int seal_kind(struct kind_rules *kr, struct scan_room *room)
 
 int rules_seal(struct rules *r)
 {
-	struct scan_room room = { .texts = SCAN_TEXTS_MAX };
+	struct scan_room room = { .texts = SCAN_TEXTS_MAX, .states = SCAN_STATES_MAX };
 
 	for (uint32_t k = 0; k < EV_MAX; k++) {
-		int err;
-
-		room.states = SCAN_STATES_MAX;
-		err = r->kinds[k].nrules ? seal_kind(&r->kinds[k], &room) : 0;
+		int err = r->kinds[k].nrules ? seal_kind(&r->kinds[k], &room) : 0;
 
 		if (err)
 			return err;
