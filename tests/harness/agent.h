@@ -5,9 +5,9 @@
 #ifndef TOCSIN_TEST_AGENT_H
 #define TOCSIN_TEST_AGENT_H
 
-/* Saves the stream of a run with the shipped policies and without the kernel filter, in which files are
- * opened in many ways and a bit is done of what the policies look for. The run works in dir, which is
- * empty. Fails the test where the program ($B/tocsin) does not run. Root; from the root of the tree. */
-void agent_record(const char *dir, const char *save);
+/* Saves the stream of a run with the shipped policies and without the kernel filter, in which act(dir)
+ * is called. The run works in dir, which is empty. Fails the test where the program ($B/tocsin) does not
+ * run. Root; from the root of the tree. */
+void agent_record(const char *dir, const char *save, void (*act)(const char *dir));
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The kernel filter asked about opens that a test describes: the path's text comes from the test and
- * not from a dentry, the ids from a record. All else is what the hooks run: store of verdicts,
- * directories, automaton, cgroups, marks (of the calling task) and joins.
+ * The kernel filter asked about opens, connects and accepts that a test describes: a path's text comes
+ * from the test and not from a dentry, a peer's address not from a socket. All else is what the hooks
+ * run: store of verdicts, directories, automaton, addresses and joins, and of the calling task its
+ * ids, name, cgroup and marks.
  */
-#include "bpf/filter.h"
+#include "bpf/filter_peer.h"
 
 #include "verdict.h" /* after the kernel's types */
 
@@ -53,22 +54,6 @@ static __always_inline bool find_mask(struct emitter *e, const struct filter_blo
 	return clear;
 }
 
-/* ask_open with the ids of the record. It stands alone for the verifier too. */
-__noinline int ask_recorded(__u64 mask, __u64 cgroup, __u64 uids, __u32 flags, __u64 mode_via)
-{
-	const struct filter_block *h = filter_now();
-	struct ask a = { .head = h };
-
-	if (!h)
-		return 1;
-	ask_about(&a, mask, flags, mode_via, mode_via >> 32);
-	a.facts.uid = uids;
-	a.facts.real_uid = uids >> 32;
-	ask_cgroup(&a, cgroup);
-	ask_marks(&a, bpf_get_current_task_btf());
-	return ask_joins(&a);
-}
-
 /* Does anybody want the open? 0, or -1 where the question is none. */
 SEC("syscall")
 int verdict_open(struct verdict_ask *a)
@@ -92,8 +77,7 @@ int verdict_open(struct verdict_ask *a)
 		return -1;
 	a->mask = mask;
 	a->wanted = mask && (mask >> FILTER_SURE ||
-			     ask_recorded(mask, a->cgroup, a->uid | (__u64)a->real_uid << 32,
-					  a->flags, a->mode | (__u64)a->via << 32));
+			     ask_open(mask, a->flags, a->mode, a->via, h->generation));
 	return 0;
 }
 
@@ -113,4 +97,33 @@ int verdict_program(struct verdict_ask *a)
 	emit_abort(&e);
 	a->mask = self;
 	return known == FILTER_KNOWS_SELF ? 0 : -1;
+}
+
+static __always_inline __u32 outcomes(const struct filter_block *h, __u32 kind, struct peer p,
+				      bool unmarked)
+{
+	return unmarked ? wanted_outcomes(h, kind, p, false) : wanted_outcomes(h, kind, p, true);
+}
+
+/* Of which outcomes does anybody want the connect, or the accept? */
+SEC("syscall")
+int verdict_peer(struct verdict_peer *a)
+{
+	const struct filter_block *h = filter_now();
+	struct ev_ip ip = a->ip;
+	struct peer p = { &ip, a->port, a->family, a->transport, a->uring };
+
+	a->outcomes = a->kind == EV_CONNECT ? outcomes(h, EV_CONNECT, p, a->unmarked)
+					    : outcomes(h, EV_ACCEPT, p, a->unmarked);
+	return 0;
+}
+
+SEC("syscall")
+int verdict_self(struct verdict_self *a)
+{
+	__u32 hierarchy;
+	__u64 id = cgroup_of(bpf_get_current_task_btf(), &hierarchy);
+
+	a->cgroup = FILTER_CGROUP_KEY(hierarchy, id);
+	return 0;
 }
