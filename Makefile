@@ -109,7 +109,7 @@ $B/embed/%.o: $(BPF_B)/%.bpf.o
 	$Qmkdir -p $(@D)
 	$Qcd $(<D) && $(LD) -r -z noexecstack -b binary -o $(CURDIR)/$@ $(<F)
 
-$B/tests/bpf/verdict: $B/embed/tests/verdict.o
+$B/tests/bpf/verdict $B/tests/bpf/verdict_net: $B/embed/tests/verdict.o
 $B/tests/bpf/filter_hashes: $B/embed/tests/hashes.o
 
 %/pipeline/cmd_version.o: FILE_FLAGS = -DTOCSIN_LIBS='"$(LIB_VERSIONS)"'

@@ -4,8 +4,6 @@
  * on cgroup v2 and on the hybrid layout, and what the filter is told of them.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <mntent.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -15,27 +13,7 @@
 #include "bpf/filter_abi.h"
 #include "probes/kernel.h"
 #include "tests/harness/filtered.h"
-
-/* A directory of our own under the mount of type `type` with option `option`. Skips without one. */
-static void make_group(const char *type, const char *option, char *dir, size_t size)
-{
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-	bool found = false;
-
-	while (f && !found && (m = getmntent(f))) {
-		if (strcmp(m->mnt_type, type) || (option && !hasmntopt(m, option)))
-			continue;
-		snprintf(dir, size, "%s/tocsin-test-%d", m->mnt_dir, (int)getpid());
-		found = true;
-	}
-	if (f)
-		endmntent(f);
-	if (!found)
-		test_skip("no %s mount%s%s", type, option ? " of " : "", option ? option : "");
-	if (mkdir(dir, 0755))
-		test_skip("%s: %s", dir, strerror(errno));
-}
+#include "tests/harness/groups.h"
 
 static uint64_t inode_of(const char *path)
 {
@@ -48,31 +26,18 @@ static uint64_t inode_of(const char *path)
 /* A child that enters the group and ends there. */
 static uint32_t run_inside(const char *dir)
 {
-	char path[512];
-	pid_t child;
-	int fd, status;
+	pid_t child = fork();
+	int status;
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	child = fork();
 	if (!child) {
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, "0", 1) != 1)
+		if (!groups_enter(dir))
 			_exit(1);
-		close(fd);
 		execl("/bin/true", "true", NULL);
 		_exit(1);
 	}
 	waitpid(child, &status, 0);
 	CHECK_INT(status, 0);
 	return (uint32_t)child;
-}
-
-/* The child is gone, but its group can stay busy for a moment. */
-static void remove_group(const char *dir)
-{
-	for (int i = 0; i < 100 && rmdir(dir) && errno == EBUSY; i++)
-		usleep(10000);
-	CHECK(access(dir, F_OK));
 }
 
 static const struct ev_cgroup *find_change(const struct live *l, uint64_t id, bool removed)
@@ -122,10 +87,10 @@ static void version_2(void)
 	uint32_t pid;
 
 	live_open(&l, &live_defaults);
-	make_group("cgroup2", NULL, dir, sizeof(dir));
+	groups_make("cgroup2", NULL, dir, sizeof(dir));
 	id = inode_of(dir);
 	pid = run_inside(dir);
-	remove_group(dir);
+	groups_remove(dir);
 	live_read(&l);
 	check_changes(&l, dir, id, 0);
 	h = live_need(&l, EV_EXEC, pid);
@@ -159,10 +124,10 @@ static void version_1_stand_in(void)
 	if (!line || line[4] != '\n')
 		test_skip("this process is not in the root of cgroup v2");
 	live_open(&l, &live_defaults);
-	make_group("cgroup", kernel_v1_choose(text, &hierarchy), dir, sizeof(dir));
+	groups_make("cgroup", kernel_v1_choose(text, &hierarchy), dir, sizeof(dir));
 	id = inode_of(dir);
 	pid = run_inside(dir);
-	remove_group(dir);
+	groups_remove(dir);
 	live_read(&l);
 	check_changes(&l, dir, id, hierarchy);
 	h = live_need(&l, EV_EXEC, pid);
@@ -179,11 +144,11 @@ static void renamed(void)
 	uint64_t id;
 
 	live_open(&l, &live_defaults);
-	make_group("cgroup", "pids", dir, sizeof(dir)); /* v2 groups cannot be renamed */
+	groups_make("cgroup", "pids", dir, sizeof(dir)); /* v2 groups cannot be renamed */
 	id = inode_of(dir);
 	snprintf(to, sizeof(to), "%s-new", dir);
 	CHECK(!rename(dir, to));
-	remove_group(to);
+	groups_remove(to);
 	live_read(&l);
 	c = find_rename(&l, id);
 	CHECK(c && !c->removed);
@@ -231,7 +196,7 @@ static void told_before_a_rename(void)
 	struct ev_hdr h;
 
 	filtered_begin(&f, false);
-	make_group("cgroup", "pids", dir, sizeof(dir));
+	groups_make("cgroup", "pids", dir, sizeof(dir));
 	snprintf(to, sizeof(to), "%s-new", dir);
 	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
 	CHECK(wanted(&f, &h));
@@ -257,7 +222,7 @@ static void told_before_a_rename(void)
 	CHECK(wanted(&f, &h));
 	tell(&f, &h, 2);
 	CHECK(!wanted(&f, &h));
-	remove_group(dir);
+	groups_remove(dir);
 	filtered_end(&f);
 }
 

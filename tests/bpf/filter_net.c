@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "tests/harness/filter_wants.h"
 #include "tests/harness/filtered.h"
 #include "tests/harness/random.h"
+#include "tests/harness/sockets.h"
 
 enum { MIB = 1 << 20, PORT = 20000, NOBODY_ELSE = 12345 };
 
@@ -38,46 +38,29 @@ struct deed {
 
 static socklen_t address(struct sockaddr_storage *to, enum form form, uint8_t host, uint16_t port)
 {
-	struct sockaddr_in *a4 = (struct sockaddr_in *)to;
-	struct sockaddr_in6 *a6 = (struct sockaddr_in6 *)to;
 	char text[64];
 
-	memset(to, 0, sizeof(*to));
-	if (form == V4) {
-		a4->sin_family = AF_INET;
-		a4->sin_port = htons(port);
-		a4->sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
-		return sizeof(*a4);
-	}
-	a6->sin6_family = AF_INET6;
-	a6->sin6_port = htons(port);
-	snprintf(text, sizeof(text), form == V6 ? "::1" : "::ffff:127.0.0.%u", host);
-	CHECK_INT(inet_pton(AF_INET6, text, &a6->sin6_addr), 1);
-	return sizeof(*a6);
-}
-
-static int sock(int family, int type)
-{
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		test_fail(__FILE__, __LINE__, "socket: %s", strerror(errno));
-	return fd;
+	snprintf(text, sizeof(text),
+		 form == V4   ? "127.0.0.%u"
+		 : form == V6 ? "::1"
+			      : "::ffff:127.0.0.%u",
+		 host);
+	return sockets_ip(to, text, port);
 }
 
 /* Nobody listens: connects of TCP fail, which is told in an interrupt. */
 static void do_deed(const struct deed *d)
 {
 	struct sockaddr_storage to;
-	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/tocsin-no-such-socket" };
 	socklen_t len = address(&to, d->form, d->host, d->port);
 	int fd;
 
 	if (d->way == UNIX_STREAM) {
-		fd = sock(AF_UNIX, SOCK_STREAM);
-		CHECK(connect(fd, (struct sockaddr *)&un, sizeof(un)) && errno == ENOENT);
+		len = sockets_unix(&to, "/tocsin-no-such-socket", 22);
+		fd = sockets_new(AF_UNIX, SOCK_STREAM);
+		CHECK(connect(fd, (struct sockaddr *)&to, len) && errno == ENOENT);
 	} else {
-		fd = sock(to.ss_family, d->way == TCP ? SOCK_STREAM : SOCK_DGRAM);
+		fd = sockets_new(to.ss_family, d->way == TCP ? SOCK_STREAM : SOCK_DGRAM);
 		if (d->way == DATAGRAM)
 			CHECK_INT(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, len), 1);
 		else if (d->way == TCP)
@@ -287,12 +270,13 @@ static void random_clauses_and_peers(void)
 static void accept_one(enum form form, uint8_t host, struct deed *d)
 {
 	struct sockaddr_storage at, from;
-	socklen_t len = address(&at, form, 1, 0), n = sizeof(at);
-	int server = sock(at.ss_family, SOCK_STREAM), client = sock(at.ss_family, SOCK_STREAM), fd;
+	socklen_t len = address(&at, form, 1, 0);
+	int server = sockets_new(at.ss_family, SOCK_STREAM),
+	    client = sockets_new(at.ss_family, SOCK_STREAM), fd;
 
 	CHECK_INT(bind(server, (struct sockaddr *)&at, len), 0);
 	CHECK_INT(listen(server, 1), 0);
-	CHECK_INT(getsockname(server, (struct sockaddr *)&at, &n), 0);
+	address(&at, form, 1, sockets_port(server));
 	address(&from, form, host, 0);
 	CHECK_INT(bind(client, (struct sockaddr *)&from, len), 0);
 	CHECK_INT(connect(client, (struct sockaddr *)&at, len), 0);
@@ -338,21 +322,19 @@ static void accepts(void)
 	filtered_end(&f);
 }
 
-/* name: a path, or an abstract one after @; "" is one of the kernel's choice. */
+/* name: as sockets_unix takes it. */
 static void accept_unix(const char *name)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int server = sock(AF_UNIX, SOCK_STREAM), client = sock(AF_UNIX, SOCK_STREAM), fd;
-	socklen_t len = sizeof(un), used = (socklen_t)(sizeof(sa_family_t) + strlen(name));
+	struct sockaddr_storage at;
+	socklen_t len = sockets_unix(&at, name, strlen(name)), room = sizeof(at);
+	int server = sockets_new(AF_UNIX, SOCK_STREAM), client = sockets_new(AF_UNIX, SOCK_STREAM);
+	int fd;
 
-	memcpy(un.sun_path, name, strlen(name));
-	if (name[0] == '@')
-		un.sun_path[0] = '\0';
 	unlink(name);
-	CHECK_INT(bind(server, (struct sockaddr *)&un, used), 0);
-	CHECK_INT(getsockname(server, (struct sockaddr *)&un, &len), 0);
+	CHECK_INT(bind(server, (struct sockaddr *)&at, len), 0);
+	CHECK_INT(getsockname(server, (struct sockaddr *)&at, &room), 0);
 	CHECK_INT(listen(server, 1), 0);
-	CHECK_INT(connect(client, (struct sockaddr *)&un, len), 0);
+	CHECK_INT(connect(client, (struct sockaddr *)&at, room), 0);
 	fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
 	CHECK(fd >= 0);
 	close(fd);
@@ -458,17 +440,17 @@ static void slow_begin(struct slow *s)
 	struct sockaddr_storage at;
 	socklen_t len = address(&at, V4, 1, 0);
 
-	s->server = sock(AF_INET, SOCK_STREAM);
+	s->server = sockets_new(AF_INET, SOCK_STREAM);
 	CHECK_INT(bind(s->server, (struct sockaddr *)&at, len), 0);
 	CHECK_INT(listen(s->server, 0), 0);
-	CHECK_INT(getsockname(s->server, (struct sockaddr *)&at, &len), 0);
-	s->port = ntohs(((struct sockaddr_in *)&at)->sin_port);
+	s->port = sockets_port(s->server);
+	address(&at, V4, 1, s->port);
 	for (int i = 0; i < 2; i++) {
-		s->filler[i] = sock(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+		s->filler[i] = sockets_new(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
 		connect(s->filler[i], (struct sockaddr *)&at, len);
 		usleep(10000);
 	}
-	s->fd = sock(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+	s->fd = sockets_new(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
 	CHECK(connect(s->fd, (struct sockaddr *)&at, len) && errno == EINPROGRESS);
 }
 

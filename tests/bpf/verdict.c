@@ -13,6 +13,7 @@
 
 #include "pipeline/util.h"
 #include "tests/harness/agent.h"
+#include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
 #include "tests/harness/golden.h"
 #include "tests/harness/proof.h"
@@ -54,6 +55,8 @@ static bool sends(struct proof *p, struct event *e, const struct filter_facts *f
 	char path[2 * EV_PATH_MAX];
 	struct value v;
 
+	if (!filter_is_plain(e))
+		return ((struct filter_block *)p->block)->kinds[EV_OPEN] != FILTER_KIND_NONE;
 	CHECK(event_get(e, schema_field(e->kind, STR("file.path")), &v));
 	snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
 	fe.path = path;

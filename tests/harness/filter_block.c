@@ -116,10 +116,8 @@ bool filter_block_wants(const void *block, size_t bytes, const struct filter *f,
 						      : &((const struct ev_accept *)e->raw)->saddr);
 		fe.peer = &peer;
 		field = schema_field(e->kind, STR("network.unix.path"));
-		if (event_get(e, field, &v)) {
-			snprintf(path, sizeof(path), "%.*s", (int)v.s.len, v.s.p);
-			fe.unix_path = path;
-		}
+		if (event_get(e, field, &v))
+			fe.unix_path = v.s;
 		fe.outcome = fe.kind == EV_CONNECT ? ((const struct ev_connect *)e->raw)->outcome
 						   : ((const struct ev_accept *)e->raw)->outcome;
 	}

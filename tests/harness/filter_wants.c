@@ -100,12 +100,11 @@ uint64_t filter_tables_signature(const void *block, const char *path)
 	return filter_signature(dir, name, h);
 }
 
-static uint64_t unix_mask(const void *block, const struct filter_peers *p, const char *path)
+static uint64_t unix_mask(const void *block, const struct filter_peers *p, struct str path)
 {
 	uint64_t words[FILTER_HEAD_BYTES / 8] = { 0 }, mask = p->none;
 
-	if (path)
-		memcpy(words, path, strnlen(path, sizeof(words)));
+	memcpy(words, path.p ? path.p : "", MIN(path.len, (uint32_t)sizeof(words)));
 	for (uint32_t i = 0; i < p->npaths; i++)
 		mask |= filter_unix_bits(block, p->paths + i * (uint32_t)sizeof(struct filter_unix),
 					 words[0], words[1]);

@@ -15,7 +15,7 @@ struct filter_event {
 	const struct ev_ip *peer; /* network.*; family 0: none */
 	bool peer_unknown; /* there is one, but nobody knows it */
 	struct filter_facts *facts; /* the rest; its mask is filled */
-	const char *unix_path; /* network.unix.path; NULL: none */
+	struct str unix_path; /* network.unix.path; empty: none */
 	uint8_t outcome; /* enum ev_outcome: network.* */
 	const char *thread; /* process.thread.name; NULL: "" */
 };

@@ -243,8 +243,8 @@ static void dress(struct proof *p, const struct event *e, struct filter_facts *f
 	wear_marks(p, e, f);
 }
 
-/* For a test that fails: the policy, if any, and what the event is about. */
-static const char *describe(struct event *e)
+/* For a test that fails: what the event is about, and the policies. */
+static const char *describe(const struct proof *p, struct event *e)
 {
 	static const char *const fields[] = { "file.path",         "source.ip",
 					      "destination.ip",    "destination.port",
@@ -269,6 +269,7 @@ static const char *describe(struct event *e)
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "%.*s", (int)v.s.len,
 					       v.s.p);
 	}
+	snprintf(text + at, sizeof(text) - at, "\n%s", p->text ? p->text : "");
 	return text;
 }
 
@@ -276,19 +277,17 @@ static const char *describe(struct event *e)
 static bool sends(struct proof *p, struct event *e)
 {
 	struct proof_tally *t = &p->tally[e->raw->kind];
+	bool plain = filter_is_plain(e), yes;
 	struct filter_facts facts;
-	bool yes;
 
 	t->events++;
-	if (!filter_is_plain(e))
-		return ((struct filter_block *)p->block)->kinds[e->raw->kind] != FILTER_KIND_NONE;
-	t->plain++;
+	t->plain += plain;
 	dress(p, e, &facts);
 	yes = p->cfg->sends(p, e, &facts);
 	t->dropped += !yes;
-	if (!yes && filter_wants(p->filter, e, policymaker_scratch(p->pm)))
+	if (plain && !yes && filter_wants(p->filter, e, policymaker_scratch(p->pm)))
 		test_fail(__FILE__, __LINE__, "a clause wants what the kernel does not send: %s",
-			  describe(e));
+			  describe(p, e));
 	return yes;
 }
 
@@ -305,7 +304,7 @@ static void judge(struct proof *p, struct event *e)
 	p->tally[e->raw->kind].wanted += !!by;
 	if (by && !sent)
 		test_fail(__FILE__, __LINE__, "%.*s wants what the kernel does not send: %s",
-			  (int)by->name.len, by->name.p, describe(e));
+			  (int)by->name.len, by->name.p, describe(p, e));
 	if (sent)
 		alerts_match(&p->alerts[1], p->part, e);
 }
@@ -452,7 +451,10 @@ void proof_random(struct proof *p, const char *save, uint32_t opens, uint32_t se
 		CHECK_INT(policy_load_text(&s, "r.yaml", (struct str){ b.p, (uint32_t)b.len }, &d),
 			  0);
 		CHECK_INT(d.errors, 0);
+		buf_add(&b, "", 1);
+		p->text = b.p;
 		done += proof_policies(p, save, opens, s);
+		p->text = NULL;
 		policy_free(s);
 		diags_free(&d);
 	}
@@ -468,8 +470,10 @@ void proof_condition(struct proof *p, const char *save, uint32_t opens, const ch
 	snprintf(text, sizeof(text), "policies:\n- name: part\n  on: %s\n  where: |-\n    %s\n",
 		 kind, where);
 	s = policies_good(text);
+	p->text = text;
 	if (!proof_policies(p, save, opens, s))
 		test_fail(__FILE__, __LINE__, "%s: no table is asked", where);
+	p->text = NULL;
 	policy_free(s);
 }
 

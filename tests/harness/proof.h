@@ -26,7 +26,7 @@ struct proof_cfg {
 	const uint8_t *elf, *elf_end; /* verdict.bpf.o */
 	const char *program; /* that judges */
 	uint64_t kinds; /* which are judged: bit per enum ev_kind; the others are always sent */
-	/* Would the kernel send it? e is of these kinds and plain (filter_eval.h), facts are filled. */
+	/* Would the kernel send it? e is of these kinds; facts are what the task wears. */
 	bool (*sends)(struct proof *p, struct event *e, const struct filter_facts *facts);
 };
 
@@ -51,6 +51,7 @@ struct proof {
 		struct filter_marks marks;
 		struct filter_cgroup cgroup;
 	} worn;
+	const char *text; /* of the policies, where they are not of files */
 	uint32_t generation;
 	struct filter *filter;
 	struct classify *classify;
