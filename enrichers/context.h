@@ -10,6 +10,19 @@
 #include "bpf/event.h"
 #include "pipeline/str.h"
 
+/* Ways in, of process.entry_leader.entry_meta.type. */
+enum entry_type {
+	ENTRY_NONE,
+	ENTRY_INIT,
+	ENTRY_SSHD,
+	ENTRY_SSM,
+	ENTRY_TERMINAL,
+	ENTRY_CRON,
+	ENTRY_CONTAINER,
+	ENTRY_KTHREAD,
+	ENTRY_MAX
+};
+
 #define EV_COMM_T struct ev_comm
 #define EV_STR_T struct str
 #define EV_PATH_T struct str

@@ -178,7 +178,7 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 	return l;
 }
 
-static struct proc *parent_of(const struct proctable *t, const struct proc *p)
+struct proc *lineage_parent(const struct proctable *t, const struct proc *p)
 {
 	struct proc *q = p->parent_exec_id ? proctable_find(t, p->parent_exec_id) : NULL;
 
@@ -237,14 +237,16 @@ void lineage_refresh(struct proctable *t, struct proc *p)
 	struct proc *chain[LINEAGE_DEPTH_MAX], *q;
 	uint32_t n = 0;
 
-	for (q = p; q && q->epoch != t->epoch && n < LINEAGE_DEPTH_MAX; q = parent_of(t, q)) {
+	for (q = p; q && q->epoch != t->epoch && n < LINEAGE_DEPTH_MAX; q = lineage_parent(t, q)) {
 		q->epoch = t->epoch;
 		chain[n++] = q;
 	}
 	while (n--) {
-		q = parent_of(t, chain[n]);
+		q = lineage_parent(t, chain[n]);
 		if (q)
 			link_parent(t, chain[n], q);
+		if (!chain[n]->entry)
+			entry_find(t, chain[n], q);
 	}
 }
 

@@ -32,6 +32,8 @@ struct lineage {
 /* Fills p's parent and ancestors from the table as far as they are known now; keeps what it has
  * for those that went. Cheap when nothing changed since the last time (epochs). */
 void lineage_refresh(struct proctable *t, struct proc *p);
+/* The parent of p as far as the table knows it now, or NULL. */
+struct proc *lineage_parent(const struct proctable *t, const struct proc *p);
 /* Makes q, an entry or NULL, the parent of p: q forked it. */
 void lineage_set_parent(struct proctable *t, struct proc *p, struct proc *q);
 /* p is another image of the process of `old`: the same ancestors. */

@@ -119,6 +119,7 @@ static void ask_pending(struct process *s, struct proc *p, struct ctx_process *c
 static void confirm(struct process *s, struct proc *p)
 {
 	proctable_set_image(&s->table, p, image_ref(p->pending));
+	entry_image(&s->table, p);
 	lineage_changed(&s->table, p);
 	count(s, C_CONFIRMED);
 }
@@ -203,10 +204,12 @@ static struct proc *unknown(struct process *s, const struct ev_hdr *h)
 	p = add(s, h->exec_id, h->tgid, h->start_ns, h->time_ns);
 	if (!p)
 		return NULL;
-	if (same)
+	if (same) {
 		lineage_inherit(&s->table, p, same);
-	else
+		entry_exec(&s->table, p, same);
+	} else {
 		parent_from_header(s, p, h->parent_exec_id, 0);
+	}
 	if (h->kind == EV_EXIT || h->kind == EV_EXEC || !may_ask(s, h->time_ns))
 		return p;
 	image_absent(&c);
@@ -231,6 +234,7 @@ static void on_fork(struct process *s, struct proc *forker, const struct ev_fork
 	if (!c->image && forker->image)
 		proctable_set_image(&s->table, c, image_ref(forker->image));
 	lineage_set_parent(&s->table, c, forker);
+	entry_fork(&s->table, c, forker);
 }
 
 /* The image that the exec replaces, where it is known. */
@@ -244,6 +248,14 @@ static struct proc *image_before(struct process *s, const struct ev_exec *r)
 			old = NULL;
 	}
 	return old && old->exec_id != r->h.exec_id ? old : NULL;
+}
+
+static void set_entry(struct process *s, struct proc *p, const struct proc *old)
+{
+	if (old)
+		entry_exec(&s->table, p, old);
+	if (!p->entry)
+		entry_find(&s->table, p, lineage_parent(&s->table, p));
 }
 
 static struct proc *on_exec(struct process *s, struct event *e)
@@ -268,6 +280,7 @@ static struct proc *on_exec(struct process *s, struct event *e)
 	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
 	texts_finish(&s->texts, &c);
 	set_image(s, p, &c);
+	set_entry(s, p, old);
 	p->forked = p->from_task = false;
 	if (old) {
 		proctable_set_pending(&s->table, old, NULL, 0);
@@ -284,8 +297,11 @@ static void on_task(struct process *s, struct event *e)
 	bool known;
 
 	prove(s, p, r->h.time_ns);
-	if (p && p->image)
-		return; /* the stream told more */
+	if (p && p->image) { /* the stream told more; most parents are known by now */
+		if (!p->entry)
+			lineage_refresh(&s->table, p);
+		return;
+	}
 	if (!p) {
 		p = add(s, r->h.exec_id, r->h.tgid, r->h.start_ns, r->h.time_ns);
 		if (!p)
@@ -324,6 +340,8 @@ static void show(struct process *s, struct event *e, struct proc *p)
 	e->ctx[CTX_PROCESS] = &p->process;
 	if (p->has_parent)
 		e->ctx[CTX_PARENT] = &p->parent;
+	if (p->entry)
+		e->ctx[CTX_ENTRY] = &p->entry->ctx;
 	if (p->lineage)
 		e->ctx[CTX_LINEAGE] = &p->ancestors;
 }
@@ -364,6 +382,7 @@ static void process_event(void *state, struct event *e)
 		on_fork(s, p, (const struct ev_fork *)h);
 	e->version[CTX_PROCESS] = p->version;
 	e->version[CTX_PARENT] = e->ctx[CTX_PARENT] ? p->version : 0;
+	e->version[CTX_ENTRY] = e->ctx[CTX_ENTRY] ? p->version : 0;
 }
 
 static void process_after(void *state, struct event *e)

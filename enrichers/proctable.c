@@ -71,6 +71,7 @@ static void forget(struct proctable *t, struct proc *p)
 	proctable_drop(t, p->parent_image);
 	lineage_drop(t, p->lineage);
 	lineage_drop(t, p->as_parent);
+	entry_drop(t, p->entry);
 	free(p);
 }
 

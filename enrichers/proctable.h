@@ -12,6 +12,7 @@
 #ifndef TOCSIN_PROCTABLE_H
 #define TOCSIN_PROCTABLE_H
 
+#include "enrichers/entry.h"
 #include "enrichers/idmap.h"
 #include "enrichers/image.h"
 #include "enrichers/lineage.h"
@@ -25,12 +26,14 @@ struct proc {
 	bool exited;		/* gone for good */
 	bool forked;		/* its fork was seen and no exec since: it runs its parent's image */
 	bool from_task;		/* found running: what it says is older than the entry */
+	uint8_t door;		/* what its program makes of those it starts, see entry.c */
+	struct entry *entry;	/* its entry leader; NULL: not known */
 	struct lineage *lineage;	/* of its ancestors, the parent first */
 	/* Answers about the process that hold for this image only if it was still running it at
 	 * pending_ns: an event of this exec_id past that time proves it. */
 	struct image *pending;
 	uint64_t pending_ns;
-	uint64_t version;	/* of process and parent: see proctable_changed */
+	uint64_t version;	/* of process, parent and entry: see proctable_changed */
 	struct ctx_process process;
 
 	uint64_t exec_id, parent_exec_id;	/* parent_exec_id: image that forked it, 0 unknown */
@@ -62,7 +65,7 @@ struct proctable {
 	struct idmap by_exec_id, by_pid;	/* by_pid: the newest living image of a process */
 	struct proc_list living, gone;		/* living: the longest unseen first, roughly; gone: by gone_ns */
 	const struct proc *pinned[2];		/* entries the caller works with: not evicted */
-	uint64_t bytes;		/* of images and lineages */
+	uint64_t bytes;		/* of images, lineages and entry leaders */
 	uint32_t npending;	/* entries with a pending image */
 	uint32_t epoch;		/* raised when an entry changed that others may show as ancestor */
 	uint64_t versions;	/* given to entries so far */
@@ -82,7 +85,7 @@ static inline struct proc *proctable_pid(const struct proctable *t, uint32_t pid
 	return idmap_get(&t->by_pid, pid);
 }
 
-/* To be called after each change of p->process, p->parent or p->has_parent. */
+/* To be called after each change of p->process, p->parent, p->has_parent or p->entry. */
 static inline void proctable_changed(struct proctable *t, struct proc *p)
 {
 	p->version = ++t->versions;

@@ -62,6 +62,13 @@ static const char *const names_dockind[] = {
 };
 SIZED(dockind, DOC_KIND_MAX);
 
+static const char *const names_entrytype[] = {
+	[ENTRY_INIT] = "init",         [ENTRY_SSHD] = "sshd", [ENTRY_SSM] = "ssm",
+	[ENTRY_TERMINAL] = "terminal", [ENTRY_CRON] = "cron", [ENTRY_CONTAINER] = "container",
+	[ENTRY_KTHREAD] = "kthread",
+};
+SIZED(entrytype, ENTRY_MAX);
+
 #define EV_BEGIN(id, stem, kind, category, help) [EV_##id] = kind,
 static const char *const names_evkind[] = {
 #include "bpf/events.def"

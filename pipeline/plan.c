@@ -45,6 +45,7 @@ static const char *const details[] = {
 	"process.interpreter",
 	"process.requested_executable",
 	"process.parent.args",
+	"process.entry_leader.",
 	"user.saved.",
 	"group.effective.",
 	"group.saved.",

@@ -107,12 +107,14 @@ static void check_with_context(struct event *e, struct str raw)
 				       .start_ns = e->raw->time_ns,
 				       .cap_effective = e->raw->cgroup_id };
 	struct ctx_parent parent = { .name = raw, .args = raw };
+	struct ctx_entry entry = { .executable = raw, .type = (uint8_t)raw.len };
 	struct ctx_lineage lineage = { .names = raw };
 	struct ctx_user user = { .name = raw, .effective = raw };
 	struct ctx_cgroup cgroup = { .path = raw, .container_id = raw, .unit = raw };
 
 	e->ctx[CTX_PROCESS] = &process;
 	e->ctx[CTX_PARENT] = &parent;
+	e->ctx[CTX_ENTRY] = &entry;
 	e->ctx[CTX_LINEAGE] = &lineage;
 	e->ctx[CTX_USER] = &user;
 	e->ctx[CTX_CGROUP] = &cgroup;

@@ -63,6 +63,14 @@ static const struct ctx_parent parent = {
 	.args = ITEMS("bash\0-c\0cat -n /etc/shadow"),
 };
 
+static const struct ctx_entry entry = {
+	.pid = 4500,
+	.exec_id = 0x900,
+	.executable = TEXT("/usr/sbin/nginx"),
+	.start_ns = 3900000000,
+	.type = ENTRY_CONTAINER,
+};
+
 static const struct ctx_lineage lineage = {
 	.names = ITEMS("bash\0nginx\0containerd-shim\0systemd"),
 	.ancestors = TEXT(
@@ -107,6 +115,7 @@ void scene_set(struct event *e)
 	e->ctx[CTX_HOST] = &host;
 	e->ctx[CTX_PROCESS] = &process;
 	e->ctx[CTX_PARENT] = &parent;
+	e->ctx[CTX_ENTRY] = &entry;
 	e->ctx[CTX_LINEAGE] = &lineage;
 	e->ctx[CTX_USER] = &user;
 	e->ctx[CTX_CGROUP] = &cgroup;
