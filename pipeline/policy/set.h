@@ -26,7 +26,9 @@ enum { POLICIES_MAX = 200000, WINDOWS_MAX = 1000 };
  * step that the rule is the condition of. */
 enum { POLICY_STEP_SHIFT = 24, POLICY_NUMBER_MASK = (1 << POLICY_STEP_SHIFT) - 1 };
 
-enum { WINDOW_BY_VALUES, WINDOW_BY_PROCESS, WINDOW_BY_TREE };
+/* Who shares a window: a process; the process of the first step and its descendants; all below one
+ * entry leader. */
+enum { WINDOW_BY_VALUES, WINDOW_BY_PROCESS, WINDOW_BY_LINEAGE, WINDOW_BY_TREE };
 
 /* Where one of them holds, the condition beside them does not. */
 struct exceptions {

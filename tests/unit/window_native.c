@@ -33,7 +33,7 @@ static void mistakes_of_sequences(void)
 		"f.yaml:5:16: an exception of a sequence is of one step: step: its name or number\n"
 		"f.yaml:6:11: a sequence or threshold can only alert\n"
 		"f.yaml:8:5: the sequence has no within\n"
-		"f.yaml:8:24: by names process and process.tree only once\n"
+		"f.yaml:8:24: by names only one of process, process.lineage and process.tree\n"
 		"f.yaml:8:42: no kind of this policy has the field file.path; file.open has it\n"
 		"f.yaml:9:5: unknown key withn of a sequence; did you mean within?\n"
 		"f.yaml:11:14: name of a step: a small letter, then small letters, digits, _ and -\n"
@@ -43,7 +43,7 @@ static void mistakes_of_sequences(void)
 		"f.yaml:12:41: unknown field file.pth; did you mean file.path?\n"
 		"f.yaml:12:62: not is true or false\n"
 		"f.yaml:13:7: the step has no on\n"
-		"f.yaml:13:41: process and process.tree go into the by of the sequence\n"
+		"f.yaml:13:41: process, process.lineage and process.tree go into the by of the sequence\n"
 		"f.yaml:13:41: step 3 is joined by 0 fields, step 1 by 2\n"
 		"f.yaml:13:50: unknown key if of a step\n"
 		"f.yaml:14:7: the step has no where\n"
@@ -69,9 +69,9 @@ static void mistakes_of_thresholds(void)
 		{ "{more_than: 1001, within: 1s, distinct: file.path}",
 		  "f.yaml:5:26: more_than is a number from 1 to 1000 where values are distinct\n" },
 		{ "{more_than: 5, within: 31d}", "f.yaml:5:37: within is from 1ns to 30d\n" },
-		{ "{more_than: 5, within: 5, by: process.tree}",
+		{ "{more_than: 5, within: 5, by: process.lineage}",
 		  "f.yaml:5:37: within is a time, as in 30s, 10m, 1h\n"
-		  "f.yaml:5:44: process.tree joins the steps of a sequence: a threshold has no "
+		  "f.yaml:5:44: process.lineage joins the steps of a sequence: a threshold has no "
 		  "first process\n" },
 		{ "{more_than: 5, within: 5s, by: [], distinct: file.pth, x: 1}",
 		  "f.yaml:5:45: by has 1 to 8 fields\n"

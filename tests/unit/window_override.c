@@ -184,8 +184,8 @@ static void mistakes(void)
 		"f.yaml:10:50: distinct cannot be changed: disable the policy and write one of your own\n"
 		"f.yaml:10:59: unknown key whitin of a threshold in an override; did you mean within?\n");
 	check_told(
-		SCAN OVERRIDE("scan", "  threshold: {by: [file.path, process.tree]}\n"),
-		"f.yaml:10:19: process.tree joins the steps of a sequence: a threshold has no first "
+		SCAN OVERRIDE("scan", "  threshold: {by: [file.path, process.lineage]}\n"),
+		"f.yaml:10:19: process.lineage joins the steps of a sequence: a threshold has no first "
 		"process\n"
 		"f.yaml:10:20: no kind of this policy has the field file.path; file.open has it\n");
 	check_told(SCAN OVERRIDE("scan", "  sequence: {within: 1s}\n"),

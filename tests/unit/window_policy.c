@@ -129,6 +129,7 @@ static uint32_t connect_by(struct run *r, uint64_t at_ns, uint32_t pid)
 		     NULL);
 }
 
+/* Of processes whose entry leader is not known: of those with one, tests/unit/window_tree.c. */
 static void process_tree(void)
 {
 	struct run r = run_new(SEQUENCE);

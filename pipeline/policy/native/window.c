@@ -30,9 +30,10 @@ static struct window_def *new_window(struct reader *r, enum window_type type, ui
 
 static bool is_process_word(struct by_list *by, struct str s)
 {
-	uint8_t how = str_eq(s, STR("process"))        ? WINDOW_BY_PROCESS
-		      : str_eq(s, STR("process.tree")) ? WINDOW_BY_TREE
-						       : WINDOW_BY_VALUES;
+	uint8_t how = str_eq(s, STR("process"))           ? WINDOW_BY_PROCESS
+		      : str_eq(s, STR("process.lineage")) ? WINDOW_BY_LINEAGE
+		      : str_eq(s, STR("process.tree"))    ? WINDOW_BY_TREE
+							  : WINDOW_BY_VALUES;
 
 	by->process = how ? how : by->process;
 	return how;
@@ -43,7 +44,7 @@ static void read_by_item(struct reader *r, const struct yaml_node *n, struct by_
 	if (!reader_text(r, n, "by", READER_TAG_MAX))
 		return;
 	if (by->process && is_process_word(&(struct by_list){ 0 }, n->text))
-		problem(r, n, "by names process and process.tree only once");
+		problem(r, n, "by names only one of process, process.lineage and process.tree");
 	else if (!is_process_word(by, n->text))
 		by->items[by->n++] = n;
 }
@@ -181,7 +182,8 @@ static void read_step_by(struct reader *r, const struct yaml_node *n, const stru
 	const struct by_list *by = n ? &own : whole;
 
 	if (own.process)
-		problem(r, n, "process and process.tree go into the by of the sequence");
+		problem(r, n,
+			"process, process.lineage and process.tree go into the by of the sequence");
 	if (!i)
 		w->nby = by->n;
 	else if (by->n != w->nby)
@@ -329,9 +331,9 @@ static void read_threshold_by(struct reader *r, const struct yaml_node *n)
 	struct window_def *w = r->p->window;
 	struct by_list by = read_by_list(r, n);
 
-	if (by.process == WINDOW_BY_TREE)
+	if (by.process == WINDOW_BY_LINEAGE)
 		problem(r, n,
-			"process.tree joins the steps of a sequence: a threshold has no first process");
+			"process.lineage joins the steps of a sequence: a threshold has no first process");
 	w->by_process = by.process;
 	w->nby = by.n;
 	memset(w->steps[0].by, 0, sizeof(w->steps[0].by));

@@ -14,7 +14,7 @@
 #include "pipeline/util.h"
 
 enum {
-	CANDIDATES_MAX = 1 + 64, /* a process and its ancestors */
+	CANDIDATES_MAX = 2 + 64, /* an entry leader, a process and its ancestors */
 	WINDOW_BYTES_MAX = 4 << 20, /* of one window, where there are few */
 	SCRATCH_BYTES = WINDOW_KEEP_BYTES + EVIDENCE_SCRATCH,
 };
@@ -245,29 +245,51 @@ static struct key128 of_process(struct key128 base, uint64_t id)
 	return (struct key128){ { base.k[0] ^ mix(id), base.k[1] + mix(~id) } };
 }
 
-/* The keys whose windows an event can belong to: one, and where a process tree shares a window,
- * one for each process that it may have begun at, the nearest first. */
-static uint32_t keys_of(const struct windows *ws, const struct one *o, uint32_t step,
-			struct event *e, struct key128 keys[CANDIDATES_MAX])
+/* All below one entry leader. Never the key of a process. */
+static struct key128 of_entry(struct key128 base, const struct ctx_entry *e)
+{
+	return of_process((struct key128){ { ~base.k[0], base.k[1] } },
+			  ctx_process_id(e->pid, e->start_ns));
+}
+
+/* A process, and each of its ancestors as the one that the lineage may have begun at, the nearest
+ * first. */
+static uint32_t add_lineage(struct key128 base, const struct event *e, struct key128 *keys,
+			    uint32_t max)
 {
 	const struct ctx_lineage *l = e->ctx[CTX_LINEAGE];
 	uint32_t n = 0, nids = l ? l->ids.len / (uint32_t)sizeof(uint64_t) : 0;
-	struct key128 base =
-		keyhash_fields(&ws->hash, 0, e, o->w->steps[step].by[e->kind->kind], o->w->nby);
 
-	if (!o->w->by_process) {
-		keys[0] = base;
-		return 1;
-	}
 	keys[n++] = of_process(base, ctx_process_id(e->raw->tgid, e->raw->start_ns));
-	if (o->w->by_process != WINDOW_BY_TREE || !step)
-		return n;
-	for (uint32_t i = 0; i < nids && n < CANDIDATES_MAX; i++) {
+	for (uint32_t i = 0; i < nids && n < max; i++) {
 		uint64_t id;
 
 		memcpy(&id, l->ids.p + i * sizeof(id), sizeof(id));
 		keys[n++] = of_process(base, id);
 	}
+	return n;
+}
+
+/* The keys whose windows an event can belong to: one, and for later steps of a lineage several. A
+ * tree is a lineage where the first step's entry leader was not known. */
+static uint32_t keys_of(const struct windows *ws, const struct one *o, uint32_t step,
+			struct event *e, struct key128 keys[CANDIDATES_MAX])
+{
+	const struct ctx_entry *entry =
+		o->w->by_process == WINDOW_BY_TREE ? e->ctx[CTX_ENTRY] : NULL;
+	bool later = o->w->by_process >= WINDOW_BY_LINEAGE && step;
+	struct key128 base =
+		keyhash_fields(&ws->hash, 0, e, o->w->steps[step].by[e->kind->kind], o->w->nby);
+	uint32_t n = 0;
+
+	if (!o->w->by_process) {
+		keys[0] = base;
+		return 1;
+	}
+	if (entry)
+		keys[n++] = of_entry(base, entry);
+	if (!entry || later)
+		n += add_lineage(base, e, keys + n, later ? CANDIDATES_MAX - n : 1);
 	return n;
 }
 
