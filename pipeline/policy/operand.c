@@ -468,26 +468,40 @@ static void compile_patterns(const struct site *s)
 	}
 }
 
-/* `in ("a")` and `= "a"` are one test. */
+static char *put(char *to, const void *from, size_t n)
+{
+	if (n)
+		memcpy(to, from, n);
+	return to + n;
+}
+
+/* `in ("a")` and `= "a"` are one test. Of one function and class, equal bytes are equal values. */
 static void make_key(const struct site *s)
 {
 	struct operand *o = s->o;
-	struct buf b = { 0 };
+	uint64_t head[3] = { (uintptr_t)o->eval, (uint64_t)o->class << 1 | o->fold, o->bits };
+	size_t n = sizeof(head);
+	char *key, *at;
 
-	buf_addf(&b, "%p %u %u %llx ", (const void *)(uintptr_t)o->eval, o->class, o->fold,
-		 (unsigned long long)o->bits);
-	for (uint32_t i = 0; i < o->count && o->numbers; i++)
-		buf_addf(&b, "%llx ", (unsigned long long)o->numbers[i]);
-	for (uint32_t i = 0; i < o->count && o->nets; i++)
-		buf_add(&b, &o->nets[i], sizeof(o->nets[i]));
-	for (uint32_t i = 0; i < o->count && o->texts; i++) {
-		buf_addf(&b, "%u:", o->texts[i].len);
-		buf_str(&b, o->texts[i]);
-	}
-	o->key = pool_str(s->x->pool, (struct str){ b.p, (uint32_t)b.len });
-	if (b.failed || !o->key.p)
+	n += o->numbers ? o->count * sizeof(*o->numbers) : 0;
+	n += o->nets ? o->count * sizeof(*o->nets) : 0;
+	for (uint32_t i = 0; i < o->count && o->texts; i++)
+		n += sizeof(o->texts[i].len) + o->texts[i].len;
+	key = n <= UINT32_MAX ? pool_get(s->x->pool, n) : NULL;
+	if (!key) {
 		s->x->no_memory = true;
-	buf_free(&b);
+		return;
+	}
+	at = put(key, head, sizeof(head));
+	if (o->numbers)
+		at = put(at, o->numbers, o->count * sizeof(*o->numbers));
+	if (o->nets)
+		at = put(at, o->nets, o->count * sizeof(*o->nets));
+	for (uint32_t i = 0; i < o->count && o->texts; i++) {
+		at = put(at, &o->texts[i].len, sizeof(o->texts[i].len));
+		at = put(at, o->texts[i].p, o->texts[i].len);
+	}
+	o->key = (struct str){ key, (uint32_t)n };
 }
 
 static bool suits(struct cond_check *x, const struct field *f, const struct cond *test)
