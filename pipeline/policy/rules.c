@@ -334,7 +334,7 @@ static int seal_kind(struct kind_rules *kr, struct scan_room *room)
 
 int rules_seal(struct rules *r)
 {
-	struct scan_room room = { .texts = SCAN_TEXTS_MAX, .states = SCAN_STATES_MAX };
+	struct scan_room room = { SCAN_TEXTS_MAX, SCAN_BYTES_MAX, SCAN_STATES_MAX };
 
 	for (uint32_t k = 0; k < EV_MAX; k++) {
 		int err = r->kinds[k].nrules ? seal_kind(&r->kinds[k], &room) : 0;

@@ -183,7 +183,7 @@ static int build_tries_inside(const struct keys_of_slot *k)
 static int build_inside(const struct keys_of_slot *k)
 {
 	struct slot_index *s = k->s;
-	uint32_t n;
+	uint32_t n, bytes = 0;
 	struct scan_item *items = items_of(k, KEY_INSIDE, &n);
 	int err = -ENOTSUP;
 
@@ -194,10 +194,14 @@ static int build_inside(const struct keys_of_slot *k)
 		s->neach = n;
 		return 0;
 	}
-	if (n <= k->room->texts)
+	for (uint32_t i = 0; i < n; i++)
+		bytes += items[i].text.len;
+	if (n <= k->room->texts && bytes <= k->room->bytes)
 		err = scan_texts(&s->scan, items, n);
-	if (!err)
+	if (!err) {
 		k->room->texts -= n;
+		k->room->bytes -= bytes;
+	}
 	return err == -ENOTSUP ? build_tries_inside(k) : err;
 }
 
