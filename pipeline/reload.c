@@ -13,8 +13,9 @@
 
 static const char *reason(int rc)
 {
-	return rc == -EINVAL ? "the last good version of a file does not go with the others"
-			     : strerror(-rc);
+	return rc == -EINVAL  ? "the last good version of a file does not go with the others"
+	       : rc == -E2BIG ? "there is more than a load may have"
+			      : strerror(-rc);
 }
 
 /* ---- the switch ---- */

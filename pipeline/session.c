@@ -44,8 +44,9 @@ int session_policies(struct session *s)
 	session_tell(s);
 	if (rc == -ENOMEM)
 		return session_fail(EXIT_RUNTIME, "out of memory");
-	return session_fail(EXIT_POLICY,
-			    rc ? "a path of policies is missing" : "no policy is left to run");
+	return session_fail(EXIT_POLICY, rc == -E2BIG ? "there is more than a load may have"
+					 : rc         ? "a path of policies is missing"
+						      : "no policy is left to run");
 }
 
 int session_outputs(struct session *s)

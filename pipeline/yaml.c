@@ -20,6 +20,7 @@ struct yaml_doc {
 	struct str source;
 	struct pool pool;
 	const struct yaml_node *root;
+	uint32_t nodes;
 };
 
 /* An open list or map. */
@@ -35,7 +36,7 @@ struct builder {
 	struct frame frames[YAML_MAX_DEPTH];
 	uint32_t depth;
 	struct yaml_node **stack;
-	uint32_t top, cap, nodes;
+	uint32_t top, cap;
 	size_t mark_chars, mark_bytes; /* one place in the source, counted both ways */
 	uint32_t documents;
 	int err;
@@ -76,7 +77,7 @@ static struct yaml_node *node_new(struct builder *b, const yaml_event_t *ev, enu
 {
 	struct yaml_node *n;
 
-	if (++b->nodes > YAML_MAX_NODES) {
+	if (++b->doc->nodes > YAML_MAX_NODES) {
 		fail(b, -E2BIG, (uint32_t)ev->start_mark.line + 1,
 		     (uint32_t)ev->start_mark.column + 1, "more than %d nodes", YAML_MAX_NODES);
 		return NULL;
@@ -410,6 +411,11 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
 struct str yaml_source(const struct yaml_doc *doc)
 {
 	return doc->source;
+}
+
+uint32_t yaml_nodes(const struct yaml_doc *doc)
+{
+	return doc->nodes;
 }
 
 void yaml_doc_free(struct yaml_doc *doc)

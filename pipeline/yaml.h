@@ -36,6 +36,7 @@ int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct 
 int yaml_load(struct yaml_doc **out, const char *file, struct diags *d);
 const struct yaml_node *yaml_root(const struct yaml_doc *doc);	/* YAML_NULL node for an empty file */
 struct str yaml_source(const struct yaml_doc *doc);
+uint32_t yaml_nodes(const struct yaml_doc *doc);	/* how many it is made of */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);	/* value or NULL */
 /* Line and column of byte `offset` of the scalar n's text in the file: exact for plain and quoted
  * scalars also where they are folded or escaped, and for blocks. offset may be n->text.len. */

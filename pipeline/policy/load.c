@@ -14,7 +14,7 @@
 #include "pipeline/policy/strmap.h"
 #include "pipeline/util.h"
 
-enum { FILES_MAX = 20000 };
+enum { FILES_MAX = 20000, FILES_BYTES_MAX = 128 << 20 };
 
 struct file {
 	struct {
@@ -28,6 +28,7 @@ struct file_list {
 	struct file **files;
 	struct strmap ids;
 	uint32_t count;
+	uint64_t bytes;
 };
 
 static void files_free(struct file_list *l)
@@ -52,7 +53,10 @@ static int files_add(struct file_list *l, const char *path, const struct stat *s
 	id = (struct str){ (const char *)&f->id, sizeof(f->id) };
 	if (strmap_get(&l->ids, id))
 		return 0;
-	if (l->count >= FILES_MAX)
+	if (st->st_size > 0)
+		l->bytes += MIN((uint64_t)st->st_size,
+				(uint64_t)YAML_MAX_BYTES + 1); /* a larger one is refused */
+	if (l->count >= FILES_MAX || l->bytes > FILES_BYTES_MAX)
 		return -E2BIG;
 	if (!array_grow(&l->files, l->count, sizeof(struct file *)) || strmap_put(&l->ids, id, f))
 		return -ENOMEM;
@@ -163,7 +167,7 @@ static int add_steps(struct policy_set *s, const struct policy_def *p)
 
 static int add_policy(struct policy_set *s, const struct policy_def *p, struct diags *d)
 {
-	int err = s->count >= POLICIES_MAX ? -E2BIG : 0;
+	int err;
 
 	if (p->disabled)
 		return 0;
@@ -172,14 +176,11 @@ static int add_policy(struct policy_set *s, const struct policy_def *p, struct d
 			 WINDOWS_MAX);
 		return 0;
 	}
-	if (!err)
-		err = p->window ? add_steps(s, p)
-				: add_rule(s, p, p->pub.kinds, p->where, &p->exceptions, s->count);
+	err = p->window ? add_steps(s, p)
+			: add_rule(s, p, p->pub.kinds, p->where, &p->exceptions, s->count);
 	if (err == -E2BIG) {
-		diag_add(d, p->pub.file.p, p->pub.line, 1,
-			 s->count >= POLICIES_MAX ? "more than %d policies"
-						  : "the policy needs more than %d steps",
-			 s->count >= POLICIES_MAX ? POLICIES_MAX : STEPS_MAX);
+		diag_add(d, p->pub.file.p, p->pub.line, 1, "the policy needs more than %d steps",
+			 STEPS_MAX);
 		return 0;
 	}
 	if (!err && !array_grow(&s->policies, s->count, sizeof(struct policy_def *)))
@@ -300,6 +301,8 @@ static int load_files(struct policy_set *s, const struct file_list *l, struct ke
 		err = read_file(n, l->files[i]->path, k);
 	if (!err)
 		err = add_files(s, n, k, d);
+	else if (err == -E2BIG)
+		diags_take(d, native_problems(n, native_files(n) - 1));
 	native_free(n);
 	return err;
 }
@@ -314,6 +317,8 @@ static int load_text(struct policy_set *s, const char *file, struct str text, st
 		err = add_text(n, file, text, NULL, &own);
 	if (!err)
 		err = add_files(s, n, NULL, d);
+	else if (err == -E2BIG)
+		diags_take(d, native_problems(n, 0));
 	native_free(n);
 	diags_free(&own);
 	return err;
@@ -329,7 +334,8 @@ int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths,
 	for (uint32_t i = 0; i < npaths && !err; i++) {
 		err = add_path(&l, paths[i], d);
 		if (err == -E2BIG)
-			diag_add(d, paths[i], 0, 0, "more than %d files", FILES_MAX);
+			diag_add(d, paths[i], 0, 0, "more than %d files, or %d MiB of them",
+				 FILES_MAX, FILES_BYTES_MAX >> 20);
 		if (err == -ENOENT || err == -E2BIG) {
 			missing = missing || (k && err == -ENOENT) ? missing : err;
 			err = 0;

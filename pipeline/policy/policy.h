@@ -36,7 +36,7 @@ struct policy {
 /* Loads files and directories (*.yaml and *.yml, sorted by name, not recursive beyond one level).
  * Problems go to d, all of them. Policies of good files are in *out although another file is bad;
  * a file with any error gives none. 0 even with errors in d; -ENOMEM; -ENOENT when a path that
- * was named is missing (also in d). */
+ * was named is missing, -E2BIG when there is more than a load may have (both also in d). */
 int policy_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct diags *d);
 /* The same while `old` is in force: a file with an error, or without a policy where it had some,
  * keeps its version in `old`, with the reason in d; a path that is gone takes its policies away.

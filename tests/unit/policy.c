@@ -267,7 +267,7 @@ static void hostile(void)
 {
 	static const char one[] = "policies:\n- name: a\n  on: file.open\n  where: ";
 
-	check_hostile("policies:\n", "- {name: abcdefgh, x: 1}\n", 8 << 20, "");
+	check_hostile("policies:\n", "- {name: abcdefgh, x: 1}\n", 4 << 20, "");
 	check_hostile("policies:\n- {on: [", "file.opem, ", 8 << 20, "]}\n");
 	check_hostile("policies:\n- name: a\n  on: file.open\n  where: file.path in (", "'x', ",
 		      60000, "5)\n");

@@ -246,8 +246,34 @@ static void what_counts_as_a_change(void)
 			test_fail(__FILE__, __LINE__, "no change: %s", others[i]);
 }
 
+/* A load that is too large is refused whole: by no file of it alone. */
+static void too_many(void)
+{
+	enum { EACH = 100001 };
+	char *text = malloc(20 + EACH * 3), *at = text;
+	const char *path = dir;
+	struct policy_set *s, *new = NULL;
+
+	start();
+	put("a.yaml", FILE_OF(POLICY("a", "file.inode = 1")));
+	s = load();
+	at += sprintf(at, "policies: [");
+	for (uint32_t i = 0; i < EACH; i++)
+		at += sprintf(at, "a, ");
+	sprintf(at, "]\n");
+	put("b.yaml", text);
+	put("c.yaml", text);
+	CHECK_INT(policy_reload(&new, &path, 1, s, &d), -E2BIG);
+	CHECK(!new &&d.errors == 1 && d.items[0].line == 1);
+	CHECK_STR(d.items[0].reason, "more than 200000 policies in all");
+	CHECK(!strcmp(strrchr(d.items[0].file, '/'), "/c.yaml"));
+	free(text);
+	end(s);
+}
+
 static const struct test tests[] = {
 	TEST(bad_file_is_kept),
+	TEST(too_many),
 	TEST(emptied_is_kept_and_deleted_goes),
 	TEST(kept_file_makes_another_bad),
 	TEST(lists_are_kept),

@@ -175,8 +175,6 @@ static int add_targets(struct reader *r, const struct yaml_node *list)
 		return 0;
 	if (list->type != YAML_LIST)
 		problem(r, list, "policies must be a list");
-	else if (list->count > POLICIES_MAX)
-		problem(r, list, "more than %d policies", POLICIES_MAX);
 	else
 		for (uint32_t i = 0; i < list->count && !err; i++)
 			err = add_target(r, list->items[i]);
@@ -211,6 +209,27 @@ static int add_parts(struct reader *r)
 	return r->no_memory ? -ENOMEM : err;
 }
 
+/* Before anything is made of them: a load that is too large ends soon. */
+static int count_file(struct native *n, struct native_file *f)
+{
+	const struct yaml_node *list = yaml_get(yaml_root(f->doc), "policies");
+	uint32_t count = list && list->type == YAML_LIST ? list->count : 0;
+
+	if (count > POLICIES_MAX - n->npolicies) {
+		const struct yaml_node *over = list->items[POLICIES_MAX - n->npolicies];
+
+		diag_add(&f->d, f->path, over->line, over->column, "more than %d policies in all",
+			 POLICIES_MAX);
+		return -E2BIG;
+	}
+	n->npolicies += count;
+	n->nodes += yaml_nodes(f->doc);
+	if (n->nodes <= NATIVE_NODES_MAX)
+		return 0;
+	diag_add(&f->d, f->path, 1, 1, "more than %d YAML nodes in all", NATIVE_NODES_MAX);
+	return -E2BIG;
+}
+
 /* Files move when the array grows: what points to one is set up in native_check. */
 int native_add(struct native *n, const char *file, struct yaml_doc *doc, const struct sources *kept,
 	       struct diags *d)
@@ -224,7 +243,7 @@ int native_add(struct native *n, const char *file, struct yaml_doc *doc, const s
 	n->files[n->count++] =
 		(struct native_file){ .path = path.p, .doc = doc, .kept = kept, .d = *d };
 	*d = (struct diags){ 0 };
-	return 0;
+	return doc ? count_file(n, &n->files[n->count - 1]) : 0;
 }
 
 int native_check(struct native *n)

@@ -14,6 +14,7 @@
 #include "pipeline/yaml.h"
 
 enum {
+	NATIVE_NODES_MAX = 8000000,	/* of YAML, in all files of a load */
 	NATIVE_EXPR_MAX = 64 << 10,	/* bytes of one expression */
 	NATIVE_DEPTH_MAX = 60,		/* parentheses in each other; below COND_DEPTH_MAX / 3 */
 	NATIVE_EXCEPTIONS_MAX = 64,	/* of a policy, with those of its overrides */
@@ -31,7 +32,8 @@ int native_new(struct native **out);	/* 0 or -ENOMEM */
 void native_free(struct native *n);
 /* Adds a file; doc is the load's from now on, also on failure. NULL: it could not be read, and d
  * says why. d: its problems, which the load takes over. kept: where its files of values are read
- * from; NULL: from disk. 0 or -ENOMEM. */
+ * from; NULL: from disk. 0; -E2BIG after a report to its problems when the files so far have more than
+ * POLICIES_MAX policies, or more than NATIVE_NODES_MAX nodes; -ENOMEM. */
 int native_add(struct native *n, const char *file, struct yaml_doc *doc, const struct sources *kept,
 	       struct diags *d);
 /* Once all are in: checks macros, lists and overrides. 0 or -ENOMEM. */

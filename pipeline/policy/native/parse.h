@@ -102,6 +102,7 @@ struct native {
 	struct pool pool;
 	struct native_file *files;
 	uint32_t count;
+	uint32_t npolicies, nodes;	/* in all files */
 	struct strmap defs, targets;
 	struct definition **all;	/* in the order of files */
 	uint32_t nall;
