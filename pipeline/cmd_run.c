@@ -278,11 +278,23 @@ int run_agent(struct config *c, const struct observer *observer)
 	return rc;
 }
 
+/* One that comes before run_agent blocks all of them would end the agent. */
+static void block_reload(void)
+{
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &s, NULL);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct config c = { 0 };
-	int rc = config_setup(&c, CONFIG_RUN, argc, argv);
+	int rc;
 
+	block_reload();
+	rc = config_setup(&c, CONFIG_RUN, argc, argv);
 	if (!rc)
 		return run_agent(&c, NULL);
 	config_free(&c);
