@@ -404,7 +404,7 @@ bool policy_due(struct policy_engine *p, uint64_t now_ns, struct arena *a, const
 
 bool policy_end(struct policy_engine *p, uint64_t end_ns, struct arena *a, const struct match **m)
 {
-	if (policy_due(p, end_ns + MIN((uint64_t)WINDOW_LATE_NS, UINT64_MAX - 1 - end_ns), a, m))
+	if (policy_due(p, window_later(end_ns, WINDOW_LATE_NS), a, m))
 		return true;
 	while (next_held(p) != UINT64_MAX)
 		if (tell_held(p, a))

@@ -55,12 +55,6 @@ static void sweep(struct suppress *s, uint64_t now_ns)
 	}
 }
 
-/* Never UINT64_MAX, which stands for never. */
-static uint64_t later(uint64_t ns, uint64_t by_ns)
-{
-	return ns < UINT64_MAX - 1 - by_ns ? ns + by_ns : UINT64_MAX - 1;
-}
-
 static enum suppress_answer ask_known(struct suppress *s, int32_t at,
 				      const struct suppress_item *it, uint64_t *held)
 {
@@ -74,7 +68,7 @@ static enum suppress_answer ask_known(struct suppress *s, int32_t at,
 		return SUPPRESS_HOLD;
 	}
 	if (it->time_ns >= x->until_ns) {
-		x->until_ns = later(it->time_ns, it->every_ns);
+		x->until_ns = window_later(it->time_ns, it->every_ns);
 		x->passed = 0;
 	}
 	if (x->held)
@@ -102,7 +96,7 @@ enum suppress_answer suppress_ask(struct suppress *s, const struct suppress_item
 		return SUPPRESS_FULL;
 	s->free = s->entries[at].next;
 	s->entries[at] = (struct entry){ .key = key,
-					 .until_ns = later(it->time_ns, it->every_ns),
+					 .until_ns = window_later(it->time_ns, it->every_ns),
 					 .passed = 1,
 					 .next = *bucket };
 	*bucket = at;
@@ -113,7 +107,7 @@ uint64_t suppress_next_due(const struct suppress *s)
 {
 	uint64_t over = held_next_ns(s->held);
 
-	return over == UINT64_MAX ? over : later(over, WINDOW_LATE_NS);
+	return over == UINT64_MAX ? over : window_later(over, WINDOW_LATE_NS);
 }
 
 void suppress_tell(struct suppress *s, struct arena *a, struct held_told *out, uint64_t *held)

@@ -53,11 +53,6 @@ struct window {
 	_Atomic uint64_t evicted;
 };
 
-static uint64_t later(uint64_t t, uint64_t by)
-{
-	return t > UINT64_MAX - by ? UINT64_MAX : t + by;
-}
-
 static struct stage *stages(struct state *x) /* [0] is stage 1 */
 {
 	return (struct stage *)x->more;
@@ -159,7 +154,7 @@ static struct stage follow(struct window *w, const struct stage *from, uint32_t 
 /* All steps that must happen have; now the last must not, until the time is over. Takes g over. */
 static void wait_for_end(struct window *w, const struct window_item *it, struct stage *g)
 {
-	uint64_t due = later(g->start_ns, w->cfg.within_ns);
+	uint64_t due = window_later(g->start_ns, w->cfg.within_ns);
 	struct state *x = store_find(&w->store, it->key, true);
 
 	if (x && x->due_ns >= it->time_ns) {
@@ -200,7 +195,7 @@ static void begin(struct window *w, const struct window_item *it)
 		return;
 	store_touch(&w->store, x);
 	clear_stage(w, &stages(x)[0]);
-	x->expires_ns = MAX(x->expires_ns, later(it->time_ns, w->cfg.within_ns));
+	x->expires_ns = MAX(x->expires_ns, window_later(it->time_ns, w->cfg.within_ns));
 	g.chains[0] = keep(w, it, x);
 	stages(x)[0] = g;
 }
@@ -211,7 +206,7 @@ static enum window_answer advance(struct window *w, uint32_t n, const struct win
 	struct state *x = store_find(&w->store, it->key, false);
 	struct stage *from = x ? &stages(x)[n - 1] : NULL, g;
 
-	if (!from || !from->live || it->time_ns > later(from->start_ns, w->cfg.within_ns))
+	if (!from || !from->live || it->time_ns > window_later(from->start_ns, w->cfg.within_ns))
 		return WINDOW_GOES_ON;
 	if (n + 1 == w->nstages && !w->trailing) {
 		*f = (struct window_fired){ .time_ns = it->time_ns };
@@ -267,7 +262,7 @@ uint64_t window_next_due(const struct window *w)
 {
 	const struct state *x = w->trailing ? store_first_due(&w->store) : NULL;
 
-	return x ? later(x->due_ns, WINDOW_LATE_NS) : UINT64_MAX;
+	return x ? window_later(x->due_ns, WINDOW_LATE_NS) : UINT64_MAX;
 }
 
 bool window_due(struct window *w, uint64_t now_ns, struct arena *a, struct window_fired *f)
@@ -384,9 +379,9 @@ bool window_count(struct window *w, const struct window_item *it, struct arena *
 	if (!t)
 		return false;
 	t->newest_ns = MAX(t->newest_ns, it->time_ns);
-	x->expires_ns = later(t->newest_ns, w->cfg.within_ns);
+	x->expires_ns = window_later(t->newest_ns, w->cfg.within_ns);
 	expire(w, t);
-	if (later(it->time_ns, w->cfg.within_ns) < t->newest_ns)
+	if (window_later(it->time_ns, w->cfg.within_ns) < t->newest_ns)
 		return false;
 	again = w->cfg.distinct && take_out(w, t, it, &time_ns);
 	if (t->n < w->cfg.more_than) {
@@ -399,7 +394,8 @@ bool window_count(struct window *w, const struct window_item *it, struct arena *
 		.time_ns = it->time_ns,
 		.start_ns = MIN(*mark(w, t, 0), it->time_ns),
 		.count = t->n + 1,
-		.lower_bound = t->forgot && later(t->forgot_ns, w->cfg.within_ns) >= t->newest_ns,
+		.lower_bound =
+			t->forgot && window_later(t->forgot_ns, w->cfg.within_ns) >= t->newest_ns,
 	};
 	for (uint32_t i = 0; i < t->nkept; i++)
 		f->kept[f->nkept++] = chain_get(&w->store, t->kept[i], a);

@@ -29,6 +29,12 @@ enum {
 	WINDOW_KEEP_BYTES = 128 << 10, /* that are kept of one event, at most */
 };
 
+/* The time by_ns after ns; never UINT64_MAX, which stands for never. */
+static inline uint64_t window_later(uint64_t ns, uint64_t by_ns)
+{
+	return ns < UINT64_MAX - 1 - by_ns ? ns + by_ns : UINT64_MAX - 1;
+}
+
 enum window_type { WINDOW_SEQUENCE, WINDOW_THRESHOLD };
 
 struct window_cfg {
