@@ -185,7 +185,6 @@ static bool passes(struct policy_engine *p, uint32_t policy, uint64_t time_ns, u
 		return true;
 	it = (struct suppress_item){
 		.policy = &def->pub,
-		.number = policy,
 		.id = def->id,
 		.e = p->e,
 		.by = def->by ? def->by[p->e->kind->kind] : NULL,
@@ -322,18 +321,6 @@ const struct policy *policy_wanted_by(const struct policy_engine *p)
 	return p->wanted_by;
 }
 
-/* The policy in this set, near the place that it had in another; NULL: it is gone. */
-static const struct policy_def *find_policy(const struct policy_set *s, uint32_t near, uint64_t id)
-{
-	for (uint32_t d = 0; d < MAX(s->count, near + 1); d++) {
-		if (near + d < s->count && s->policies[near + d]->id == id)
-			return s->policies[near + d];
-		if (d <= near && near - d < s->count && s->policies[near - d]->id == id)
-			return s->policies[near - d];
-	}
-	return NULL;
-}
-
 static void add_held_back(struct buf *b, uint64_t held, const struct held_report *r)
 {
 	uint64_t ms = (r->last_ns - r->first_ns) / 1000000;
@@ -358,7 +345,7 @@ static bool tell_held(struct policy_engine *p, struct arena *a)
 	if (t->policy.action != POLICY_ALERT)
 		return false;
 	p->e = t->event;
-	def = find_policy(p->set, t->number, t->id);
+	def = set_find(p->set, t->id);
 	add_held_back(&b, held, &t->report);
 	at = b.len;
 	if (def && !def->window && t->whole)

@@ -19,7 +19,6 @@ struct note {
 	uint64_t first_ns, last_ns, until_ns;
 	uint64_t began; /* numbers the notes */
 	uint64_t id;
-	uint32_t number;
 	uint32_t at; /* in the heap */
 	uint32_t event_len;
 	uint16_t copy, key_len;
@@ -165,7 +164,6 @@ void held_begin(struct held *h, uint32_t place, const struct suppress_item *it, 
 	n->until_ns = until_ns;
 	n->began = h->began++;
 	n->id = it->id;
-	n->number = it->number;
 	n->severity = it->policy->severity;
 	n->action = it->policy->action;
 	n->name_len = (uint8_t)name.len;
@@ -215,7 +213,6 @@ uint32_t held_tell(struct held *h, struct arena *a, struct held_told *out)
 		.policy = { .name = { n->name, n->name_len },
 			    .severity = n->severity,
 			    .action = n->action },
-		.number = n->number,
 		.id = n->id,
 		.event = &h->told,
 		.whole = n->copy != NO_COPY,

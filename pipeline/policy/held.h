@@ -23,7 +23,6 @@ struct suppress_item;
 struct held_told {
 	struct held_report report;
 	struct policy policy; /* name, severity and action alone, from when the first was held back */
-	uint32_t number; /* of the policy in the set that it was in */
 	uint64_t id; /* as suppress_item.id */
 	struct event *event;
 	bool whole; /* with its texts and contexts */

@@ -94,6 +94,7 @@ struct policy_set {
 	struct rules rules;
 	const struct policy_def **policies;
 	uint32_t count;
+	uint32_t *by_id, id_mask;	/* hash table of 1 + policy */
 	struct sources sources;		/* files without an error, and files of values */
 	struct sha256_ctx sha;
 	char digest[2 * SHA256_DIGEST_SIZE];
@@ -102,6 +103,8 @@ struct policy_set {
 	bool suppresses, failed_opens;
 };
 
+/* NULL: none of the set. */
+const struct policy_def *set_find(const struct policy_set *s, uint64_t id);
 /* policy_load and policy_reload. k says which files are read from an earlier set and that paths may
  * be missing; NULL: none. */
 int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths, struct kept *k,

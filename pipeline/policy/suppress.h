@@ -18,7 +18,6 @@ struct suppress;
 /* An alert that asks. */
 struct suppress_item {
 	const struct policy *policy;
-	uint32_t number;	/* the policy's in its set */
 	uint64_t id;		/* stays the policy's over a reload */
 	struct event *e;
 	const struct field *const *by;	/* of e's kind; NULL ones are absent */
