@@ -371,8 +371,7 @@ int decode(struct compose *c, struct str json, struct decoded *out, char *why, s
 	if (!root) {
 		snprintf(why, why_len, "not JSON: line %d, column %d: %s", at.line, at.column,
 			 at.text);
-		for (char *p = why; *p; p++)
-			*p = (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p;
+		str_printable(why);
 		return -EINVAL;
 	}
 	err = decode_root(&w, root, why, why_len);

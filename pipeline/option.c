@@ -69,9 +69,7 @@ static void because(const struct reason *r, const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n >= r->len && r->len > sizeof(cut))
 		memcpy(r->text + r->len - sizeof(cut), cut, sizeof(cut));
-	for (char *p = r->text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	str_printable(r->text);
 }
 
 /* What a text of any length looks like in a reason. */

@@ -9,6 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void str_printable(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
 void buf_free(struct buf *b)
 {
 	free(b->p);

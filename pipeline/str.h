@@ -76,6 +76,8 @@ static inline struct str str_base(struct str path)
 	return (struct str){ path.p + at, path.len - at };
 }
 
+void str_printable(char *text); /* control characters become '?' */
+
 /* A growing buffer with a hard limit. Never fails mid-way silently: once an append did not fit
  * or memory ran out, `failed` stays set and the bytes are those of before that append. */
 struct buf {
