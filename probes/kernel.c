@@ -136,11 +136,6 @@ int kernel_tracepoint_args(const struct kernel *k, const char *name)
 	return btf_vlen(t) - 1;
 }
 
-bool kernel_has_function(const struct kernel *k, const char *name)
-{
-	return btf__find_by_name_kind(k->btf, name, BTF_KIND_FUNC) > 0;
-}
-
 int kernel_enum_value(const struct kernel *k, const char *type, const char *name, uint32_t *value)
 {
 	int id = btf__find_by_name_kind(k->btf, type, BTF_KIND_ENUM);

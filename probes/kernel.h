@@ -21,7 +21,6 @@ int kernel_open(struct kernel **out);	/* parses the kernel's BTF */
 void kernel_free(struct kernel *k);
 /* Arguments of a BTF tracepoint; -ENOENT when there is none of that name. */
 int kernel_tracepoint_args(const struct kernel *k, const char *name);
-bool kernel_has_function(const struct kernel *k, const char *name);
 int kernel_enum_value(const struct kernel *k, const char *type, const char *name, uint32_t *value);
 
 /* The v1 hierarchy that stands in for cgroup v2 where a task sits in the v2 root: one that
