@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Growing buffers and arenas of str.h.
+ * Growing buffers, arenas and the like of str.h.
  */
 #include "pipeline/str.h"
 
