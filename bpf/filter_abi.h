@@ -192,6 +192,26 @@ struct filter_marks {
 	__u64 image; /* image_at() of the program when it was executed; 0: not known */
 };
 
+/* What the agent knows of a process when a generation comes (map lineages): the marks of the very
+ * texts that it judges events of the process by. They stay true: a process is named by its start,
+ * its ancestors are those of its fork, and of its program the entry says which image has it. */
+struct filter_process {
+	__u64 start_ns; /* of the leader, since boot */
+	__u32 tgid;
+	__u32 pad;
+};
+
+enum filter_knows { FILTER_LINE_SELF = 1, FILTER_LINE_ANCESTORS = 2 }; /* and FILTER_MAYBE */
+
+struct filter_lineage {
+	__u64 exec_id; /* of the image that self is of */
+	__u64 self, ancestors;
+	__u32 generation;
+	__u32 known; /* enum filter_knows; without FILTER_LINE_ANCESTORS they are unknown */
+};
+
+enum { FILTER_PROCESSES = 32768 }; /* that can be told of */
+
 /* A mask under the signature of its path; both words at zero is empty. The first word says whether
  * the second belongs to it, so that two writers cannot make a pair that nobody wrote. */
 struct filter_verdict {

@@ -4,9 +4,10 @@
  * in the task's storage. Set at exec by the automaton over the program's path, inherited at fork;
  * for a new generation the tasks there are get theirs from two scans before it comes into force.
  *
- * What the agent says of a process is as of its fork and its exec, so a scan takes nothing for known
- * that may have changed since: a program that was moved or renamed, an ancestor that ended, was
- * passed over (CLONE_PARENT) or executed another program after the fork.
+ * What the agent says of a process is as of its fork and its exec. It tells what it knows of those
+ * that run (lineages), and scans take that; of others, as those that came meanwhile, they find it, and
+ * take nothing for known that may have changed: a program that was moved or renamed, an ancestor that
+ * ended, was passed over (CLONE_PARENT) or executed another program after the fork.
  *
  * Bits may be there too many of ancestors, which is only ever asked whether they have one; a mark
  * that is not sure is unknown, and then everything is wanted. A process that comes to run a program
@@ -39,6 +40,14 @@ struct {
 	__type(key, int);
 	__type(value, struct filter_marks);
 } marks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FILTER_PROCESSES);
+	__type(key, struct filter_process);
+	__type(value, struct filter_lineage);
+} lineages SEC(".maps");
 
 static __always_inline bool marks_known(const struct filter_mark *m, const struct filter_block *h)
 {
@@ -216,6 +225,18 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 	to->of[1].ancestors |= to->of[1].self;
 }
 
+/* What the agent told of t's process for that generation, or NULL. */
+static __always_inline const struct filter_lineage *lineage_of(struct task_struct *t,
+							       __u32 generation)
+{
+	struct task_struct *u = UNTRUSTED(t, struct task_struct);
+	struct filter_process key = { .start_ns = u->group_leader->start_boottime,
+				      .tgid = u->tgid };
+	const struct filter_lineage *l = bpf_map_lookup_elem(&lineages, &key);
+
+	return l && l->generation == generation ? l : NULL;
+}
+
 /* What the first scan of all finds is what the agent's own scan of them finds. */
 static __always_inline void mark_origin(struct filter_marks *m, struct task_struct *t, __u64 image)
 {
@@ -223,6 +244,18 @@ static __always_inline void mark_origin(struct filter_marks *m, struct task_stru
 		m->parent = task_exec_id(t->real_parent);
 	if (!m->image)
 		m->image = image;
+}
+
+/* What t runs: as told of the very image it runs now, or known, as its path says. */
+static __always_inline __u32 self_of(struct task_struct *t, __u32 generation, __u32 known,
+				     __u64 *self)
+{
+	const struct filter_lineage *l = lineage_of(t, generation);
+
+	if (!l || !(l->known & FILTER_LINE_SELF) || l->exec_id != task_exec_id(t))
+		return known;
+	*self = l->self;
+	return FILTER_KNOWS_SELF | (l->known & FILTER_MAYBE);
 }
 
 /* First scan: what t runs, for the next block. An exec on the way is seen by its counter. */
@@ -254,8 +287,7 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 	if (!m)
 		return;
 	mark_origin(m, t, image);
-	if (m->image != image)
-		known = FILTER_UNKNOWN;
+	known = self_of(t, h->generation, m->image == image ? known : FILTER_UNKNOWN, &self);
 	k = &m->of[h->generation & 1];
 	*(volatile __u32 *)&k->known = FILTER_UNKNOWN;
 	barrier();
@@ -273,16 +305,22 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 struct climb {
 	struct task_struct *p;
 	__u32 generation;
-	__u32 known; /* 1: the top was reached */
+	__u32 known; /* not 0: the top was reached */
 	__u64 found;
 };
 
 static long climb_step(__u64 i, struct climb *c)
 {
+	const struct filter_lineage *l = lineage_of(c->p, c->generation);
 	struct task_struct *up = c->p->real_parent;
 	struct filter_marks *m;
 	struct filter_mark *k;
 
+	if (l) {
+		c->found |= l->ancestors;
+		c->known = l->known & FILTER_LINE_ANCESTORS;
+		return 1;
+	}
 	if (!up || up == c->p || !up->pid) {
 		c->known = 1;
 		return 1;
@@ -302,18 +340,21 @@ static long climb_step(__u64 i, struct climb *c)
 	return 0;
 }
 
-/* Second scan: what the ancestors of t run. Unknown stays what leads over an unknown one. */
+/* Second scan: what the ancestors of t run. Unknown stays what leads over an unknown one, and what an
+ * exec has made unknown meanwhile. */
 static __always_inline void mark_ancestors(struct task_struct *t)
 {
 	const struct filter_block *h = filter_at(FILTER_NEXT);
 	struct filter_marks *m = h ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL;
 	struct climb c = { .p = t, .known = not_known, .found = not_known };
 	struct filter_mark *k;
+	__u32 known;
 
 	if (!m)
 		return;
 	k = &m->of[h->generation & 1];
-	if (k->generation != h->generation || (k->known & ~FILTER_MAYBE) != FILTER_KNOWS_SELF)
+	known = *(volatile __u32 *)&k->known;
+	if (k->generation != h->generation || (known & ~FILTER_MAYBE) != FILTER_KNOWS_SELF)
 		return;
 	c.generation = h->generation;
 	bpf_loop(MARK_LEVELS, climb_step, &c, 0);
@@ -321,7 +362,7 @@ static __always_inline void mark_ancestors(struct task_struct *t)
 		return;
 	k->ancestors |= c.found;
 	barrier();
-	*(volatile __u32 *)&k->known = FILTER_KNOWS_ALL | (k->known & FILTER_MAYBE);
+	__sync_val_compare_and_swap(&k->known, known, FILTER_KNOWS_ALL | (known & FILTER_MAYBE));
 }
 
 #endif

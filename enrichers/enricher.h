@@ -14,6 +14,20 @@
 #include "pipeline/event.h"
 #include "pipeline/option.h"
 
+/* A process that runs, as its next event will show it. The texts are the enricher's. */
+struct running {
+	uint32_t pid;
+	uint64_t start_ns, exec_id;
+	bool known;	/* executable is what it will be; empty: a kernel thread's */
+	bool whole;	/* so are those of its ancestors, all of them */
+	uint32_t nnear;
+	struct str executable;
+	const struct str *near;	/* executables of its nearest ancestors */
+	struct str above;	/* LIST: of those above these */
+};
+
+typedef void (*running_fn)(void *arg, const struct running *r);
+
 struct enricher {
 	const char *name, *help;
 	const struct option *opts;	/* ends with key NULL; may be NULL */
@@ -24,6 +38,8 @@ struct enricher {
 	/* Called after the event was matched and encoded: what the event ends (an exit) goes now. */
 	void (*after)(void *state, struct event *e);
 	void (*tick)(void *state, uint64_t now_ns);	/* event time, at most once a second; may be NULL */
+	/* Calls each for every process that is known to run. May be NULL. */
+	void (*running)(void *state, running_fn each, void *arg);
 	void (*close)(void *state);
 	/* Counters, NULL-terminated names; value i by get. Any thread, relaxed. May be NULL. */
 	const char *const *counters;

@@ -139,6 +139,12 @@ static struct str part(const struct lineage *l, size_t from, size_t to)
 	return (struct str){ l->data + from, (uint32_t)(to - from) };
 }
 
+/* A kernel may hide its first process, the parent of others, from scans. */
+static bool is_top(const struct proctable *t, const struct proc *p)
+{
+	return p->pid <= 2 || (p->ppid == 1 && !proctable_pid(t, 1));
+}
+
 /* p and its ancestors, as p's children show them. NULL without memory. */
 static struct lineage *make(struct proctable *t, const struct proc *p)
 {
@@ -164,6 +170,8 @@ static struct lineage *make(struct proctable *t, const struct proc *p)
 		l = malloc(sizeof(*l) + b.len);
 	if (l) {
 		*l = tmp;
+		l->whole = proc_knows_program(p) && !l->cut &&
+			   (p->lineage ? p->lineage->whole : is_top(t, p));
 		l->bytes = (uint32_t)(sizeof(*l) + b.len);
 		memcpy(l->data, b.p, b.len);
 		l->json = part(l, 0, json);
@@ -205,6 +213,7 @@ static void show_parent(struct proctable *t, struct proc *p, struct proc *q)
 	proctable_changed(t, p);
 }
 
+/* From now on q is p's parent for good, however it was found. */
 static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
 {
 	if (p->forked && !p->image && q->image)
@@ -230,6 +239,23 @@ static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
 		};
 	}
 	lineage_drop(t, TAKE_PTR(p->as_parent));
+	p->parent_exec_id = q->exec_id;
+	p->ppid = 0;
+}
+
+/* A parent that is gone may not be there any more at the next event, and then another be found. */
+bool lineage_view(const struct proctable *t, const struct proc *p, struct lineage_view *v)
+{
+	for (v->nnear = 0; !p->lineage; v->near[v->nnear++] = p->process.executable) {
+		v->above = (struct str){ 0 };
+		if (is_top(t, p))
+			return true;
+		p = lineage_parent(t, p);
+		if (!p || p->gone_ns || !proc_knows_program(p) || v->nnear == LINEAGE_DEPTH_MAX)
+			return false;
+	}
+	v->above = p->lineage->executables;
+	return p->lineage->whole && v->nnear + p->lineage->depth <= LINEAGE_DEPTH_MAX;
 }
 
 void lineage_refresh(struct proctable *t, struct proc *p)

@@ -21,6 +21,7 @@ struct lineage {
 	uint32_t refs, bytes;	/* bytes: of the whole allocation */
 	uint32_t depth;
 	bool cut;		/* there are more ancestors than it holds */
+	bool whole;		/* it is not cut, and of each the program is known */
 	struct str names, executables, command_lines;	/* LISTs of those known */
 	struct str args;	/* LIST: of all, one after the other */
 	struct str json;	/* array */
@@ -40,6 +41,15 @@ void lineage_set_parent(struct proctable *t, struct proc *p, struct proc *q);
 void lineage_inherit(struct proctable *t, struct proc *p, const struct proc *old);
 /* p's own image changed: what its children show is made anew. */
 void lineage_changed(struct proctable *t, struct proc *p);
+/* The executables of p's ancestors as its next event will show them, in near the nearest that are not
+ * in its lineage. True: they are all there, up to the first process, and stay so, unless one that has
+ * children executes another program. Changes nothing. */
+struct lineage_view {
+	uint32_t nnear;
+	struct str near[LINEAGE_DEPTH_MAX];
+	struct str above;	/* LIST */
+};
+bool lineage_view(const struct proctable *t, const struct proc *p, struct lineage_view *v);
 void lineage_drop(struct proctable *t, struct lineage *l);	/* a reference; NULL is legal */
 
 #endif

@@ -409,6 +409,28 @@ static void process_tick(void *state, uint64_t now_ns)
 	publish(s);
 }
 
+static void process_running(void *state, running_fn each, void *arg)
+{
+	const struct process *s = state;
+	struct lineage_view v;
+
+	for (const struct proc *p = s->table.living.first; p; p = p->next) {
+		struct running r = {
+			.pid = p->pid,
+			.start_ns = p->start_ns,
+			.exec_id = p->exec_id,
+			.known = proc_knows_program(p),
+			.executable = p->process.executable,
+			.whole = lineage_view(&s->table, p, &v),
+			.near = v.near,
+		};
+
+		r.nnear = v.nnear;
+		r.above = v.above;
+		each(arg, &r);
+	}
+}
+
 static void process_close(void *state)
 {
 	struct process *s = state;
@@ -489,6 +511,7 @@ const struct enricher enricher_process = {
 	.event = process_event,
 	.after = process_after,
 	.tick = process_tick,
+	.running = process_running,
 	.close = process_close,
 	.counters = counter_names,
 	.counter = process_counter,

@@ -85,6 +85,13 @@ static inline struct proc *proctable_pid(const struct proctable *t, uint32_t pid
 	return idmap_get(&t->by_pid, pid);
 }
 
+/* Is its executable known, or that it has none? */
+static inline bool proc_knows_program(const struct proc *p)
+{
+	return p->image && (p->process.executable.len ||
+			    p->process.exec_flags & 1u << EV_EXECF_KTHREAD);
+}
+
 /* To be called after each change of p->process, p->parent, p->has_parent or p->entry. */
 static inline void proctable_changed(struct proctable *t, struct proc *p)
 {

@@ -166,7 +166,8 @@ static void start_filtering(struct run *r)
 {
 	struct use u = { .filtering = &r->session.filtering };
 
-	if (!filtering_put(u.filtering, r->probes, r->session.policies, 0, &u.next))
+	filtering_start(u.filtering, r->probes, r->consumer, r->session.consumer);
+	if (!filtering_put(u.filtering, r->session.policies, 0, &u.next))
 		live_call(r->consumer, use, &u);
 }
 

@@ -227,6 +227,13 @@ void consumer_settled(struct consumer *c)
 		classify_settled(c->cfg.classify);
 }
 
+void consumer_running(struct consumer *c, running_fn each, void *arg)
+{
+	for (uint32_t i = 0; i < c->opened; i++)
+		if (enrichers[i]->running)
+			enrichers[i]->running(c->enricher[i], each, arg);
+}
+
 void consumer_end(struct consumer *c, uint64_t end_ns)
 {
 	const struct match *m;

@@ -76,6 +76,8 @@ void consumer_flush(struct consumer *c); /* publishes what is open */
 uint64_t consumer_idle(struct consumer *c, uint64_t boot_ns);
 /* All that was in the ring was handled, and no loss is held back (loss.h). */
 void consumer_settled(struct consumer *c);
+/* Calls each for every process that is known to run. */
+void consumer_running(struct consumer *c, running_fn each, void *arg);
 /* The stream ends: the same for what was due by end_ns (or the last record, if later), which goes
  * into the saved stream; publishes all. 0: not known. */
 void consumer_end(struct consumer *c, uint64_t end_ns);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "pipeline/filter/marks.h"
 #include "pipeline/filter/tables.h"
 #include "pipeline/log.h"
 #include "pipeline/util.h"
@@ -39,6 +40,41 @@ int filtering_init(struct filtering *f, uint32_t mode, uint64_t record_kinds)
 	return classify_new(&f->classify, &(struct classify_cfg){ tell, forget, epoch, f });
 }
 
+void filtering_start(struct filtering *f, struct probe_set *set, struct live *live,
+		     struct consumer *consumer)
+{
+	f->probes = set;
+	f->live = live;
+	f->consumer = consumer;
+}
+
+struct ask {
+	struct filtering *f;
+	const void *block;
+	struct filter_processes *out;
+};
+
+static void ask_table(void *arg)
+{
+	struct ask *a = arg;
+	struct marker *m = marker_new(a->block, probe_set_filter_bytes(a->f->probes));
+
+	if (!m)
+		return;
+	consumer_running(a->f->consumer, marker_add, m);
+	marker_end(m, a->out);
+}
+
+/* Forks and execs from now on are the programs' to see: those before are in the table once the ring
+ * is drained. */
+static void processes(void *arg, const void *block, struct filter_processes *out)
+{
+	struct ask a = { arg, block, out };
+
+	live_catch_up(a.f->live);
+	live_call(a.f->live, ask_table, &a);
+}
+
 /* The block for the programs; NULL without memory. */
 static void *make_block(const struct filtering *f, const struct filter *filter, uint32_t generation)
 {
@@ -63,6 +99,7 @@ static void *make_block(const struct filtering *f, const struct filter *filter, 
 static int put_filter(struct filtering *f, const struct policy_set *s, uint32_t generation,
 		      struct filter **next)
 {
+	const struct probe_ask ask = { processes, f };
 	CLEANUP_FREE void *block = NULL;
 	struct filter *filter = NULL;
 	int rc = filter_derive(&filter, s, f->record_kinds);
@@ -70,7 +107,7 @@ static int put_filter(struct filtering *f, const struct policy_set *s, uint32_t 
 	if (rc)
 		return rc;
 	block = make_block(f, filter, generation);
-	rc = block ? probe_set_tables(f->probes, block) : -ENOMEM;
+	rc = block ? probe_set_tables(f->probes, block, &ask) : -ENOMEM;
 	if (rc)
 		filter_free(filter);
 	else
@@ -78,19 +115,18 @@ static int put_filter(struct filtering *f, const struct policy_set *s, uint32_t 
 	return rc;
 }
 
-int filtering_put(struct filtering *f, struct probe_set *set, const struct policy_set *s,
-		  uint32_t generation, struct filter **next)
+int filtering_put(struct filtering *f, const struct policy_set *s, uint32_t generation,
+		  struct filter **next)
 {
 	int why = 0, rc;
 
-	f->probes = set;
 	*next = NULL;
 	if (f->mode != FILTERING_OFF) {
 		why = put_filter(f, s, generation, next);
 		if (!why)
 			return 0;
 	}
-	rc = generation ? probe_set_generation(set, generation) : 0;
+	rc = generation ? probe_set_generation(f->probes, generation) : 0;
 	if (why && !rc)
 		log_warn("the kernel filter is off, every event is sent: %s", strerror(-why));
 	return rc;

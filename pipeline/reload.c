@@ -77,7 +77,7 @@ static int switch_to(struct reload *r, struct policy_set *new)
 		probe_set_want(r->probes, before, failed_before, err, sizeof(err));
 		return rc;
 	}
-	rc = filtering_put(&s->filtering, r->probes, new, c.generation, &c.filter);
+	rc = filtering_put(&s->filtering, new, c.generation, &c.filter);
 	if (rc) {
 		live_call(r->live, withdraw, &c);
 		policy_engine_free(c.engine);

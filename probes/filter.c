@@ -36,6 +36,37 @@ static void empty_next(struct probe_set *p)
 		p->has_next = false;
 }
 
+/* Where it is not possible, the scans find what they can. */
+static void tell_processes(const struct probe_set *p, const struct filter_processes *l)
+{
+	uint32_t n = l->count;
+
+	if (n && p->maps.fd[MAP_LINEAGES] >= 0)
+		bpf_map_update_batch(p->maps.fd[MAP_LINEAGES], l->keys, l->values, &n, NULL);
+}
+
+static void forget_processes(const struct probe_set *p, const struct filter_processes *l)
+{
+	if (p->maps.fd[MAP_LINEAGES] < 0)
+		return;
+	for (uint32_t i = 0; i < l->count; i++)
+		bpf_map_delete_elem(p->maps.fd[MAP_LINEAGES], &l->keys[i]);
+}
+
+static void mark_all(struct probe_set *p, const struct filter_block *head,
+		     const struct probe_ask *ask)
+{
+	struct filter_processes l = { 0 };
+
+	if (ask && head->marks)
+		ask->processes(ask->arg, head, &l);
+	tell_processes(p, &l);
+	mark_tasks(p);
+	forget_processes(p, &l);
+	free(l.keys);
+	free(l.values);
+}
+
 /* Puts the block into the slot, with the epoch of cgroups. What renames one meanwhile sees the block
  * or does not, and has ended when the slot is changed: if there was one, the block is put anew. The
  * last try has an epoch of no cgroup, which are all unknown then until the next rename. */
@@ -58,7 +89,7 @@ static int put_block(struct probe_set *p, struct filter_block *block, uint32_t s
 /* The kernel returns from the change of a slot when every program that could have seen the block
  * before has ended, so their records are in the ring. That takes it 10 to 20 ms, so FILTER_NEXT is not
  * emptied when its block has come into force (filter_abi.h). */
-int probe_set_tables(struct probe_set *p, void *block)
+int probe_set_tables(struct probe_set *p, void *block, const struct probe_ask *ask)
 {
 	CLEANUP_CLOSE int fd = -1;
 	const struct filter_block *head = block;
@@ -67,7 +98,7 @@ int probe_set_tables(struct probe_set *p, void *block)
 
 	if (!rc && scan) {
 		p->has_next = true;
-		mark_tasks(p);
+		mark_all(p, head, ask);
 		rc = shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
 		p->scanned = !rc;
 	}
@@ -84,7 +115,7 @@ int probe_set_generation(struct probe_set *p, uint32_t generation)
 		return -ENOMEM;
 	block->generation = generation;
 	block->mode = FILTER_MODE_OFF;
-	return probe_set_tables(p, block);
+	return probe_set_tables(p, block, NULL);
 }
 
 uint32_t probe_set_cgroup_epoch(const struct probe_set *p)

@@ -99,9 +99,24 @@ int probe_set_want(struct probe_set *p, uint64_t want, bool failed_opens, char *
 int probe_set_generation(struct probe_set *p, uint32_t generation);
 /* Room for the kernel filter's block, bytes: what filter_tables_make is asked for. */
 uint32_t probe_set_filter_bytes(const struct probe_set *p);
+/* What is known of running processes: arrays of count, at most FILTER_PROCESSES. */
+struct filter_process;
+struct filter_lineage;
+struct filter_processes {
+	struct filter_process *keys;
+	struct filter_lineage *values;
+	uint32_t count;
+};
+/* Tells of running processes, in arrays of malloc; forks and execs after the call need not be told
+ * of, the programs know. In the caller's thread. */
+struct probe_ask {
+	void (*processes)(void *arg, const void *block, struct filter_processes *out);
+	void *arg;
+};
 /* From now on events are judged by this block, of probe_set_filter_bytes, into which the epoch of
- * cgroups is written; each carries the generation of the block that judged it. As probe_set_generation. */
-int probe_set_tables(struct probe_set *p, void *block);
+ * cgroups is written; each carries the generation of the block that judged it. ask: who knows
+ * processes better than the kernel; NULL: nobody. As probe_set_generation. */
+int probe_set_tables(struct probe_set *p, void *block, const struct probe_ask *ask);
 /* In which sets a cgroup is, by which generation and epoch (bpf/filter_abi.h). A cgroup that is not
  * told of, or of another one, is in all of them. hierarchy: 0 for v2. From any thread. 0 or a
  * negative errno. */

@@ -256,12 +256,8 @@ static void root_without_a_mount(void)
 }
 
 static const struct test tests[] = {
-	TEST(version_2),
-	TEST(version_1_stand_in),
-	TEST(renamed),
-	TEST(told_before_a_rename),
-	TEST(root_is_found),
-	TEST(root_without_a_mount),
+	TEST(version_2),     TEST(version_1_stand_in),   TEST(renamed), TEST(told_before_a_rename),
+	TEST(root_is_found), TEST(root_without_a_mount),
 };
 
 int main(int argc, char **argv)

@@ -59,7 +59,7 @@ static void want(struct marked *m, const char *program, uint8_t who, bool negate
 	void *block = NULL;
 
 	CHECK_INT(filter_tables_make(&block, &req, NULL), 0);
-	CHECK_INT(probe_set_tables(m->l.set, block), 0);
+	CHECK_INT(probe_set_tables(m->l.set, block, NULL), 0);
 	free(block);
 	live_read(&m->l);
 	m->l.len = m->l.count = 0;

@@ -137,6 +137,11 @@ struct event *enrich(struct bench_enrichers *b, const struct rec *r)
 	return &b->e;
 }
 
+void enrich_running(const struct bench_enrichers *b, running_fn each, void *arg)
+{
+	b->type[0]->running(b->state[0], each, arg);
+}
+
 uint64_t enrich_counter(const struct bench_enrichers *b, const char *name)
 {
 	for (uint32_t i = 0; b->type[0]->counters[i]; i++)

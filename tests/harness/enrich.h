@@ -39,6 +39,8 @@ void enrich_close(struct bench_enrichers *b);
  * valid until the next call, in which the enrichers also learn that this event is done. */
 struct event *enrich(struct bench_enrichers *b, const struct rec *r);
 void enrich_tick(struct bench_enrichers *b, uint64_t now_ns);
+/* Of the first enricher. */
+void enrich_running(const struct bench_enrichers *b, running_fn each, void *arg);
 /* A counter of the first enricher by name; aborts when there is none. Ticks nothing. */
 uint64_t enrich_counter(const struct bench_enrichers *b, const char *name);
 

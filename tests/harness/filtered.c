@@ -61,7 +61,7 @@ void filtered_install(struct filtered *f, uint32_t kind, const struct filter_cla
 	free(f->block);
 	f->block = NULL;
 	CHECK_INT(filter_tables_make(&f->block, &req, NULL), 0);
-	CHECK_INT(probe_set_tables(f->l.set, f->block), 0);
+	CHECK_INT(probe_set_tables(f->l.set, f->block, NULL), 0);
 	filtered_forget(f);
 }
 

@@ -103,7 +103,7 @@ static int run_with_filter(const char *how, uint32_t n, char **command)
 		fprintf(stderr, "# opens are not seen: %s\n", set->coverage[0].reason);
 		return 1;
 	}
-	CHECK_INT(probe_set_tables(set, block), 0);
+	CHECK_INT(probe_set_tables(set, block, NULL), 0);
 	rc = run(command);
 	for (int i = 0; i < probe_set_ncpu(set); i++) {
 		filtered += probe_set_cpu(set, i)->filtered[EV_OPEN];
