@@ -24,7 +24,8 @@ static bool holds_for(const struct test *t, uint64_t value)
 	return t->o->eval(t->o, &v, &s) != t->negated;
 }
 
-/* A bit for each of n values of which it holds; value 0 is none at all. */
+/* A bit for each of n values of which it holds. Value 0 is none of them: operators do see it where
+ * the field is never absent, as network.transport is, and `not` does in any case. */
 static uint32_t values(const struct test *t, uint32_t n)
 {
 	uint32_t mask = t->negated;
@@ -47,10 +48,8 @@ static struct dnf on_type(struct test *t)
 
 static struct dnf on_family(struct test *t)
 {
-	uint32_t mask = 0;
+	uint32_t mask = values(t, EV_FAMILY_MAX) & FAMILIES_ALL;
 
-	for (uint32_t i = 1; i < EV_FAMILY_MAX; i++)
-		mask |= holds_for(t, i) ? 1u << i : 0;
 	if (!mask)
 		return dnf_never();
 	return one(t, (struct filter_clause){ .families_any =
