@@ -114,44 +114,52 @@ static int kept_key(struct keys *k, uint32_t slot, enum key_type type, const cha
 	return 1;
 }
 
-/* One of its texts must be there: of the branch at hand. */
-static int branch_keys(struct keys *k, uint32_t slot, struct str pattern, struct keys_place *at,
+/* The text of the alternative at hand, of which there is one in all that the expression fits. Until
+ * the last of them its literal comes again. */
+static int branch_key(struct keys *k, uint32_t slot, struct keys_place *at, struct index_key *out)
+{
+	const struct needle_branches *b = &at->branches;
+	uint32_t i = at->branch;
+
+	if (i + 1 < b->count) {
+		at->branch = i + 1;
+		at->literal--;
+	} else {
+		at->branch = 0;
+	}
+	return kept_key(k, slot, KEY_INSIDE, b->texts[i], b->lens[i], out);
+}
+
+static int needle_keys(struct keys *k, uint32_t slot, const struct needle *needle,
 		       struct index_key *out)
 {
-	struct needle_branches *b = &at->branches;
-	uint32_t i = at->branch++;
+	int front = 0, inside = 0;
 
-	if (!i)
-		needle_find_branches(b, pattern);
-	if (at->branch < b->count)
-		at->literal--; /* that was not the last of it */
-	else
-		at->branch = 0;
-	if (b->count)
-		return kept_key(k, slot, KEY_INSIDE, b->texts[i], b->lens[i], out);
-	*out = (struct index_key){
-		.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
-	};
-	return 1;
+	if (needle->prefix_len)
+		front = kept_key(k, slot, KEY_FRONT, needle->prefix, needle->prefix_len, out);
+	if (needle->inside_len && front >= 0)
+		inside = kept_key(k, slot, KEY_INSIDE, needle->inside, needle->inside_len,
+				  out + front);
+	return front < 0 || inside < 0 ? -ENOMEM : front + inside;
 }
 
 static int regex_keys(struct keys *k, uint32_t slot, struct str pattern, struct keys_place *at,
 		      struct index_key *out)
 {
 	struct needle needle;
-	int front = 0, inside = 0;
 
 	if (at->branch)
-		return branch_keys(k, slot, pattern, at, out);
+		return branch_key(k, slot, at, out);
 	needle_find(&needle, pattern);
-	if (!needle.prefix_len && !needle.inside_len)
-		return branch_keys(k, slot, pattern, at, out);
-	if (needle.prefix_len)
-		front = kept_key(k, slot, KEY_FRONT, needle.prefix, needle.prefix_len, out);
-	if (needle.inside_len && front >= 0)
-		inside = kept_key(k, slot, KEY_INSIDE, needle.inside, needle.inside_len,
-				  out + front);
-	return front < 0 || inside < 0 ? -ENOMEM : front + inside;
+	if (needle.prefix_len || needle.inside_len)
+		return needle_keys(k, slot, &needle, out);
+	needle_find_branches(&at->branches, pattern);
+	if (at->branches.count)
+		return branch_key(k, slot, at, out);
+	*out = (struct index_key){
+		.slot = slot, .type = KEY_PATTERN, .text = pattern, .rarity = 4
+	};
+	return 1;
 }
 
 static int text_keys(struct keys *k, uint32_t slot, const struct operand *o, struct str text,
