@@ -309,6 +309,8 @@ static void running(void)
 		found(&f, 43, 1, "/usr/bin/tmux", AS(.sid = 43, .loginuid = 1000));
 		found(&f, 44, 1, "/usr/bin/wget", AS(.sid = 39));
 		found(&f, 45, 43, "/bin/bash", AS(.sid = 45, .loginuid = 1000));
+		/* Of one that a way in leads, which may have let it in. */
+		found(&f, 46, 1, "/usr/bin/wget", AS(.sid = 11));
 		found(&f, 50, 1, "/usr/sbin/nginx", AS(.sid = 50));
 		found(&f, 51, 50, "/usr/sbin/nginx", AS(.sid = 50, .uid = 33));
 		found(&f, 52, 1, "/usr/lib/systemd/systemd", AS(.sid = 52, .loginuid = 1000));
@@ -316,24 +318,30 @@ static void running(void)
 		found(&f, 61, 60, "/bin/sh", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
 		found(&f, 62, 61, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
 		found(&f, 63, 60, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9));
+		found(&f, 64, 60, "/usr/bin/cleanup", AS(.sid = 64));
 		found(&f, 70, 1, "/usr/sbin/cron", AS(.sid = 70));
 		found(&f, 71, 70, "/usr/sbin/cron", AS(.sid = 70));
 		found(&f, 72, 71, "/bin/sh", AS(.sid = 72));
+		/* Its session's number is another process's now. */
+		found(&f, 47, 1, "/usr/bin/wget", AS(.sid = 50));
 	}
+	CHECK_STR(of(&f, 42), "sshd 40 /bin/bash"); /* its session's leader did nothing yet */
 	CHECK_STR(of(&f, 5), "sshd 40 /bin/bash");
 	CHECK_STR(of(&f, 11), "init 10 /usr/sbin/sshd");
 	CHECK_STR(of(&f, 12), "init 10 /usr/sbin/sshd");
 	CHECK_STR(of(&f, 41), "sshd 40 /bin/bash");
-	CHECK_STR(of(&f, 42), "sshd 40 /bin/bash");
 	CHECK_STR(of(&f, 43), "");
 	CHECK_STR(of(&f, 44), "");
 	CHECK_STR(of(&f, 45), "");
+	CHECK_STR(of(&f, 46), "");
+	CHECK_STR(of(&f, 47), "");
 	CHECK_STR(of(&f, 51), "init 50 /usr/sbin/nginx");
 	CHECK_STR(of(&f, 52), "init 52 /usr/lib/systemd/systemd");
 	CHECK_STR(of(&f, 60), "init 60 /usr/bin/conmon");
 	CHECK_STR(of(&f, 61), "container 61 /bin/sh");
 	CHECK_STR(of(&f, 62), "container 61 /bin/sh");
 	CHECK_STR(of(&f, 63), "");
+	CHECK_STR(of(&f, 64), "init 60 /usr/bin/conmon");
 	CHECK_STR(of(&f, 72), "cron 72 /bin/sh");
 	/* What they start later. */
 	CHECK_STR(entry(child(&f, 41, 80, "/bin/sh", AS(.sid = 80))), "sshd 40 /bin/bash");
@@ -386,7 +394,7 @@ static void lost(void)
 	end(&f);
 }
 
-/* An answer of /proc tells the program of a leader late. */
+/* An answer of /proc tells the program of a leader late, and of no process its session. */
 static void late(void)
 {
 	struct fix f;
@@ -399,6 +407,11 @@ static void late(void)
 	opens(&f, 20, 3, id(1, 2));
 	f.now += SEC;
 	CHECK_STR(entry(opens(&f, 20, 3, id(1, 2))), "init 20 /usr/bin/zsh");
+	fake_answer(&f.out, ASK_PROC_EXE, 30, start_of(30), "/usr/bin/zsh", 12);
+	opens(&f, 30, 1, id(1, 2));
+	f.now += SEC;
+	CHECK_STREQ(process(opens(&f, 30, 1, id(1, 2)))->name, "zsh");
+	CHECK_STR(entry(opens(&f, 30, 1, id(1, 2))), "");
 	end(&f);
 }
 
