@@ -53,8 +53,11 @@ static void set(struct proctable *t, struct proc *p, struct entry *e)
 	proctable_changed(t, p);
 }
 
+/* e: NULL, too. */
 static void share(struct proctable *t, struct proc *p, struct entry *e)
 {
+	if (!e)
+		return;
 	e->refs++;
 	set(t, p, e);
 }
@@ -117,8 +120,8 @@ static bool is_user_manager(const struct proctable *t, const struct proc *p)
 {
 	const struct proc *init = proctable_pid(t, 1);
 
-	return init && str_eq(p->process.executable, init->process.executable) &&
-	       p->entry->ctx.type == ENTRY_INIT && leads(p) && is_trusted(&p->process);
+	return init && str_eq(p->process.executable, init->process.executable) && leads(p) &&
+	       p->entry->ctx.type == ENTRY_INIT && is_trusted(&p->process);
 }
 
 static uint8_t door_named(struct str name)
@@ -153,10 +156,10 @@ static uint8_t door_of(const struct proc *p, const struct proc *q)
 	return is_trusted(c) && (!c->suid || (q && q->door == door)) ? door : ENTRY_NONE;
 }
 
-/* Once p->entry is known. What is inside of a container cannot open another way in. */
+/* Once p->entry is known, or is not. What is inside of a container cannot open another way in. */
 static void set_door(const struct proctable *t, struct proc *p, const struct proc *q)
 {
-	if (!p->entry || is_container(p))
+	if (is_container(p))
 		p->door = ENTRY_NONE;
 	else if (str_eq(p->process.name, STR("systemd")) && is_user_manager(t, p))
 		p->door = ENTRY_INIT;
@@ -173,7 +176,7 @@ static bool is_session_leader(const struct proc *p)
 
 void entry_fork(struct proctable *t, struct proc *p, const struct proc *from)
 {
-	if (p->entry || !from->entry)
+	if (p->entry)
 		return;
 	if (from->door == ENTRY_INIT) {
 		lead(t, p, ENTRY_INIT);
@@ -206,7 +209,7 @@ void entry_exec(struct proctable *t, struct proc *p, const struct proc *old)
 {
 	uint8_t type;
 
-	if (p->entry || !old->entry || old->door == DOOR_UNSURE || (!is_known(p) && old->door))
+	if (p->entry || old->door == DOOR_UNSURE || (!is_known(p) && old->door))
 		return;
 	type = becomes(p, old, door_of(p, NULL));
 	if (!type && leads(old))
@@ -278,14 +281,12 @@ void entry_find(struct proctable *t, struct proc *p, const struct proc *q)
 		return;
 	if (p->pid == 1 || (p->pid == 2 && own == ENTRY_KTHREAD))
 		lead(t, p, own);
-	else if (q ? !q->entry || q->door == DOOR_UNSURE : p->ppid != 1)
-		return;
 	else if (q && !q->door)
 		share(t, p, q->entry);
-	else if (is_known(p))
+	else if (is_known(p) && (q ? q->door != DOOR_UNSURE : p->ppid == 1))
 		found(t, p, q, own);
 	set_door(t, p, q);
-	if (p->entry && q && q->door == ENTRY_CONTAINER && !p->door && !is_container(p))
+	if (q && q->door == ENTRY_CONTAINER && !p->door && !is_container(p))
 		p->door = ENTRY_CONTAINER;
 }
 

@@ -251,6 +251,14 @@ static void containers(void)
 	container(&f, 5, ROOT, NULL);
 	CHECK_STR(entry(runs(&f, 12, 1, id(11, 2), "/bin/sh", inside)), "container 12 /bin/sh");
 	end(&f);
+	/* Of root, from a login that is not known. */
+	begin(&f);
+	found(&f, 4, 1, "/usr/bin/tmux", AS(.sid = 4, .loginuid = 1000));
+	child(&f, 4, 5, "/bin/bash", AS(.sid = 5));
+	container(&f, 5, ROOT, NULL);
+	CHECK_STR(of(&f, 11), "");
+	CHECK_STR(entry(runs(&f, 12, 1, id(11, 2), "/bin/sh", inside)), "container 12 /bin/sh");
+	end(&f);
 	/* Of a user, from his login: his login's. */
 	begin(&f);
 	child(&f, 1, 5, "/bin/bash", AS(.sid = 5));
@@ -319,6 +327,10 @@ static void running(void)
 		found(&f, 62, 61, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
 		found(&f, 63, 60, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9));
 		found(&f, 64, 60, "/usr/bin/cleanup", AS(.sid = 64));
+		/* A way in whose own is not known: restarted by somebody who logged off. */
+		found(&f, 65, 1, "/usr/sbin/sshd", AS(.sid = 65, .loginuid = 1000));
+		found(&f, 66, 65, "/usr/sbin/sshd", AS(.sid = 66, .loginuid = 1000));
+		found(&f, 67, 66, "/bin/bash", AS(.sid = 67, .loginuid = 1000));
 		found(&f, 70, 1, "/usr/sbin/cron", AS(.sid = 70));
 		found(&f, 71, 70, "/usr/sbin/cron", AS(.sid = 70));
 		found(&f, 72, 71, "/bin/sh", AS(.sid = 72));
@@ -342,10 +354,15 @@ static void running(void)
 	CHECK_STR(of(&f, 62), "container 61 /bin/sh");
 	CHECK_STR(of(&f, 63), "");
 	CHECK_STR(of(&f, 64), "init 60 /usr/bin/conmon");
+	CHECK_STR(of(&f, 66), "");
+	CHECK_STR(of(&f, 67), "sshd 67 /bin/bash");
 	CHECK_STR(of(&f, 72), "cron 72 /bin/sh");
 	/* What they start later. */
 	CHECK_STR(entry(child(&f, 41, 80, "/bin/sh", AS(.sid = 80))), "sshd 40 /bin/bash");
 	CHECK_STR(entry(child(&f, 45, 81, "/bin/sh", AS(.sid = 81))), "");
+	forks(&f, 66, 2, 83);
+	CHECK_STR(entry(opens(&f, 83, 1, 0)), "");
+	CHECK_STR(entry(runs(&f, 83, 1, id(66, 2), "/bin/sh", AS(.sid = 83))), "sshd 83 /bin/sh");
 	CHECK_STR(entry(child(&f, 12, 82, "/bin/sh", AS(.sid = 82))), "sshd 82 /bin/sh");
 	end(&f);
 }
