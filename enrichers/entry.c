@@ -14,26 +14,32 @@ enum {
 	INIT_PID_NS = 0xEFFFFFFC, /* inode of the first pid namespace, in every kernel */
 };
 
-/* A session begins below the first ones, a container below the last; what cron runs, at once. */
+#define DOOR(name, type, prefix)                                                                   \
+	{                                                                                          \
+		name, sizeof(name) - 1, prefix, type                                               \
+	}
+
+/* sshd and its like begin sessions, and run what they need themselves, too. */
 static const struct {
-	const char *name;
-	uint8_t type;
+	char name[20];
+	uint8_t len;
 	bool prefix;
+	uint8_t type;
 } doors[] = {
-	{ "sshd", ENTRY_SSHD, false },
-	{ "sshd-session", ENTRY_SSHD, false },
-	{ "dropbear", ENTRY_SSHD, false },
-	{ "ssm-session-worker", ENTRY_SSM, false },
-	{ "login", ENTRY_TERMINAL, false },
-	{ "cron", ENTRY_CRON, false },
-	{ "crond", ENTRY_CRON, false },
-	{ "atd", ENTRY_CRON, false },
-	{ "containerd-shim", ENTRY_CONTAINER, true },
-	{ "runc", ENTRY_CONTAINER, false },
-	{ "crun", ENTRY_CONTAINER, false },
-	{ "conmon", ENTRY_CONTAINER, false },
-	{ "lxc-start", ENTRY_CONTAINER, false },
-	{ "systemd-nspawn", ENTRY_CONTAINER, false },
+	DOOR("sshd", ENTRY_SSHD, false),
+	DOOR("sshd-session", ENTRY_SSHD, false),
+	DOOR("dropbear", ENTRY_SSHD, false),
+	DOOR("ssm-session-worker", ENTRY_SSM, false),
+	DOOR("login", ENTRY_TERMINAL, false),
+	DOOR("cron", ENTRY_CRON, false),
+	DOOR("crond", ENTRY_CRON, false),
+	DOOR("atd", ENTRY_CRON, false),
+	DOOR("containerd-shim", ENTRY_CONTAINER, true),
+	DOOR("runc", ENTRY_CONTAINER, false),
+	DOOR("crun", ENTRY_CONTAINER, false),
+	DOOR("conmon", ENTRY_CONTAINER, false),
+	DOOR("lxc-start", ENTRY_CONTAINER, false),
+	DOOR("systemd-nspawn", ENTRY_CONTAINER, false),
 };
 
 /* --- objects --- */
@@ -126,12 +132,10 @@ static bool is_user_manager(const struct proctable *t, const struct proc *p)
 
 static uint8_t door_named(struct str name)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(doors); i++) {
-		struct str d = str_of(doors[i].name);
-
-		if (doors[i].prefix ? str_starts(name, d) : str_eq(name, d))
+	for (uint32_t i = 0; i < ARRAY_LEN(doors); i++)
+		if ((doors[i].prefix ? name.len >= doors[i].len : name.len == doors[i].len) &&
+		    !memcmp(name.p, doors[i].name, doors[i].len))
 			return doors[i].type;
-	}
 	return ENTRY_NONE;
 }
 
@@ -156,15 +160,15 @@ static uint8_t door_of(const struct proc *p, const struct proc *q)
 	return is_trusted(c) && (!c->suid || (q && q->door == door)) ? door : ENTRY_NONE;
 }
 
-/* Once p->entry is known, or is not. What is inside of a container cannot open another way in. */
-static void set_door(const struct proctable *t, struct proc *p, const struct proc *q)
+/* own: as door_of says. What is below a container's entry leader cannot open another way in. */
+static void set_door(const struct proctable *t, struct proc *p, uint8_t own)
 {
 	if (is_container(p))
 		p->door = ENTRY_NONE;
 	else if (str_eq(p->process.name, STR("systemd")) && is_user_manager(t, p))
 		p->door = ENTRY_INIT;
 	else
-		p->door = door_of(p, q);
+		p->door = own;
 }
 
 static bool is_session_leader(const struct proc *p)
@@ -196,10 +200,10 @@ static uint8_t becomes(const struct proc *p, const struct proc *old, uint8_t own
 		return ENTRY_NONE;
 	switch (old->door) {
 	case ENTRY_KTHREAD:
+	case ENTRY_TERMINAL:
 	case ENTRY_CRON: return old->door;
 	case ENTRY_SSHD:
-	case ENTRY_SSM:
-	case ENTRY_TERMINAL: return is_session_leader(p) ? old->door : ENTRY_NONE;
+	case ENTRY_SSM: return is_session_leader(p) ? old->door : ENTRY_NONE;
 	case ENTRY_CONTAINER: return was && is && was != is ? old->door : ENTRY_NONE;
 	default: return ENTRY_NONE;
 	}
@@ -207,18 +211,17 @@ static uint8_t becomes(const struct proc *p, const struct proc *old, uint8_t own
 
 void entry_exec(struct proctable *t, struct proc *p, const struct proc *old)
 {
-	uint8_t type;
+	uint8_t own = door_of(p, NULL), type = becomes(p, old, own);
 
 	if (p->entry || old->door == DOOR_UNSURE || (!is_known(p) && old->door))
 		return;
-	type = becomes(p, old, door_of(p, NULL));
 	if (!type && leads(old))
 		type = old->entry->ctx.type;
 	if (type)
 		lead(t, p, type);
 	else
 		share(t, p, old->entry);
-	set_door(t, p, NULL);
+	set_door(t, p, own);
 	/* A runtime executes itself from memory before it is in the container. */
 	if (!p->door && old->door == ENTRY_CONTAINER && !is_container(p))
 		p->door = ENTRY_CONTAINER;
@@ -259,6 +262,7 @@ static void found(struct proctable *t, struct proc *p, const struct proc *q, uin
 	case ENTRY_INIT: below_init(t, p, q); break;
 	case ENTRY_CONTAINER: below_runtime(t, p, q, own); break;
 	case ENTRY_KTHREAD:
+	case ENTRY_TERMINAL:
 	case ENTRY_CRON:
 		if (own == q->door)
 			share(t, p, q->entry);
@@ -285,7 +289,7 @@ void entry_find(struct proctable *t, struct proc *p, const struct proc *q)
 		share(t, p, q->entry);
 	else if (is_known(p) && (q ? q->door != DOOR_UNSURE : p->ppid == 1))
 		found(t, p, q, own);
-	set_door(t, p, q);
+	set_door(t, p, own);
 	if (q && q->door == ENTRY_CONTAINER && !p->door && !is_container(p))
 		p->door = ENTRY_CONTAINER;
 }
@@ -295,5 +299,5 @@ void entry_image(struct proctable *t, struct proc *p)
 	if (leads(p) && !p->entry->ctx.executable.len)
 		lead(t, p, p->entry->ctx.type);
 	if (p->entry && p->door == DOOR_UNSURE)
-		set_door(t, p, NULL);
+		set_door(t, p, door_of(p, NULL));
 }

@@ -152,8 +152,9 @@ static void logins(void)
 	child(&f, 1, 40, "/sbin/agetty", AS(.sid = 40));
 	runs(&f, 40, 2, id(1, 2), "/usr/bin/login", AS(.sid = 40));
 	forks(&f, 40, 3, 41);
-	CHECK_STR(entry(runs(&f, 41, 1, id(40, 3), "/bin/zsh", AS(.sid = 41))),
+	CHECK_STR(entry(runs(&f, 41, 1, id(40, 3), "/bin/zsh", AS(.sid = 40))),
 		  "terminal 41 /bin/zsh");
+	CHECK_STR(entry(child(&f, 41, 42, "/bin/id", AS(.sid = 40))), "terminal 41 /bin/zsh");
 	CHECK_STR(entry(runs(&f, 40, 3, id(1, 2), "/bin/ash", AS(.sid = 40))),
 		  "terminal 40 /bin/ash");
 	child(&f, 1, 50, "/usr/bin/ssm-session-worker", AS(.sid = 50));
