@@ -7,9 +7,9 @@ build="gcc make binutils pkg-config clang-14 llvm-14 bpftool libc6-dev linux-lib
  librdkafka-dev libjansson-dev libelf-dev zlib1g-dev libdeflate-dev liburing-dev libyaml-dev libpcre2-dev nettle-dev
  libhyperscan-dev libhyperscan5"
 test="$build libclang-rt-14-dev clang-format-14 git python3 jq man-db systemd rsyslog
- kcat openjdk-17-jre-headless maven podman runc conmon busybox-static valgrind"
+ kcat openjdk-17-jre-headless maven podman runc conmon busybox-static e2fsprogs valgrind"
 bench="$build python3 valgrind"
-vm="$build qemu-system-x86 cpio xz-utils busybox-static"
+vm="$build qemu-system-x86 cpio xz-utils busybox-static e2fsprogs"
 want=""
 for task; do want="$want ${!task}"; done
 if ! command -v dpkg-query >/dev/null; then

@@ -229,7 +229,6 @@ static void caches_dropped(void)
 {
 	struct filtered f;
 	char a[96];
-	int fd;
 
 	filtered_begin(&f, false);
 	snprintf(a, sizeof(a), "%s/a", f.dir);
@@ -237,10 +236,7 @@ static void caches_dropped(void)
 	for (int i = 0; i < 4; i++) {
 		filtered_want_one(&f, FILTER_SUFFIX, i % 2 ? "/a" : "/b");
 		filtered_check(&f, a);
-		fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, "2", 1) != 1)
-			test_skip("drop_caches: %s", strerror(errno));
-		close(fd);
+		filtered_drop_caches();
 		filtered_check(&f, a);
 	}
 	filtered_end(&f);

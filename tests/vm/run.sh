@@ -21,15 +21,15 @@ root=$(mktemp -d) log=$(mktemp)
 trap 'rm -rf "$root" "$log"' EXIT
 
 get_kernel() {
-	[ ! -e "$here/vmlinuz" ] || return 0
+	[ ! -e "$here/vmlinuz" ] || [ ! -e "$here/loop.ko" ] || return 0
 	mkdir -p "$here/package"
 	local name
 	name=$(tests/vm/debian.sh "$suite" latest linux-image-cloud-amd64)
 	(cd "$here" && "$OLDPWD"/tests/vm/debian.sh "$suite" download "$name")
 	dpkg-deb -x "$here/$name"_*.deb "$here/package"
 	rm "$here/$name"_*.deb
-	find "$here/package" -name 'overlay.ko*' -exec cp {} "$here" \;
-	[ ! -e "$here/overlay.ko.xz" ] || xz -df "$here/overlay.ko.xz"
+	find "$here/package" \( -name 'overlay.ko*' -o -name 'loop.ko*' \) -exec cp {} "$here" \;
+	! ls "$here"/*.ko.xz >/dev/null 2>&1 || xz -df "$here"/*.ko.xz
 	cp "$here"/package/boot/vmlinuz-* "$here/vmlinuz.new"
 	rm -rf "$here/package"
 	mv "$here/vmlinuz.new" "$here/vmlinuz"
@@ -63,7 +63,9 @@ make_root() {
 	install -D -t "$root/t/policies" policies/*.yaml
 	mkdir -p "$root/t/tests/golden"
 	cp -r tests/golden/replay "$root/t/tests/golden/replay"
-	install "$here/overlay.ko" "$root/lib/modules/overlay.ko"
+	install -t "$root/lib/modules" "$here"/*.ko
+	truncate -s 8M "$root/t/casefold.img"
+	PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -O casefold -E encoding=utf8 "$root/t/casefold.img"
 	install -m 755 "tests/vm/$what.sh" "$root/guest.sh"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 	echo 'root:*:19000:0:99999:7:::' >"$root/etc/shadow"
@@ -71,7 +73,7 @@ make_root() {
 	: >"$root/usr/share/doc/libc6/copyright"
 	cat >"$root/run.sh" <<-END
 	ifconfig lo 127.0.0.1 up
-	insmod /lib/modules/overlay.ko
+	for m in /lib/modules/*.ko; do insmod \$m; done
 	cd /t
 	set -- $words
 	. /guest.sh
