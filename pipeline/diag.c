@@ -28,8 +28,24 @@ static char *escaped(const char *s)
 	return b.p;
 }
 
-static struct diag *next_slot(struct diags *d)
+static void drop_warning(struct diags *d)
 {
+	uint32_t i = d->count - 1;
+
+	while (!d->items[i].warning)
+		i--;
+	free(d->items[i].file);
+	free(d->items[i].reason);
+	memmove(&d->items[i], &d->items[i + 1], (--d->count - i) * sizeof(*d->items));
+	d->warnings--;
+	d->dropped++;
+}
+
+/* In a full list an error takes the place of the last warning. */
+static struct diag *next_slot(struct diags *d, bool warning)
+{
+	if (d->count >= DIAGS_MAX && d->warnings && !warning)
+		drop_warning(d);
 	if (d->count >= DIAGS_MAX || !array_grow(&d->items, d->count, sizeof(*d->items)))
 		return NULL;
 	return &d->items[d->count];
@@ -42,7 +58,7 @@ static void add(struct diags *d, const char *file, uint32_t line, uint32_t colum
 	struct diag *slot;
 
 	d->errors += !warning;
-	slot = next_slot(d);
+	slot = next_slot(d, warning);
 	if (!slot) {
 		d->dropped++;
 		return;
@@ -58,6 +74,7 @@ static void add(struct diags *d, const char *file, uint32_t line, uint32_t colum
 		return;
 	}
 	d->count++;
+	d->warnings += warning;
 }
 
 void diag_add(struct diags *d, const char *file, uint32_t line, uint32_t column, const char *fmt,
@@ -116,11 +133,12 @@ void diag_text(const struct diag *x, const char *mark, struct buf *b)
 void diags_take(struct diags *dst, struct diags *src)
 {
 	for (uint32_t i = 0; i < src->count; i++) {
-		struct diag *slot = next_slot(dst);
+		struct diag *slot = next_slot(dst, src->items[i].warning);
 
 		if (slot) {
 			*slot = src->items[i];
 			dst->count++;
+			dst->warnings += slot->warning;
 			continue;
 		}
 		dst->dropped++;

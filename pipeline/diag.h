@@ -20,8 +20,9 @@ struct diag {
 
 struct diags {
 	struct diag *items;
-	uint32_t count;		/* at most DIAGS_MAX; the rest is counted in dropped */
+	uint32_t count;		/* at most DIAGS_MAX; the rest is counted in dropped, warnings first */
 	uint32_t dropped, errors;
+	uint32_t warnings;	/* of items */
 };
 
 enum { DIAGS_MAX = 1000 };

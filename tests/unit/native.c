@@ -460,6 +460,9 @@ static void hostile(void)
 		buf_addf(&b, "- {name: name%d, on: process.exec, where: process.name = 'x'}\n", i);
 	CHECK_INT(policy_load_text(&s, "f.yaml", (struct str){ b.p, (uint32_t)b.len }, &d), 0);
 	CHECK_INT(d.count, DIAGS_MAX);
+	CHECK_INT(d.errors, 0);
+	CHECK_INT(policy_count(s),
+		  50000); /* as many warnings are no reason to leave policies out */
 	policy_free(TAKE_PTR(s));
 	diags_free(&d);
 	buf_free(&b);

@@ -252,11 +252,43 @@ static void diags_as_text(void)
 	CHECK(!d.items && !d.count);
 }
 
+/* Errors are told before warnings where not all are. */
+static void errors_before_warnings(void)
+{
+	struct diags d = { 0 }, all = { 0 };
+
+	diag_add(&d, "a", 1, 1, "first");
+	for (int i = 0; i < DIAGS_MAX + 5; i++)
+		diag_warn(&d, "a", 2, 1, "warning %d", i);
+	diag_add(&d, "a", 3, 1, "second");
+	CHECK_INT(d.count, DIAGS_MAX);
+	CHECK_INT(d.dropped, 7);
+	CHECK_STR(d.items[DIAGS_MAX - 1].reason, "second");
+	CHECK_STR(d.items[DIAGS_MAX - 2].reason, "warning 997");
+	for (int i = 0; i < DIAGS_MAX; i++)
+		diag_warn(&all, "b", 1, 1, "other");
+	diags_take(&all, &d);
+	CHECK_INT(all.count, DIAGS_MAX);
+	CHECK_INT(all.errors, 2);
+	CHECK_INT(all.dropped, DIAGS_MAX + 7);
+	CHECK_INT(all.warnings, DIAGS_MAX - 2);
+	CHECK_STR(all.items[DIAGS_MAX - 2].reason, "first");
+	CHECK_STR(all.items[DIAGS_MAX - 1].reason, "second");
+	diags_free(&all);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(tree),   TEST(empty),     TEST(refused), TEST(many_duplicates),
-		TEST(limits), TEST(positions), TEST(files),   TEST(diags_as_text),
+		TEST(tree),
+		TEST(empty),
+		TEST(refused),
+		TEST(many_duplicates),
+		TEST(limits),
+		TEST(positions),
+		TEST(files),
+		TEST(diags_as_text),
+		TEST(errors_before_warnings),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -29,7 +29,7 @@ struct str reader_keep(struct reader *r, struct str s)
 /* Further ones may each cost a search for what was meant. */
 bool reader_is_full(const struct reader *r)
 {
-	return r->file->d.count >= DIAGS_MAX;
+	return r->file->d.errors >= DIAGS_MAX;
 }
 
 bool reader_text(struct reader *r, const struct yaml_node *n, const char *key, uint32_t max)

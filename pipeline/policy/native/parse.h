@@ -188,7 +188,7 @@ struct reader {
 
 void *reader_memory(struct reader *r, size_t n, size_t size);
 struct str reader_keep(struct reader *r, struct str s);
-bool reader_is_full(const struct reader *r);	/* further problems would only be counted */
+bool reader_is_full(const struct reader *r);	/* further errors would only be counted */
 /* A scalar of at most max bytes, with something in it; else a report. */
 bool reader_text(struct reader *r, const struct yaml_node *n, const char *key, uint32_t max);
 void reader_unknown_keys(struct reader *r, const struct yaml_node *map, const char *const *names, uint32_t count, const char *what);
