@@ -57,8 +57,10 @@ static uint64_t touch(struct str s)
 
 static uint64_t read_contexts(struct event *e)
 {
+	const struct ctx_entry *entry = e->ctx[CTX_ENTRY];
 	uint64_t sum = 0;
 
+	assert(!entry || (entry->type && entry->type < ENTRY_MAX && entry->pid));
 	for (uint32_t g = 0; g < CTX_MAX; g++) {
 		const struct ctx_group_desc *d = schema_group(g);
 
@@ -107,10 +109,27 @@ static void list(struct rec *r, struct ev_ref *ref, struct input *in)
 
 static void path(struct rec *r, struct ev_ref *ref, struct input *in)
 {
-	static const char *const paths[] = { NULL, "/", "/bin/sh", "/usr/sbin/sshd", "a/b", "x" };
+	static const char *const paths[] = {
+		NULL,         "/",         "/bin/sh",
+		"a/b",        "x",         "/usr/sbin/sshd",
+		"/bin/login", "/bin/runc", "/usr/lib/systemd/systemd"
+	};
 
-	rec_path(r, ref, paths[byte(in) % 6]);
+	rec_path(r, ref, paths[byte(in) % 9]);
 }
+
+/* What entry leaders are told by. */
+#define IDS(r, in)                                                                                 \
+	do {                                                                                       \
+		uint32_t ids_ = byte(in);                                                          \
+		(r)->sid = ids_ & 7;                                                               \
+		(r)->ns_mnt = ids_ >> 3 & 1;                                                       \
+		(r)->ns_pid = ids_ & 0x10 ? 1 : 0xEFFFFFFC;                                        \
+		(r)->suid = ids_ & 0x20 ? 1000 : 0;                                                \
+		(r)->loginuid = ids_ & 0x40 ? 1000 : UINT32_MAX;                                   \
+		(r)->exec_flags = ids_ & 0x80 ? 1u << EV_EXECF_KTHREAD : 0;                        \
+		(r)->mode = ids_ == 0xff ? UINT32_MAX : 0755;                                      \
+	} while (0)
 
 static void fill(struct rec *r, struct input *in, enum ev_kind kind)
 {
@@ -126,6 +145,7 @@ static void fill(struct rec *r, struct input *in, enum ev_kind kind)
 		REC(r, exec)->old_exec_id = byte(in) % 32;
 		REC(r, exec)->path_flags = byte(in) & 0x3f;
 		REC(r, exec)->tty_major = byte(in) & 3;
+		IDS(REC(r, exec), in);
 		path(r, &REC(r, exec)->executable, in);
 		path(r, &REC(r, exec)->cwd, in);
 		list(r, &REC(r, exec)->args, in);
@@ -133,6 +153,7 @@ static void fill(struct rec *r, struct input *in, enum ev_kind kind)
 		break;
 	case EV_TASK:
 		REC(r, task)->ppid = byte(in) % 9;
+		IDS(REC(r, task), in);
 		path(r, &REC(r, task)->executable, in);
 		list(r, &REC(r, task)->args, in);
 		break;

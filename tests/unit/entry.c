@@ -300,44 +300,48 @@ static void user_manager(void)
 }
 
 /* Found running, children before their parents too. */
+static void scan(struct fix *f)
+{
+	found(f, 5, 40, "/bin/cat", AS(.sid = 40, .uid = 1000));
+	found(f, 1, 0, "/usr/lib/systemd/systemd", AS(.sid = 1));
+	found(f, 10, 1, "/usr/sbin/sshd", AS(.sid = 10));
+	found(f, 11, 10, "/usr/sbin/sshd", AS(.sid = 11));
+	found(f, 12, 11, "/usr/sbin/sshd", AS(.sid = 11, .uid = 1000));
+	found(f, 40, 12, "/bin/bash", AS(.sid = 40, .uid = 1000, .loginuid = 1000));
+	found(f, 41, 40, "/usr/bin/vim", AS(.sid = 40, .uid = 1000, .loginuid = 1000));
+	/* Orphans: of that session; that lead one of their own; of one that is over. */
+	found(f, 42, 1, "/usr/bin/wget", AS(.sid = 40, .loginuid = 1000));
+	found(f, 43, 1, "/usr/bin/tmux", AS(.sid = 43, .loginuid = 1000));
+	found(f, 44, 1, "/usr/bin/wget", AS(.sid = 39));
+	found(f, 45, 43, "/bin/bash", AS(.sid = 45, .loginuid = 1000));
+	/* Of one that a way in leads, which may have let it in. */
+	found(f, 46, 1, "/usr/bin/wget", AS(.sid = 11));
+	found(f, 50, 1, "/usr/sbin/nginx", AS(.sid = 50));
+	found(f, 51, 50, "/usr/sbin/nginx", AS(.sid = 50, .uid = 33));
+	found(f, 52, 1, "/usr/lib/systemd/systemd", AS(.sid = 52, .loginuid = 1000));
+	found(f, 60, 1, "/usr/bin/conmon", AS(.sid = 60));
+	found(f, 61, 60, "/bin/sh", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
+	found(f, 62, 61, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
+	found(f, 63, 60, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9));
+	found(f, 64, 60, "/usr/bin/cleanup", AS(.sid = 64));
+	/* A way in whose own is not known: restarted by somebody who logged off. */
+	found(f, 65, 1, "/usr/sbin/sshd", AS(.sid = 65, .loginuid = 1000));
+	found(f, 66, 65, "/usr/sbin/sshd", AS(.sid = 66, .loginuid = 1000));
+	found(f, 67, 66, "/bin/bash", AS(.sid = 67, .loginuid = 1000));
+	found(f, 70, 1, "/usr/sbin/cron", AS(.sid = 70));
+	found(f, 71, 70, "/usr/sbin/cron", AS(.sid = 70));
+	found(f, 72, 71, "/bin/sh", AS(.sid = 72));
+	/* Its session's number is another process's now. */
+	found(f, 47, 1, "/usr/bin/wget", AS(.sid = 50));
+}
+
 static void running(void)
 {
 	struct fix f;
 
 	start(&f, NULL);
-	for (int scan = 0; scan < 2; scan++) {
-		found(&f, 5, 40, "/bin/cat", AS(.sid = 40, .uid = 1000));
-		found(&f, 1, 0, "/usr/lib/systemd/systemd", AS(.sid = 1));
-		found(&f, 10, 1, "/usr/sbin/sshd", AS(.sid = 10));
-		found(&f, 11, 10, "/usr/sbin/sshd", AS(.sid = 11));
-		found(&f, 12, 11, "/usr/sbin/sshd", AS(.sid = 11, .uid = 1000));
-		found(&f, 40, 12, "/bin/bash", AS(.sid = 40, .uid = 1000, .loginuid = 1000));
-		found(&f, 41, 40, "/usr/bin/vim", AS(.sid = 40, .uid = 1000, .loginuid = 1000));
-		/* Orphans: of that session; that lead one of their own; of one that is over. */
-		found(&f, 42, 1, "/usr/bin/wget", AS(.sid = 40, .loginuid = 1000));
-		found(&f, 43, 1, "/usr/bin/tmux", AS(.sid = 43, .loginuid = 1000));
-		found(&f, 44, 1, "/usr/bin/wget", AS(.sid = 39));
-		found(&f, 45, 43, "/bin/bash", AS(.sid = 45, .loginuid = 1000));
-		/* Of one that a way in leads, which may have let it in. */
-		found(&f, 46, 1, "/usr/bin/wget", AS(.sid = 11));
-		found(&f, 50, 1, "/usr/sbin/nginx", AS(.sid = 50));
-		found(&f, 51, 50, "/usr/sbin/nginx", AS(.sid = 50, .uid = 33));
-		found(&f, 52, 1, "/usr/lib/systemd/systemd", AS(.sid = 52, .loginuid = 1000));
-		found(&f, 60, 1, "/usr/bin/conmon", AS(.sid = 60));
-		found(&f, 61, 60, "/bin/sh", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
-		found(&f, 62, 61, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9, .ns_pid = 8));
-		found(&f, 63, 60, "/bin/sleep", AS(.sid = 61, .ns_mnt = 9));
-		found(&f, 64, 60, "/usr/bin/cleanup", AS(.sid = 64));
-		/* A way in whose own is not known: restarted by somebody who logged off. */
-		found(&f, 65, 1, "/usr/sbin/sshd", AS(.sid = 65, .loginuid = 1000));
-		found(&f, 66, 65, "/usr/sbin/sshd", AS(.sid = 66, .loginuid = 1000));
-		found(&f, 67, 66, "/bin/bash", AS(.sid = 67, .loginuid = 1000));
-		found(&f, 70, 1, "/usr/sbin/cron", AS(.sid = 70));
-		found(&f, 71, 70, "/usr/sbin/cron", AS(.sid = 70));
-		found(&f, 72, 71, "/bin/sh", AS(.sid = 72));
-		/* Its session's number is another process's now. */
-		found(&f, 47, 1, "/usr/bin/wget", AS(.sid = 50));
-	}
+	scan(&f);
+	scan(&f);
 	CHECK_STR(of(&f, 42), "sshd 40 /bin/bash"); /* its session's leader did nothing yet */
 	CHECK_STR(of(&f, 5), "sshd 40 /bin/bash");
 	CHECK_STR(of(&f, 11), "init 10 /usr/sbin/sshd");
