@@ -37,8 +37,12 @@ static const struct {
 	DOOR("containerd-shim", ENTRY_CONTAINER, true),
 	DOOR("runc", ENTRY_CONTAINER, false),
 	DOOR("crun", ENTRY_CONTAINER, false),
-	DOOR("conmon", ENTRY_CONTAINER, false),
+	DOOR("youki", ENTRY_CONTAINER, false),
+	DOOR("buildkit-runc", ENTRY_CONTAINER, false),
+	DOOR("conmon", ENTRY_CONTAINER, true),
 	DOOR("lxc-start", ENTRY_CONTAINER, false),
+	DOOR("lxd", ENTRY_CONTAINER, false),
+	DOOR("incusd", ENTRY_CONTAINER, false),
 	DOOR("systemd-nspawn", ENTRY_CONTAINER, false),
 };
 

@@ -176,6 +176,56 @@ static void jobs(void)
 	end(&f);
 }
 
+static void all_doors(void)
+{
+	static const struct {
+		const char *type, *name;
+	} all[] = {
+		{ "sshd", "sshd" },
+		{ "sshd", "sshd-session" },
+		{ "sshd", "dropbear" },
+		{ "ssm", "ssm-session-worker" },
+		{ "terminal", "login" },
+		{ "cron", "cron" },
+		{ "cron", "crond" },
+		{ "cron", "atd" },
+		{ "container", "runc" },
+		{ "container", "crun" },
+		{ "container", "youki" },
+		{ "container", "buildkit-runc" },
+		{ "container", "conmon" },
+		{ "container", "conmonrs" },
+		{ "container", "containerd-shim" },
+		{ "container", "containerd-shim-runc-v2" },
+		{ "container", "lxc-start" },
+		{ "container", "lxd" },
+		{ "container", "incusd" },
+		{ "container", "systemd-nspawn" },
+		{ NULL, "conmo" },
+		{ NULL, "runcc" },
+		{ NULL, "xsshd" },
+		{ NULL, "systemd-logind" },
+	};
+	struct fix f;
+
+	begin(&f);
+	for (uint32_t i = 0; i < ARRAY_LEN(all); i++) {
+		uint32_t pid = 10 + i * 2;
+		char exe[60], want[80];
+
+		snprintf(exe, sizeof(exe), "/usr/sbin/%s", all[i].name);
+		child(&f, 1, pid, exe, AS(.sid = pid));
+		if (all[i].type)
+			snprintf(want, sizeof(want), "%s %u /bin/sh", all[i].type, pid + 1);
+		else
+			snprintf(want, sizeof(want), "init %u %s", pid, exe);
+		CHECK_STR(
+			entry(child(&f, pid, pid + 1, "/bin/sh", AS(.sid = pid + 1, .ns_mnt = 9))),
+			want);
+	}
+	end(&f);
+}
+
 /* Programs that are only called so. */
 static void false_doors(void)
 {
@@ -467,6 +517,7 @@ int main(int argc, char **argv)
 		TEST(services),       TEST(logins),       TEST(jobs),    TEST(false_doors),
 		TEST(containers),     TEST(user_manager), TEST(running), TEST(lost),
 		TEST(kernel_threads), TEST(late),         TEST(memory),  TEST(hidden_init),
+		TEST(all_doors),
 	};
 
 	return test_main(argc, argv, tests, ARRAY_LEN(tests));
