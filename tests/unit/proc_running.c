@@ -8,7 +8,7 @@
 struct line {
 	uint32_t pid;
 	bool found;
-	char text[512];
+	char text[8192];
 };
 
 /* "/bin/sh: near /a /b | above /c whole" */
