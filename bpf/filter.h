@@ -15,10 +15,9 @@
 #ifndef TOCSIN_FILTER_H
 #define TOCSIN_FILTER_H
 
+#include "ask.h"
 #include "sign.h"
 
-enum { JOIN_STEPS = 4096 };
-enum { VIA_SYSCALL = 1, VIA_IO_URING = 2 }; /* enum filter_via of clause.h */
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LOST };
 
 struct {
@@ -180,127 +179,6 @@ static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct 
 
 /* ---- the rest of the event ---- */
 
-/* A block that came since has other ranges: who asks looks at the generation again. It stands alone
- * for the verifier. */
-__noinline int ranges_hold(__u32 off, __u32 n, __u32 v)
-{
-	const struct filter_block *h = filter_now();
-
-	return h && filter_in_ranges(h, off, n, v);
-}
-
-/* The current task's comm: of a connect or an open the task is the one that acts. */
-__noinline int thread_fits(__u32 off, __u32 n)
-{
-	const struct filter_block *h = filter_now();
-	__u64 comm[2] = {};
-
-	bpf_get_current_comm(comm, sizeof(comm));
-	return h && filter_thread_fits(h, off, n, comm[0], comm[1]);
-}
-
-/* The same of its joins: the outcomes of which one holds. */
-__noinline int join_holds(const struct filter_facts *f, __u32 off)
-{
-	const struct filter_block *h = filter_now();
-
-	return h && f ? filter_join_holds(h, FILTER_PTR(h, off, 128), f) : 0;
-}
-
-struct ask {
-	const struct filter_block *head;
-	const struct filter_buckets *buckets;
-	struct filter_cursor cursor;
-	struct filter_facts facts;
-};
-
-static long ask_step(__u64 i, struct ask *a)
-{
-	return !filter_join_step(a->head, a->buckets, &a->cursor, &a->facts);
-}
-
-static __always_inline void ask_cgroup(struct ask *a, __u64 key)
-{
-	const struct filter_cgroup *c = bpf_map_lookup_elem(&filter_cgroups, &key);
-
-	a->facts.cgroup_known = c && c->stamp == a->head->cgroups;
-	a->facts.cgroup = c ? c->bits : 0;
-}
-
-static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
-{
-	struct filter_marks *m = a->head->marks ? bpf_task_storage_get(&marks, t, NULL, 0) : NULL;
-	struct filter_mark *k = m ? &m->of[a->head->generation & 1] : NULL;
-
-	a->facts.marks_known = marks_known(k, a->head);
-	a->facts.self = k ? k->self : 0;
-	a->facts.self_maybe = k && k->known & FILTER_MAYBE;
-	a->facts.ancestors = k ? k->ancestors | a->head->late : 0;
-}
-
-/* All but marks. */
-static __always_inline void ask_ids(struct ask *a, struct task_struct *t)
-{
-	const struct cred *cred = t->cred;
-	__u32 hierarchy;
-	__u64 id = cgroup_of(t, &hierarchy);
-
-	a->facts.uid = cred->euid.val;
-	a->facts.real_uid = cred->uid.val;
-	ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
-}
-
-/* t: the current task. */
-static __always_inline void ask_task(struct ask *a, struct task_struct *t)
-{
-	ask_ids(a, t);
-	ask_marks(a, t);
-}
-
-/* Is the block in force that of the generation? In a frame of its own: see filter_peer.h. */
-static __noinline int block_is_of(__u32 generation)
-{
-	const struct filter_block *h = filter_now();
-
-	return h && h->generation == generation;
-}
-
-static __always_inline __u32 ask_joins(struct ask *a)
-{
-	a->cursor.mask = a->facts.mask;
-	a->cursor.range = not_known;
-	bpf_loop(JOIN_STEPS, ask_step, a, 0);
-	return a->cursor.wanted;
-}
-
-/* ---- answers ---- */
-
-/* Nobody wants it. False: do not send it. */
-static __always_inline bool filter_drop(struct emitter *e, const struct filter_block *h, __u32 kind)
-{
-	__u32 id;
-	struct cpu_state *cpu = this_cpu(&id);
-
-	if (cpu)
-		__sync_fetch_and_add(&cpu->filtered[kind], 1);
-	if (h->mode != FILTER_MODE_ON)
-		return true;
-	if (e->rec)
-		emit_abort(e);
-	return false;
-}
-
-static __always_inline bool filter_begin(struct emitter *e, __u32 kind,
-					 const struct filter_block *h, __u32 flags)
-{
-	if (!e->rec && !emit_claim(e, kind))
-		return false;
-	/* Not known to the verifier, which would else follow the rest for each of the values. */
-	e->generation = (h ? h->generation : 0) ^ not_known;
-	e->flags = flags ^ not_known;
-	return true;
-}
-
 static __always_inline __u8 file_type(__u32 mode)
 {
 	switch (mode >> 12) {
@@ -319,6 +197,7 @@ static __always_inline __u8 file_type(__u32 mode)
 static __always_inline void ask_about(struct ask *a, __u64 mask, __u32 flags, __u32 mode, __u32 via)
 {
 	a->buckets = &a->head->open_joins;
+	a->facts.kind = EV_OPEN;
 	a->facts.mask = mask;
 	a->facts.flags = flags;
 	a->facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
@@ -337,8 +216,8 @@ __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 ge
 	if (!h || h->generation != generation)
 		return 1;
 	ask_about(&a, mask, flags, mode, via);
-	ask_task(&a, bpf_get_current_task_btf());
-	return ask_joins(&a) || !block_is_of(generation); /* or ranges were another block's */
+	ask_task(&a, bpf_get_current_task_btf(), true);
+	return ask(&a);
 }
 
 static __always_inline bool ask_file(const struct filter_block *h, struct file *f, __u64 mask,

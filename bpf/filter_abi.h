@@ -76,8 +76,13 @@ struct filter_peers {
 	__u64 none; /* mask of any Unix socket */
 };
 
+/* What it takes time to find out. */
+enum { FILTER_ASKS_CGROUP = 1, FILTER_ASKS_MARKS = 2, FILTER_ASKS_THREAD = 4 };
+
 struct filter_buckets {
 	__u64 at[FILTER_BITS]; /* byte offset of the first join | number of joins << 32 */
+	__u32 asks; /* what any of the joins asks of a task: FILTER_ASKS_ */
+	__u32 pad;
 };
 
 /* All that is asked must hold. */
@@ -144,7 +149,8 @@ struct filter_walk {
 	__u16 at[FILTER_COMPONENTS]; /* where components begin */
 };
 
-/* The rest of an event. What is not known lets every question pass. */
+/* The rest of an event: words without holes, which the programs sign. What is not known lets every
+ * question pass. */
 struct filter_facts {
 	__u64 mask; /* of the path */
 	__u32 flags, mode;
@@ -155,7 +161,9 @@ struct filter_facts {
 	__u8 cgroup_known, marks_known;
 	__u8 self_maybe; /* 1: self may have bits too many */
 	__u8 transport; /* enum ev_transport */
+	__u32 kind; /* enum ev_kind */
 	__u64 cgroup, self, ancestors;
+	__u64 thread[2]; /* comm, ended by zeros */
 };
 
 /* What user space knows of a cgroup (map filter_cgroups), by FILTER_CGROUP_KEY. It was judged by its

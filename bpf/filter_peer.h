@@ -10,7 +10,7 @@
 #ifndef TOCSIN_FILTER_PEER_H
 #define TOCSIN_FILTER_PEER_H
 
-#include "filter.h"
+#include "ask.h"
 
 #include <bpf/bpf_endian.h>
 
@@ -98,22 +98,18 @@ static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generati
 {
 	const struct filter_block *h = filter_now();
 	struct ask a = { .head = h };
-	__u32 wanted;
 
 	if (!h || h->generation != generation)
 		return FILTER_OUTCOMES;
 	a.buckets = &(&h->connect_joins)[WHAT_ACCEPTS(what)];
 	a.facts.mask = mask;
+	a.facts.kind = EV_CONNECT + WHAT_ACCEPTS(what);
 	a.facts.family = WHAT_FAMILY(what);
 	a.facts.transport = WHAT_TRANSPORT(what);
 	a.facts.via = WHAT_VIA(what);
 	a.facts.port = WHAT_FAMILY(what) == EV_FAMILY_UNIX ? ~0u : WHAT_PORT(what);
-	ask_ids(&a, bpf_get_current_task_btf());
-	if (marked)
-		ask_marks(&a, bpf_get_current_task_btf());
-	wanted = ask_joins(&a);
-	/* or some of it was looked up in another block */
-	return block_is_of(generation) ? wanted : FILTER_OUTCOMES;
+	ask_task(&a, bpf_get_current_task_btf(), marked);
+	return ask(&a);
 }
 
 /* Of which outcomes does a join hold for the current task's peer, whose address has the mask? */

@@ -5,7 +5,7 @@
  *   FILTER_PTR(block, off, align)  address of off in the block, kept inside it whatever off is;
  *                                  off is a multiple of align, a power of two
  *   FILTER_IN_RANGES(block, off, n, v)  filter_in_ranges, or what stands in for it
- *   FILTER_THREAD_FITS(block, off, n)  filter_thread_fits with the words of the task's comm
+ *   FILTER_THREAD_FITS(block, off, n, facts)  filter_thread_fits with the words of facts->thread
  *   FILTER_JOIN_HOLDS(block, off, facts)  filter_join_holds of the join at off, the same
  */
 #ifndef TOCSIN_FILTER_WALK_H
@@ -320,7 +320,7 @@ static inline __u32 filter_join_holds(const void *block, const struct filter_joi
 		return 0;
 	if (j->nports && !FILTER_IN_RANGES(block, j->ports, j->nports, f->port))
 		return 0;
-	if (j->nthreads && !FILTER_THREAD_FITS(block, j->threads, j->nthreads))
+	if (j->nthreads && !FILTER_THREAD_FITS(block, j->threads, j->nthreads, f))
 		return 0;
 	return j->outcomes_any ? j->outcomes_any : FILTER_OUTCOMES;
 }

@@ -25,8 +25,8 @@
  * test from every state of what is asked about. */
 int ranges_hold(__u32 off, __u32 n, __u32 v);
 #define FILTER_IN_RANGES(block, off, n, v) ranges_hold(off, n, v)
-int thread_fits(__u32 off, __u32 n);
-#define FILTER_THREAD_FITS(block, off, n) thread_fits(off, n)
+int thread_fits(const struct filter_facts *f, __u32 off, __u32 n);
+#define FILTER_THREAD_FITS(block, off, n, f) thread_fits(f, off, n)
 int join_holds(const struct filter_facts *f, __u32 off);
 #define FILTER_JOIN_HOLDS(block, off, f) join_holds(f, off)
 

@@ -311,6 +311,14 @@ void joins_spread(struct joins *j, uint32_t nbits)
 		j->items[i].bit = (uint8_t)(i / each < nbits ? i / each : FILTER_SURE);
 }
 
+static uint32_t asks_of(const struct filter_join *j)
+{
+	bool marks = j->self_in | j->self_out | j->ancestor_in | j->line_in;
+
+	return (j->cgroup_in | j->cgroup_out ? FILTER_ASKS_CGROUP : 0) |
+	       (marks ? FILTER_ASKS_MARKS : 0) | (j->nthreads ? FILTER_ASKS_THREAD : 0);
+}
+
 int joins_write(const struct joins *j, struct buf *block, struct filter_buckets *b)
 {
 	size_t at = (block->len + 127) & ~(size_t)127, ranges;
@@ -332,6 +340,7 @@ int joins_write(const struct joins *j, struct buf *block, struct filter_buckets 
 		join.ports += (uint32_t)ranges;
 		join.threads += (uint32_t)ranges;
 		memcpy(block->p + off, &join, sizeof(join));
+		b->asks |= asks_of(&join);
 		if (j->items[i].bit != FILTER_SURE)
 			*bucket = (*bucket ? *bucket : off) + (1ULL << 32);
 	}

@@ -10,13 +10,13 @@
 
 /* The size of the block at work: as for the programs, a constant of the load. */
 static _Thread_local size_t block_mask;
-static _Thread_local uint64_t comm[2]; /* of the task at work */
 
 #define FILTER_PTR(block, off, align)                                                              \
 	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
 
 #define FILTER_IN_RANGES filter_in_ranges
-#define FILTER_THREAD_FITS(block, off, n) filter_thread_fits(block, off, n, comm[0], comm[1])
+#define FILTER_THREAD_FITS(block, off, n, f)                                                       \
+	filter_thread_fits(block, off, n, (f)->thread[0], (f)->thread[1])
 #define FILTER_JOIN_HOLDS(block, off, f) filter_join_holds(block, FILTER_PTR(block, off, 128), f)
 #include "bpf/filter_walk.h"
 
@@ -149,9 +149,8 @@ bool filter_tables_wants(const void *block, size_t bytes, const struct filter_ev
 	struct filter_facts f = *e->facts;
 
 	block_mask = bytes - 1;
-	memset(comm, 0, sizeof(comm));
 	if (e->thread)
-		memcpy(comm, e->thread, strnlen(e->thread, sizeof(comm)));
+		memcpy(f.thread, e->thread, strnlen(e->thread, sizeof(f.thread)));
 	if (h->mode == FILTER_MODE_OFF || h->kinds[e->kind] == FILTER_KIND_ALL)
 		return true;
 	if (h->kinds[e->kind] == FILTER_KIND_NONE)
