@@ -21,6 +21,13 @@ struct sweep {
 	uint64_t mask;
 };
 
+void peers_add_all(struct peers *p, uint8_t families, uint64_t bits)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(p->all); i++)
+		if (!families || families >> i & 1)
+			p->all[i] |= bits;
+}
+
 static int add_point(struct peers *p, struct peers_point point)
 {
 	if (p->count == p->cap) {
@@ -69,7 +76,7 @@ void peers_add_paths(struct peers *p, const struct filter_pattern *patterns, uin
 	uint32_t count = heads_make(heads, HEADS_UNIX, patterns, n);
 
 	if (!count || p->npaths + count > FILTER_UNIX_HEADS) {
-		p->all_unix |= bits;
+		p->all[EV_FAMILY_UNIX] |= bits;
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++)
@@ -104,14 +111,17 @@ static void put(struct buf *block, uint64_t hi, uint64_t lo, uint64_t mask)
 	buf_add(block, words, sizeof(words));
 }
 
-/* The intervals of points i to end, which are of one family. Their number. */
-static uint32_t write_family(const struct peers *p, uint32_t i, uint32_t end, struct buf *block)
+/* The intervals of points i to end, which are of one family, whose peers all have the bits. Their
+ * number. */
+static uint32_t write_family(const struct peers *p, uint32_t i, uint32_t end, uint64_t all,
+			     struct buf *block)
 {
 	struct sweep s = { 0 };
+	uint64_t mask = all; /* of the interval that was written last */
 	uint32_t n = 1;
 
 	if (i == end || p->points[i].hi || p->points[i].lo)
-		put(block, 0, 0, p->all);
+		put(block, 0, 0, all);
 	else
 		n = 0;
 	while (i < end) {
@@ -119,7 +129,10 @@ static uint32_t write_family(const struct peers *p, uint32_t i, uint32_t end, st
 
 		for (; i < end && !by_address(first, &p->points[i]); i++)
 			step(&s, &p->points[i]);
-		put(block, first->hi, first->lo, p->all | s.mask);
+		if (n && mask == (all | s.mask))
+			continue;
+		mask = all | s.mask;
+		put(block, first->hi, first->lo, mask);
 		n++;
 	}
 	return n;
@@ -133,14 +146,14 @@ int peers_write(struct peers *p, struct buf *block, struct filter_peers *to)
 		qsort(p->points, p->count, sizeof(*p->points), by_address);
 	while (split < p->count && p->points[split].family == 4)
 		split++;
-	to->none = p->all | p->all_unix;
+	to->none = p->all[EV_FAMILY_UNIX];
 	to->paths = (uint32_t)block->len;
 	to->npaths = p->npaths;
 	buf_add(block, p->paths, p->npaths * sizeof(*p->paths));
 	to->v4 = (uint32_t)block->len;
-	to->nv4 = write_family(p, 0, split, block);
+	to->nv4 = write_family(p, 0, split, p->all[EV_FAMILY_IPV4], block);
 	to->v6 = (uint32_t)block->len;
-	to->nv6 = write_family(p, split, p->count, block);
+	to->nv6 = write_family(p, split, p->count, p->all[EV_FAMILY_IPV6], block);
 	if (!block->failed)
 		return 0;
 	return block->max ? -E2BIG : -ENOMEM;

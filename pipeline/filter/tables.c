@@ -166,7 +166,7 @@ static int write_peers(struct work *w, const struct kind_work *k, struct filter_
 		if (c->nunix_paths)
 			peers_add_paths(&p, c->unix_paths, c->nunix_paths, bits_of(k, i));
 		else if (!c->npeers)
-			p.all |= bits_of(k, i);
+			peers_add_all(&p, c->families_any, bits_of(k, i));
 		for (uint32_t n = 0; n < c->npeers && !rc; n++)
 			rc = peers_add(&p, &c->peers[n], bits_of(k, i));
 	}

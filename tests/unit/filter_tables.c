@@ -409,6 +409,7 @@ static void networks(void)
 	static const char *const nets[] = { "10.0.0.0/8",  "10.1.0.0/16", "0.0.0.0/1",
 					    "255.0.0.0/8", "fd00::/8",    "2001:db8::1/128",
 					    "::/2" };
+	static const uint8_t families[] = { EV_FAMILY_IPV4, EV_FAMILY_IPV6, EV_FAMILY_UNIX };
 	struct filter_net net[ARRAY_LEN(nets)];
 	struct filter_range ports[] = { { 443, 443 }, { 8000, 8100 } };
 	uint32_t wanted = 0;
@@ -434,6 +435,8 @@ static void networks(void)
 			c[i].npeers = roll(6) ? 1 : 0;
 			c[i].ports = ports;
 			c[i].nports = roll(3);
+			c[i].families_any =
+				roll(3) ? 0 : (uint8_t)(1u << families[roll(ARRAY_LEN(families))]);
 		}
 		block = tables(&req, NULL);
 		for (uint32_t k = 0; k < 500; k++) {
@@ -445,6 +448,7 @@ static void networks(void)
 
 			memcpy(ip.addr, like->addr, 16);
 			ip.family = like->family;
+			f.family = ip.family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 			ip.addr[roll(ip.family == 4 ? 4 : 16)] ^= (uint8_t)roll(256);
 			for (uint32_t i = 0; i < req.kinds[EV_CONNECT].count && !want; i++) {
 				const struct filter_net *n = c[i].peers;
@@ -456,7 +460,8 @@ static void networks(void)
 					(!rest ||
 					 !((n->addr[whole] ^ ip.addr[whole]) >> (8 - rest))));
 				want = want &&
-				       (!c[i].nports || in_ranges(ports, c[i].nports, f.port));
+				       (!c[i].nports || in_ranges(ports, c[i].nports, f.port)) &&
+				       (!c[i].families_any || c[i].families_any >> f.family & 1);
 			}
 			CHECK_INT(filter_tables_wants(block, req.max_bytes, &e), want);
 			wanted += want;
@@ -464,6 +469,23 @@ static void networks(void)
 	}
 	printf("# wanted %u of 150000\n", wanted);
 	CHECK(wanted > 15000 && wanted < 135000);
+}
+
+/* Two halves of a network are one interval, and what families exclude is in no mask of theirs. */
+static void few_intervals(void)
+{
+	static const struct filter_net net[] = { { { 10 }, 4, 9 }, { { 10, 128 }, 4, 9 } };
+	const struct filter_range port = { 22, 22 };
+	struct filter_clause c[] = { { .peers = net, .npeers = 2, .ports = &port, .nports = 1 },
+				     { .families_any = 1 << EV_FAMILY_UNIX } };
+	struct filter_request req = { .kinds[EV_CONNECT] = { c, 2 } };
+	CLEANUP_FREE void *block = tables(&req, NULL);
+	const struct filter_block *h = block;
+
+	CHECK_INT(h->connect.nv4, 3);
+	CHECK_INT(h->connect.nv6, 1);
+	CHECK_INT(*(const uint64_t *)((const char *)block + h->connect.v4 + 16), 0);
+	CHECK(h->connect.none);
 }
 
 static void peers_without_address(void)
@@ -557,6 +579,7 @@ static const struct test tests[] = {
 	TEST(many_joins),
 	TEST(too_little_room),
 	TEST(networks),
+	TEST(few_intervals),
 	TEST(peers_without_address),
 	TEST(cgroups_and_marks),
 	TEST(signatures),
