@@ -11,8 +11,7 @@
 #define TOCSIN_FILTER_PEER_H
 
 #include "ask.h"
-
-#include <bpf/bpf_endian.h>
+#include "socket.h"
 
 enum { SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
 
@@ -124,43 +123,22 @@ __noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
 	return ask_about_peer(mask, what, generation, false);
 }
 
-/* ip: of a Unix socket the first bytes of its path; port: the peer's of a connect, the local one of an
- * accept; family: enum ev_family. */
-struct peer {
-	const struct ev_ip *ip;
-	__u16 port;
-	__u8 family, transport;
-	bool uring;
-};
-
 /* Of which outcomes does anybody want it of the current task? A bit each. marked, which the compiler
  * knows: the program may look at the task's marks. */
 static __always_inline __u32 wanted_outcomes(const struct filter_block *h, __u32 kind,
-					     struct peer p, bool marked)
+					     const struct peer *p, bool marked)
 {
-	__u64 what = PEER_WHAT(kind, p.transport, p.family, p.uring ? VIA_IO_URING : VIA_SYSCALL,
-			       p.port);
-	__u64 words[2], hi = 0, lo, mask;
-	__u32 word;
+	__u64 what = PEER_WHAT(kind, p->transport, p->family, p->uring ? VIA_IO_URING : VIA_SYSCALL,
+			       p->port);
+	__u64 mask;
 
 	if (!h || h->mode == FILTER_MODE_OFF)
 		return FILTER_OUTCOMES;
 	if (h->kinds[kind] != FILTER_KIND_TABLES)
 		return h->kinds[kind] != FILTER_KIND_NONE ? FILTER_OUTCOMES : 0;
-	if (p.family != EV_FAMILY_UNIX && !p.ip->family)
+	if (!p->family)
 		return FILTER_OUTCOMES;
-	__builtin_memcpy(words, p.ip->addr, sizeof(words));
-	__builtin_memcpy(&word, p.ip->addr, sizeof(word));
-	if (p.family == EV_FAMILY_UNIX) {
-		hi = words[0];
-		lo = words[1];
-	} else if (p.ip->family == 6) {
-		hi = bpf_be64_to_cpu(words[0]);
-		lo = bpf_be64_to_cpu(words[1]);
-	} else {
-		lo = bpf_ntohl(word);
-	}
-	mask = peer_mask(hi, lo, what, h->generation);
+	mask = peer_mask(p->hi, p->lo, what, h->generation);
 	if (!mask || mask >> FILTER_SURE)
 		return mask ? FILTER_OUTCOMES : 0;
 	return marked ? ask_peer(mask, what, h->generation)

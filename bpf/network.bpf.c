@@ -10,30 +10,16 @@
  * A connect that failed before the socket had a peer (no route, no such path) has only the
  * caller's memory to show for it, and says so.
  */
+#include "connecting.h"
 #include "filter_peer.h"
-#include "socket.h"
 #include "syscalls.h"
 #include "uring.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7, STATE_PENDING = 0, STATE_TOLD = 1 };
+enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7 };
 enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
 enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
-
-struct pending {
-	struct ev_hdr h; /* of the task that connects */
-	__u32 state;
-	__u32 wanted; /* outcomes, as the block of h.generation said when it did */
-	__u64 cookie; /* of the socket: another one may come to live at its address */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64); /* struct sock * */
-	__type(value, struct pending);
-} connecting SEC(".maps");
 
 struct udp_peer {
 	__u64 cookie, port;
@@ -78,20 +64,27 @@ static __always_inline __u32 outcome_of(int err)
 	return err ? EV_OUTCOME_FAILURE : EV_OUTCOME_SUCCESS;
 }
 
-/* The pending connect of sk ended: send it under the header that was kept. */
-static __noinline int tcp_finish(struct sock *sk, struct pending *p, int newstate)
+/* The pending connect of a socket ended: send it under the header that was kept. It stands alone for
+ * the verifier, which would else follow it for each map that p can be in. */
+__noinline int tcp_finish(struct pending *p, int newstate)
 {
 	const struct filter_block *h = filter_now();
-	__u32 wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
-	int err = newstate == ESTABLISHED ? 0 : LOAD(sk, struct sock, sk_err);
-	__u32 outcome = newstate == CLOSE ? EV_OUTCOME_FAILURE : outcome_of(err);
 	struct addresses a = {};
+	__u32 wanted, outcome;
 	struct emitter e;
 	struct ev_connect *r;
+	int err = 0;
 	__u64 now;
 
-	if (!sock_addresses(sk, &a) || !filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
+	if (!p)
 		return 0;
+	if (newstate != ESTABLISHED)
+		err = LOAD((struct sock *)p->sock, struct sock, sk_err);
+	outcome = newstate == CLOSE ? EV_OUTCOME_FAILURE : outcome_of(err);
+	wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
+	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
+		return 0;
+	sock_addresses((struct sock *)p->sock, &a);
 	r = (struct ev_connect *)e.rec;
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
@@ -120,50 +113,28 @@ static __always_inline bool in_uring(struct task_struct *t)
 	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
 }
 
-/* The peer is known, and the task is the one that connects; when the socket leaves SYN_SENT, any
- * other may run. */
-static __always_inline void tcp_ask(struct pending *p, struct addresses *a, struct sock *sk,
-				    bool uring)
-{
-	const struct filter_block *h = filter_now();
-
-	p->wanted = FILTER_OUTCOMES;
-	if (!h || !sock_addresses(sk, a))
-		return;
-	p->h.generation = h->generation;
-	p->wanted = wanted_outcomes(
-		h, EV_CONNECT,
-		(struct peer){ &a->peer, a->pport, a->family, EV_TRANSPORT_TCP, uring }, true);
-}
-
-/* In scratch memory: the stack is short, and the filter's. */
-struct tcp_scratch {
-	struct pending p;
-	struct addresses a;
-};
-
-static __noinline int tcp_begin(const struct sock *s)
+/* What is kept of the current task and of what is wanted of it: when the socket leaves SYN_SENT, any
+ * other may run. It stands alone for the verifier, as tcp_finish. */
+__noinline int tcp_keep(struct pending *p)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	bool uring = in_uring(t);
-	struct tcp_scratch *w;
-	__u64 key = (__u64)s;
-	struct emitter e;
+	const struct filter_block *h = filter_now();
+	struct peer peer = { .transport = EV_TRANSPORT_TCP, .uring = in_uring(t) };
 
-	if (!wanted(EV_CONNECT) || is_self(t) || !emit_claim(&e, EV_CONNECT))
+	if (!p)
 		return 0;
-	w = (struct tcp_scratch *)e.rec;
-	__builtin_memset(&w->p, 0, sizeof(w->p));
-	w->p.h.kind = EV_CONNECT;
-	w->p.h.hook = EV_HOOK_TP_SOCK_STATE;
-	w->p.h.abi = EV_ABI;
-	w->p.h.flags = (__u32)uring << EV_HDR_IO_URING;
-	fill_task(&w->p.h, t);
-	bpf_get_current_comm(&w->p.h.comm, sizeof(w->p.h.comm));
-	tcp_ask(&w->p, &w->a, (struct sock *)s, uring);
-	w->p.cookie = bpf_get_socket_cookie((void *)s);
-	bpf_map_update_elem(&connecting, &key, &w->p, BPF_ANY);
-	emit_abort(&e);
+	p->h.kind = EV_CONNECT;
+	p->h.hook = EV_HOOK_TP_SOCK_STATE;
+	p->h.abi = EV_ABI;
+	p->h.flags = (__u32)peer.uring << EV_HDR_IO_URING;
+	fill_task(&p->h, t);
+	bpf_get_current_comm(&p->h.comm, sizeof(p->h.comm));
+	p->state = STATE_PENDING;
+	p->h.generation = h ? h->generation : 0;
+	p->wanted = FILTER_OUTCOMES;
+	peer.sock = p->sock;
+	if (find_peer(&peer))
+		p->wanted = wanted_outcomes(h, EV_CONNECT, &peer, true);
 	return 0;
 }
 
@@ -171,25 +142,33 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
 {
 	struct sock *sk = (struct sock *)s;
-	__u64 key = (__u64)sk;
 	struct pending *p;
+	__u64 cookie;
 
 	if (newstate == SYN_SENT) {
-		if (sock_protocol(sk) == IPPROTO_TCP_)
-			tcp_begin(s);
+		if (sock_protocol(sk) != IPPROTO_TCP_ || !wanted(EV_CONNECT) ||
+		    is_self(bpf_get_current_task_btf()))
+			return 0;
+		p = connecting_add(bpf_get_socket_cookie((void *)s));
+		if (p) {
+			p->sock = (__u64)s;
+			tcp_keep(p);
+		}
 		return 0;
 	}
-	if (oldstate != SYN_SENT && newstate != CLOSE)
+	if (oldstate != SYN_SENT && (oldstate != CLOSE || newstate != CLOSE))
 		return 0;
-	p = bpf_map_lookup_elem(&connecting, &key);
+	cookie = sock_cookie(sk);
+	p = connecting_find(cookie);
 	if (!p)
 		return 0;
 	if (oldstate == SYN_SENT && p->state == STATE_PENDING) {
-		tcp_finish(sk, p, newstate);
+		tcp_finish(p, newstate);
 		p->state = STATE_TOLD;
-	} else if (newstate == CLOSE) {
-		bpf_map_delete_elem(&connecting, &key);
 	}
+	/* The end of a call that failed asks whether that was told. */
+	if (oldstate == CLOSE || newstate != CLOSE)
+		connecting_remove(cookie);
 	return 0;
 }
 
@@ -227,12 +206,11 @@ static __always_inline bool in_progress(long ret)
 /* Has sock_state told of this failed connect? Whether or not, what it kept is done with. */
 static __always_inline bool tcp_was_told(struct sock *sk)
 {
-	__u64 key = (__u64)sk, cookie = LOAD(sk, struct sock, __sk_common.skc_cookie.counter);
-	struct pending *p = bpf_map_lookup_elem(&connecting, &key);
-	bool told = p && p->cookie == cookie;
+	__u64 cookie = sock_cookie(sk);
+	bool told = connecting_find(cookie);
 
-	if (p)
-		bpf_map_delete_elem(&connecting, &key);
+	if (told)
+		connecting_remove(cookie);
 	return told;
 }
 
@@ -250,12 +228,6 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 	return ret && !tcp_was_told(sk);
 }
 
-static __always_inline void find_peer_path(struct sock *sk, struct addresses *a)
-{
-	a->sock = (__u64)LOAD((struct unix_sock *)sk, struct unix_sock, peer);
-	find_path_head(a);
-}
-
 static __always_inline __u8 transport_of(struct sock *sk)
 {
 	if (sock_family(sk) == AF_UNIX_)
@@ -263,22 +235,24 @@ static __always_inline __u8 transport_of(struct sock *sk)
 	return sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
 }
 
-/* a: sock is the peer of a Unix socket, 0: none; of others family 0 says so. */
+/* peer: of a Unix socket, 0: none. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
-					 long ret, const struct addresses *a)
+					 long ret, __u64 peer)
 {
+	struct addresses a = {};
+
 	clear_connect(r);
 	r->error = -ret;
 	r->outcome = outcome_of(ret);
 	if (sock_family(sk) == AF_UNIX_) {
 		r->family = EV_FAMILY_UNIX;
-		if (a->sock)
-			unix_bound((__u8 *)r, pos, &r->unix_path, (struct sock *)a->sock);
+		if (peer)
+			unix_bound((__u8 *)r, pos, &r->unix_path, (struct sock *)peer);
 		return;
 	}
 	r->family = sock_family(sk) == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
-	if (a->family)
-		set_addresses(r, a);
+	if (!ret && sock_addresses(sk, &a))
+		set_addresses(r, &a);
 }
 
 /* addr NULL: io_uring, whose copy of the address is gone. */
@@ -287,12 +261,11 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
-	const struct filter_block *h = filter_now();
+	const struct filter_block *h;
 	__u32 pos = sizeof(struct ev_connect);
-	struct addresses a = {};
 	struct emitter e;
 	struct ev_connect *r;
-	struct peer p = { .ip = &a.peer, .uring = uring };
+	struct peer p = { .uring = uring };
 	__u16 family;
 
 	if (!sk || !wanted(EV_CONNECT))
@@ -302,19 +275,22 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		return 0;
 	if (!connect_is_news(sk, family, ret) || is_self(t))
 		return 0;
-	if (!ret && family == AF_UNIX_)
-		find_peer_path(sk, &a);
-	else if (!ret)
-		sock_addresses(sk, &a);
-	p.family = family == AF_UNIX_ ? EV_FAMILY_UNIX : a.family;
-	p.port = a.pport;
+	if (family == AF_UNIX_) {
+		p.family = EV_FAMILY_UNIX;
+		p.sock = ret ? 0 : (__u64)LOAD((struct unix_sock *)sk, struct unix_sock, peer);
+		find_path_head(&p);
+	} else if (!ret) {
+		p.sock = (__u64)sk;
+		find_peer(&p);
+	}
 	p.transport = transport_of(sk);
-	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, p, true),
+	h = filter_now();
+	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, &p, true),
 			       outcome_of(ret)))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	fill_connect(r, &pos, sk, ret, &a);
+	fill_connect(r, &pos, sk, ret, p.sock);
 	r->transport = p.transport;
 	if (uring) {
 		r->io_uring = 1;
@@ -338,37 +314,36 @@ static __always_inline int accept_end(struct file *f, bool uring)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
+	struct peer p = { .sock = (__u64)sk, .transport = EV_TRANSPORT_TCP, .uring = uring };
 	__u32 pos = sizeof(struct ev_accept);
+	const struct filter_block *h;
 	struct addresses a = {};
 	struct emitter e;
-	const struct filter_block *h = filter_now();
-	struct peer p = { .ip = &a.peer, .uring = uring };
 	struct ev_accept *r;
 	bool is_unix;
 
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
 	is_unix = sock_family(sk) == AF_UNIX_;
-	if (!is_unix && (!is_tcp(sk) || !sock_addresses(sk, &a)))
+	if (!is_unix && (!is_tcp(sk) || !find_peer(&p)))
 		return 0;
 	if (is_self(t))
 		return 0;
 	if (is_unix) {
-		a.sock = (__u64)sk;
-		find_path_head(&a);
+		p.family = EV_FAMILY_UNIX;
+		p.transport = unix_transport(sk);
+		find_path_head(&p);
 	}
-	p.family = is_unix ? EV_FAMILY_UNIX : a.family;
-	p.port = a.lport;
-	p.transport = is_unix ? unix_transport(sk) : EV_TRANSPORT_TCP;
-	if (!filter_begin_peer(&e, EV_ACCEPT, h, wanted_outcomes(h, EV_ACCEPT, p, true),
+	p.port = p.lport;
+	h = filter_now();
+	if (!filter_begin_peer(&e, EV_ACCEPT, h, wanted_outcomes(h, EV_ACCEPT, &p, true),
 			       EV_OUTCOME_SUCCESS))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
 	if (!is_unix)
-		r->saddr = a.peer;
-	else
-		__builtin_memset(&r->saddr, 0, sizeof(r->saddr));
+		sock_addresses(sk, &a);
+	r->saddr = a.peer;
 	r->daddr = a.local;
 	r->sport = a.pport;
 	r->dport = a.lport;
@@ -479,12 +454,11 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 {
 	const struct ev_ip *to = &key->to;
 	struct task_struct *t = bpf_get_current_task_btf();
-	const struct filter_block *h = filter_now();
-	bool uring = in_uring(t);
+	struct peer p = { .transport = EV_TRANSPORT_UDP, .uring = in_uring(t) };
+	const struct filter_block *h;
 	struct bpf_sock *sk = ctx->sk;
 	struct emitter e;
 	struct ev_connect *r;
-	struct peer p = { to, 0, EV_FAMILY_IPV6, EV_TRANSPORT_UDP, uring };
 	__u8 one = 1;
 
 	key->cookie = bpf_get_socket_cookie(ctx);
@@ -495,9 +469,9 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 		return 1;
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
 	p.port = key->port;
-	if (to->family == 4)
-		p.family = EV_FAMILY_IPV4;
-	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, p, false),
+	set_peer(&p, to);
+	h = filter_now();
+	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, &p, false),
 			       EV_OUTCOME_SUCCESS))
 		return 1;
 	r = (struct ev_connect *)e.rec;
@@ -510,7 +484,7 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	r->outcome = EV_OUTCOME_SUCCESS;
 	r->family = p.family;
 	r->transport = EV_TRANSPORT_UDP;
-	if (uring) {
+	if (p.uring) {
 		r->io_uring = 1;
 		r->h.flags |= 1u << EV_HDR_IO_URING;
 	}

@@ -20,6 +20,7 @@ enum {
 	SOCK_DGRAM_ = 2,
 	SOCK_SEQPACKET_ = 5,
 	UNIX_PATH_MAX_ = 108,
+	PEER_HEAD = 16, /* bytes of a path */
 };
 
 static __always_inline struct sock *sock_of_file(struct file *f)
@@ -41,6 +42,12 @@ static __always_inline __u16 sock_family(struct sock *sk)
 static __always_inline __u16 sock_protocol(struct sock *sk)
 {
 	return LOAD(sk, struct sock, sk_protocol);
+}
+
+/* 0: nobody has asked for it yet. */
+static __always_inline __u64 sock_cookie(struct sock *sk)
+{
+	return LOAD(sk, struct sock, __sk_common.skc_cookie.counter);
 }
 
 static __always_inline void ip4(struct ev_ip *ip, __u32 addr)
@@ -112,27 +119,95 @@ __noinline int find_addresses(struct addresses *a)
 	return 1;
 }
 
-/* How the path of a->sock, a Unix socket, begins: into a->peer.addr, as a record would have it. Stands
- * alone as well. */
-__noinline int find_path_head(struct addresses *a)
+/* The peer of sock, for the filter. */
+struct peer {
+	__u64 hi,
+		lo; /* address in the order of numbers, IPv4 in lo; of a Unix socket the first bytes
+		       * of its path, in their order */
+	__u64 sock; /* struct sock *; 0: none */
+	__u16 port, lport; /* the peer's, the local one */
+	__u8 family; /* enum ev_family; 0: no address */
+	__u8 transport; /* enum ev_transport */
+	bool uring;
+};
+
+static __always_inline void peer_ip6(struct peer *p, const struct in6_addr *a)
+{
+	const __u32 *w = a->in6_u.u6_addr32;
+
+	p->family = EV_FAMILY_IPV6;
+	p->hi = (__u64)bpf_ntohl(w[0]) << 32 | bpf_ntohl(w[1]);
+	p->lo = (__u64)bpf_ntohl(w[2]) << 32 | bpf_ntohl(w[3]);
+	if (p->hi || p->lo >> 32 != 0xffff)
+		return;
+	p->family = EV_FAMILY_IPV4; /* IPv4-mapped, as in ip6 */
+	p->lo = (__u32)p->lo;
+}
+
+/* Address and ports of p->sock, 1; 0 where it has none. It stands alone for the verifier, as
+ * find_addresses. */
+__noinline int find_peer(struct peer *p)
+{
+	struct in6_addr in;
+	struct sock *sk;
+	__u16 family;
+
+	if (!p)
+		return 0;
+	sk = (struct sock *)p->sock;
+	family = sock_family(sk);
+	if (family == AF_INET_) {
+		p->family = EV_FAMILY_IPV4;
+		p->lo = bpf_ntohl(LOAD(sk, struct sock, __sk_common.skc_daddr));
+	} else if (family == AF_INET6_) {
+		in = LOAD(sk, struct sock, __sk_common.skc_v6_daddr);
+		peer_ip6(p, &in);
+	} else {
+		return 0;
+	}
+	p->lport = LOAD(sk, struct sock, __sk_common.skc_num);
+	p->port = bpf_ntohs(LOAD(sk, struct sock, __sk_common.skc_dport));
+	return 1;
+}
+
+/* The same of an address that is known. */
+static __always_inline void set_peer(struct peer *p, const struct ev_ip *ip)
+{
+	struct in6_addr in;
+	__u32 word;
+
+	__builtin_memcpy(&in, ip->addr, sizeof(in));
+	__builtin_memcpy(&word, ip->addr, sizeof(word));
+	if (ip->family == 6) {
+		peer_ip6(p, &in);
+		return;
+	}
+	p->family = ip->family ? EV_FAMILY_IPV4 : 0;
+	p->lo = bpf_ntohl(word);
+}
+
+/* How the path of p->sock, a Unix socket, begins, as a record would have it. Stands alone as well. */
+__noinline int find_path_head(struct peer *p)
 {
 	struct unix_address *addr;
+	char *head;
 	__u32 n;
 
-	if (!a || !a->sock)
+	if (!p || !p->sock)
 		return 0;
-	addr = LOAD((struct unix_sock *)a->sock, struct unix_sock, addr);
+	addr = LOAD((struct unix_sock *)p->sock, struct unix_sock, addr);
 	n = addr ? LOAD(addr, struct unix_address, len) : 0;
 	if (n <= 2)
 		return 0;
-	n = n - 2 < sizeof(a->peer.addr) ? n - 2 : sizeof(a->peer.addr);
+	n = n - 2 < PEER_HEAD ? n - 2 : PEER_HEAD;
 	barrier_var_(n);
-	if (n > sizeof(a->peer.addr))
+	if (n > PEER_HEAD)
 		return 0;
-	bpf_probe_read_kernel(a->peer.addr, n,
+	head = (char *)&p->hi; /* and lo */
+	bpf_probe_read_kernel(head, n,
 			      (char *)addr + bpf_core_field_offset(struct unix_address, name) + 2);
-	if (!a->peer.addr[0])
-		a->peer.addr[0] = '@';
+	if (!head[0])
+		head[0] = '@';
 	return 1;
 }
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * TCP connects on their way: what the task that connects is, kept from when its socket goes to
+ * SYN_SENT until the outcome was told.
+ *
+ * A socket's cookie, which no other ever has, says in which slot it is. Where another socket has that
+ * one, it is in a hash map instead, which takes several times as long to write and is not looked at before it was needed once.
+ */
+#ifndef TOCSIN_CONNECTING_H
+#define TOCSIN_CONNECTING_H
+
+#include "maps.h"
+
+enum { CONNECTING_SLOTS = 1 << 12, CONNECTING_MORE = 1 << 14, CONNECTING_AGE = 1 << 18 };
+enum { STATE_PENDING = 0, STATE_TOLD = 1 };
+
+struct pending {
+	struct ev_hdr h; /* of the task that connects */
+	__u32 state;
+	__u32 wanted; /* outcomes, as the block of h.generation said when it did */
+	__u64 sock; /* struct sock * */
+};
+
+struct pending_slot {
+	__u64 cookie; /* 0: free */
+	__u64 since; /* jiffies */
+	struct pending p;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONNECTING_SLOTS);
+	__type(key, __u32);
+	__type(value, struct pending_slot);
+} connecting SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CONNECTING_MORE);
+	__type(key, __u64); /* cookie */
+	__type(value, struct pending);
+} connecting_more SEC(".maps");
+
+__u32 connecting_crowded = 0; /* 1: connecting_more was needed */
+static const struct pending connecting_nothing;
+
+static __always_inline struct pending_slot *connecting_slot(__u64 cookie)
+{
+	__u32 at = (cookie * 0x9e3779b97f4a7c15ULL) >> 52;
+
+	_Static_assert(CONNECTING_SLOTS == 1 << (64 - 52), "bits");
+	return bpf_map_lookup_elem(&connecting, &at);
+}
+
+/* A slot whose socket went without a word is taken over after some minutes. */
+static __always_inline bool connecting_claim(struct pending_slot *s, __u64 cookie)
+{
+	__u64 old = s->cookie, now = bpf_jiffies64();
+
+	if (old != cookie) {
+		if (old && now - s->since < CONNECTING_AGE)
+			return false;
+		if (__sync_val_compare_and_swap(&s->cookie, old, cookie) != old)
+			return false;
+	}
+	s->since = now;
+	return true;
+}
+
+/* Room for what is to be kept of the socket; what lies there is of no one. NULL: no memory. */
+static __always_inline struct pending *connecting_add(__u64 cookie)
+{
+	struct pending_slot *s = connecting_slot(cookie);
+
+	if (s && connecting_claim(s, cookie))
+		return &s->p;
+	connecting_crowded = 1;
+	if (bpf_map_update_elem(&connecting_more, &cookie, &connecting_nothing, BPF_ANY))
+		return NULL;
+	return bpf_map_lookup_elem(&connecting_more, &cookie);
+}
+
+static __always_inline struct pending *connecting_find(__u64 cookie)
+{
+	struct pending_slot *s = connecting_slot(cookie);
+
+	if (s && cookie && s->cookie == cookie)
+		return &s->p;
+	return connecting_crowded ? bpf_map_lookup_elem(&connecting_more, &cookie) : NULL;
+}
+
+static __always_inline void connecting_remove(__u64 cookie)
+{
+	struct pending_slot *s = connecting_slot(cookie);
+
+	if (s && cookie && s->cookie == cookie)
+		*(volatile __u64 *)&s->cookie = 0;
+	else if (connecting_crowded)
+		bpf_map_delete_elem(&connecting_more, &cookie);
+}
+
+#endif
