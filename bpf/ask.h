@@ -104,18 +104,19 @@ static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
 static __always_inline void ask_task(struct ask *a, struct task_struct *t, bool marked)
 {
 	const struct cred *cred = t->cred;
-	__u32 asks = a->buckets->asks, hierarchy;
-	__u64 id;
+	const struct filter_buckets *b = a->buckets;
+	__u64 mask = a->facts.mask, id;
+	__u32 hierarchy;
 
 	a->facts.uid = cred->euid.val;
 	a->facts.real_uid = cred->uid.val;
-	if (asks & FILTER_ASKS_CGROUP) {
+	if (mask & b->cgroup) {
 		id = cgroup_of(t, &hierarchy);
 		ask_cgroup(a, FILTER_CGROUP_KEY(hierarchy, id));
 	}
-	if (marked && asks & FILTER_ASKS_MARKS)
+	if (marked && mask & b->marks)
 		ask_marks(a, t);
-	if (asks & FILTER_ASKS_THREAD)
+	if (mask & b->thread)
 		bpf_get_current_comm(a->facts.thread, sizeof(a->facts.thread));
 }
 

@@ -76,13 +76,9 @@ struct filter_peers {
 	__u64 none; /* mask of any Unix socket */
 };
 
-/* What it takes time to find out. */
-enum { FILTER_ASKS_CGROUP = 1, FILTER_ASKS_MARKS = 2, FILTER_ASKS_THREAD = 4 };
-
 struct filter_buckets {
 	__u64 at[FILTER_BITS]; /* byte offset of the first join | number of joins << 32 */
-	__u32 asks; /* what any of the joins asks of a task: FILTER_ASKS_ */
-	__u32 pad;
+	__u64 cgroup, marks, thread; /* bits of the buckets that ask what takes time to find out */
 };
 
 /* All that is asked must hold. */

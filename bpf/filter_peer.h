@@ -13,18 +13,6 @@
 #include "ask.h"
 #include "socket.h"
 
-enum { SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
-
-/* What a peer is besides its address, as one number: a global function has few arguments. */
-#define PEER_WHAT(kind, transport, family, via, port)                                              \
-	((__u64)((kind)-EV_CONNECT) << 40 | (__u64)(transport) << 32 | (__u32)(via) << 24 |        \
-	 (__u32)(family) << 16 | (port))
-#define WHAT_ACCEPTS(what) ((what) >> 40 & 1)
-#define WHAT_TRANSPORT(what) ((__u8)((what) >> 32))
-#define WHAT_VIA(what) ((__u8)((what) >> 24))
-#define WHAT_FAMILY(what) ((__u8)((what) >> 16))
-#define WHAT_PORT(what) ((__u16)(what))
-
 /* What is of accepts lies behind what is of connects: found without a branch. */
 _Static_assert(EV_ACCEPT == EV_CONNECT + 1, "kind");
 _Static_assert(__builtin_offsetof(struct filter_block, accept) ==
@@ -35,16 +23,6 @@ _Static_assert(__builtin_offsetof(struct filter_block, accept_joins) ==
 		       __builtin_offsetof(struct filter_block, connect_joins) +
 			       sizeof(struct filter_buckets),
 	       "joins");
-
-struct search {
-	const struct filter_block *head;
-	struct filter_search s;
-};
-
-static long search_step(__u64 i, struct search *s)
-{
-	return !filter_search_step(s->head, &s->s);
-}
 
 struct unix_search {
 	const struct filter_block *head;
@@ -59,68 +37,64 @@ static long unix_step(__u64 i, struct unix_search *s)
 	return 0;
 }
 
-static __always_inline __u64 unix_mask(const struct filter_block *h, const struct filter_peers *p,
-				       __u64 w0, __u64 w1)
+static __always_inline __u64 unix_mask(const struct filter_block *h, const struct filter_peers *f,
+				       const struct peer *p)
 {
-	struct unix_search s = { .head = h, .w0 = w0, .w1 = w1, .mask = p->none, .at = p->paths };
+	struct unix_search s = {
+		.head = h, .w0 = p->hi, .w1 = p->lo, .mask = f->none, .at = f->paths
+	};
 
-	if (p->npaths)
-		bpf_loop(p->npaths, unix_step, &s, 0);
+	if (f->npaths)
+		bpf_loop(f->npaths, unix_step, &s, 0);
 	return s.mask;
 }
 
-/* The mask of an address. hi, lo: in the order of numbers, IPv4 in lo; of a Unix socket the first
- * bytes of its path. */
-__noinline __u64 peer_mask(__u64 hi, __u64 lo, __u64 what, __u32 generation)
+static __always_inline __u64 peer_mask(const struct filter_block *h, const struct peer *p,
+				       bool accepts)
 {
-	const struct filter_block *h = filter_now();
-	struct search s = { .head = h, .s = { .hi = hi, .lo = lo } };
-	const struct filter_peers *p;
+	const struct filter_peers *f = &(&h->connect)[accepts];
 
-	if (!h || h->generation != generation)
-		return FILTER_WANTED;
-	p = &(&h->connect)[WHAT_ACCEPTS(what)];
-	if (WHAT_FAMILY(what) == EV_FAMILY_UNIX)
-		return unix_mask(h, p, hi, lo);
-	if (WHAT_FAMILY(what) == EV_FAMILY_IPV4) {
-		s.s.off = p->v4;
-		s.s.high = p->nv4;
-	} else {
-		s.s.off = p->v6;
-		s.s.high = p->nv6;
-	}
-	bpf_loop(SEARCH_STEPS, search_step, &s, 0);
-	return filter_search_mask(h, &s.s);
+	if (p->family == EV_FAMILY_UNIX)
+		return unix_mask(h, f, p);
+	if (p->family == EV_FAMILY_IPV4)
+		return filter_search(h, f->v4, f->nv4, 0, p->lo);
+	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
 }
 
-static __always_inline int ask_about_peer(__u64 mask, __u64 what, __u32 generation, bool marked)
+static __always_inline __u32 ask_about_peer(const struct peer *p, __u32 kind, __u32 generation,
+					    bool marked)
 {
 	const struct filter_block *h = filter_now();
 	struct ask a = { .head = h };
+	bool accepts = kind == EV_ACCEPT;
+	__u64 mask;
 
-	if (!h || h->generation != generation)
+	if (!p || !h || h->generation != generation)
 		return FILTER_OUTCOMES;
-	a.buckets = &(&h->connect_joins)[WHAT_ACCEPTS(what)];
+	mask = peer_mask(h, p, accepts);
+	if (!mask || mask >> FILTER_SURE)
+		return mask ? FILTER_OUTCOMES : 0;
+	a.buckets = &(&h->connect_joins)[accepts];
 	a.facts.mask = mask;
-	a.facts.kind = EV_CONNECT + WHAT_ACCEPTS(what);
-	a.facts.family = WHAT_FAMILY(what);
-	a.facts.transport = WHAT_TRANSPORT(what);
-	a.facts.via = WHAT_VIA(what);
-	a.facts.port = WHAT_FAMILY(what) == EV_FAMILY_UNIX ? ~0u : WHAT_PORT(what);
+	a.facts.kind = kind;
+	a.facts.family = p->family;
+	a.facts.transport = p->transport;
+	a.facts.via = p->uring ? VIA_IO_URING : VIA_SYSCALL;
+	a.facts.port = p->family == EV_FAMILY_UNIX ? ~0u : p->port;
 	ask_task(&a, bpf_get_current_task_btf(), marked);
 	return ask(&a);
 }
 
-/* Of which outcomes does a join hold for the current task's peer, whose address has the mask? */
-__noinline int ask_peer(__u64 mask, __u64 what, __u32 generation)
+/* Of which outcomes is the current task's peer wanted by the block of that generation? */
+__noinline int ask_peer(const struct peer *p, __u32 kind, __u32 generation)
 {
-	return ask_about_peer(mask, what, generation, true);
+	return ask_about_peer(p, kind, generation, true);
 }
 
 /* For programs on cgroups, which may not look into the storage of tasks. */
-__noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
+__noinline int ask_peer_unmarked(const struct peer *p, __u32 kind, __u32 generation)
 {
-	return ask_about_peer(mask, what, generation, false);
+	return ask_about_peer(p, kind, generation, false);
 }
 
 /* Of which outcomes does anybody want it of the current task? A bit each. marked, which the compiler
@@ -128,21 +102,14 @@ __noinline int ask_peer_unmarked(__u64 mask, __u64 what, __u32 generation)
 static __always_inline __u32 wanted_outcomes(const struct filter_block *h, __u32 kind,
 					     const struct peer *p, bool marked)
 {
-	__u64 what = PEER_WHAT(kind, p->transport, p->family, p->uring ? VIA_IO_URING : VIA_SYSCALL,
-			       p->port);
-	__u64 mask;
-
 	if (!h || h->mode == FILTER_MODE_OFF)
 		return FILTER_OUTCOMES;
 	if (h->kinds[kind] != FILTER_KIND_TABLES)
 		return h->kinds[kind] != FILTER_KIND_NONE ? FILTER_OUTCOMES : 0;
 	if (!p->family)
 		return FILTER_OUTCOMES;
-	mask = peer_mask(p->hi, p->lo, what, h->generation);
-	if (!mask || mask >> FILTER_SURE)
-		return mask ? FILTER_OUTCOMES : 0;
-	return marked ? ask_peer(mask, what, h->generation)
-		      : ask_peer_unmarked(mask, what, h->generation);
+	return marked ? ask_peer(p, kind, h->generation)
+		      : ask_peer_unmarked(p, kind, h->generation);
 }
 
 /* Begins the record of what came out so, unless nobody wants it. */

@@ -211,31 +211,23 @@ static inline bool filter_walk_step(const void *block, const struct filter_text 
 
 /* ---- addresses ---- */
 
-/* Of a search among entries of addresses: the last one that is not above (hi, lo) is at low or
- * after it, and before high. */
-struct filter_search {
-	__u64 hi, lo;
-	__u32 off, low, high, pad;
-};
+enum { FILTER_SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
 
-static inline bool filter_search_step(const void *block, struct filter_search *s)
+/* The mask of the last of n entries of addresses that is not above (hi, lo). Without a branch but its
+ * end: the verifier follows each. */
+static inline __u64 filter_search(const void *block, __u32 off, __u32 n, __u64 hi, __u64 lo)
 {
-	__u32 mid = s->low + (s->high - s->low) / 2, at = s->off + mid * 32;
-	__u64 hi = FILTER_WORD(block, at);
+	__u32 low = 0, high = n;
 
-	if (s->high - s->low <= 1)
-		return false;
-	if (hi < s->hi || (hi == s->hi && FILTER_WORD(block, at + 8) <= s->lo))
-		s->low = mid;
-	else
-		s->high = mid;
-	return true;
-}
+	for (__u32 i = 0; i < FILTER_SEARCH_STEPS && high - low > 1; i++) {
+		__u32 mid = low + (high - low) / 2, at = off + mid * 32;
+		__u64 h = FILTER_WORD(block, at), l = FILTER_WORD(block, at + 8);
+		__u32 above = (h > hi) | ((h == hi) & (l > lo)), all = -above;
 
-/* What that entry says. */
-static inline __u64 filter_search_mask(const void *block, const struct filter_search *s)
-{
-	return FILTER_WORD(block, s->off + s->low * 32 + 16);
+		high = (mid & all) | (high & ~all);
+		low = (low & all) | (mid & ~all);
+	}
+	return FILTER_WORD(block, off + low * 32 + 16);
 }
 
 /* 0: the text that begins with the words fits. */

@@ -311,12 +311,14 @@ void joins_spread(struct joins *j, uint32_t nbits)
 		j->items[i].bit = (uint8_t)(i / each < nbits ? i / each : FILTER_SURE);
 }
 
-static uint32_t asks_of(const struct filter_join *j)
+static void add_asked(struct filter_buckets *b, const struct join_entry *e)
 {
-	bool marks = j->self_in | j->self_out | j->ancestor_in | j->line_in;
+	const struct filter_join *j = &e->join;
+	uint64_t bit = 1ULL << e->bit;
 
-	return (j->cgroup_in | j->cgroup_out ? FILTER_ASKS_CGROUP : 0) |
-	       (marks ? FILTER_ASKS_MARKS : 0) | (j->nthreads ? FILTER_ASKS_THREAD : 0);
+	b->cgroup |= j->cgroup_in | j->cgroup_out ? bit : 0;
+	b->marks |= j->self_in | j->self_out | j->ancestor_in | j->line_in ? bit : 0;
+	b->thread |= j->nthreads ? bit : 0;
 }
 
 int joins_write(const struct joins *j, struct buf *block, struct filter_buckets *b)
@@ -340,7 +342,7 @@ int joins_write(const struct joins *j, struct buf *block, struct filter_buckets 
 		join.ports += (uint32_t)ranges;
 		join.threads += (uint32_t)ranges;
 		memcpy(block->p + off, &join, sizeof(join));
-		b->asks |= asks_of(&join);
+		add_asked(b, &j->items[i]);
 		if (j->items[i].bit != FILTER_SURE)
 			*bucket = (*bucket ? *bucket : off) + (1ULL << 32);
 	}

@@ -114,7 +114,6 @@ static uint64_t unix_mask(const void *block, const struct filter_peers *p, struc
 static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 			  const struct filter_event *e)
 {
-	struct filter_search s = { .off = p->v6, .high = p->nv6 };
 	uint64_t words[2];
 	uint32_t word;
 
@@ -122,13 +121,9 @@ static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 		return unix_mask(block, p, e->unix_path);
 	memcpy(words, e->peer->addr, sizeof(words));
 	memcpy(&word, e->peer->addr, sizeof(word));
-	s.hi = be64toh(words[0]);
-	s.lo = be64toh(words[1]);
 	if (e->peer->family == 4)
-		s = (struct filter_search){ .lo = be32toh(word), .off = p->v4, .high = p->nv4 };
-	while (filter_search_step(block, &s))
-		;
-	return filter_search_mask(block, &s);
+		return filter_search(block, p->v4, p->nv4, 0, be32toh(word));
+	return filter_search(block, p->v6, p->nv6, be64toh(words[0]), be64toh(words[1]));
 }
 
 static bool run_joins(const void *block, const struct filter_buckets *b, struct filter_facts *f,
