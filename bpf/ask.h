@@ -117,7 +117,7 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t, bool 
 	if (marked && mask & b->marks)
 		ask_marks(a, t);
 	if (mask & b->thread)
-		bpf_get_current_comm(a->facts.thread, sizeof(a->facts.thread));
+		task_comm((struct ev_comm *)a->facts.thread, t);
 }
 
 /* ---- answers ---- */

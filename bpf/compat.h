@@ -65,6 +65,9 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
  * callback_head's first member is a pointer. */
 #define LOAD_SLOT(slot) ((void *)LOAD(slot, struct callback_head, next))
 
+/* Eight bytes at any address. */
+#define LOAD_WORD(ptr) ((__u64)LOAD(ptr, struct timespec64, tv_sec))
+
 /* self_exec_id: u32 until 5.7, u64 since; sched_process_exit gained group_dead in 6.17 (the loader
  * looks it up: cfg.exit_has_group_dead). */
 

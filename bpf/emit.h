@@ -161,10 +161,11 @@ static __always_inline void emit_header(struct emitter *e, __u32 kind, __u32 hoo
 static __always_inline void emit_current(struct emitter *e, __u32 kind, __u32 hook)
 {
 	struct ev_hdr *h = (struct ev_hdr *)e->rec;
+	struct task_struct *t = bpf_get_current_task_btf();
 
 	emit_header(e, kind, hook);
-	fill_task(h, bpf_get_current_task_btf());
-	bpf_get_current_comm(&h->comm, sizeof(h->comm));
+	fill_task(h, t);
+	task_comm(&h->comm, t);
 }
 
 /* A consumer that sleeps is woken; one that does not comes by itself, and a wake-up would only

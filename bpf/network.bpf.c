@@ -128,7 +128,7 @@ __noinline int tcp_keep(struct pending *p)
 	p->h.abi = EV_ABI;
 	p->h.flags = (__u32)peer.uring << EV_HDR_IO_URING;
 	fill_task(&p->h, t);
-	bpf_get_current_comm(&p->h.comm, sizeof(p->h.comm));
+	task_comm(&p->h.comm, t);
 	p->state = STATE_PENDING;
 	p->h.generation = h ? h->generation : 0;
 	p->wanted = FILTER_OUTCOMES;

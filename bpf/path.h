@@ -61,7 +61,7 @@ static __always_inline long copy_short(__u8 *to, const unsigned char *name)
 
 #pragma unroll
 	for (int i = 0; i < NAME_WORDS; i++) {
-		word = (__u64)LOAD(name + i * 8, struct timespec64, tv_sec);
+		word = LOAD_WORD(name + i * 8);
 		*(__u64 *)(to + i * 8) = word;
 		nul = (word - ones) & ~word &
 		      ones << 7; /* the lowest bit set is that of the first NUL */

@@ -23,15 +23,24 @@ enum {
 	PEER_HEAD = 16, /* bytes of a path */
 };
 
-static __always_inline struct sock *sock_of_file(struct file *f)
+static __always_inline struct sock *sock_of_file_by(struct file *file, bool fast)
 {
-	struct inode *inode = f ? LOAD(f, struct file, f_inode) : NULL;
+	struct file *f = CAST(fast, file, struct file);
+	struct inode *inode = READ(fast, f, struct file, f_inode);
 	struct socket *s;
 
-	if (!inode || LOAD(inode, struct inode, i_mode) >> 12 != 12)
+	if (!inode || READ(fast, inode, struct inode, i_mode) >> 12 != 12)
 		return NULL;
-	s = LOAD(f, struct file, private_data);
-	return LOAD(s, struct socket, sk);
+	s = CAST(fast, READ(fast, f, struct file, private_data), struct socket);
+	return READ(fast, s, struct socket, sk);
+}
+
+/* NULL: the file is none, or no socket. */
+static __always_inline struct sock *sock_of_file(struct file *f)
+{
+	if (!f)
+		return NULL;
+	return typed_loads() ? sock_of_file_by(f, true) : sock_of_file_by(f, false);
 }
 
 static __always_inline __u16 sock_family(struct sock *sk)
@@ -144,30 +153,33 @@ static __always_inline void peer_ip6(struct peer *p, const struct in6_addr *a)
 	p->lo = (__u32)p->lo;
 }
 
-/* Address and ports of p->sock, 1; 0 where it has none. It stands alone for the verifier, as
- * find_addresses. */
-__noinline int find_peer(struct peer *p)
+static __always_inline int find_peer_by(struct peer *p, bool fast)
 {
+	struct sock *sk = CAST(fast, p->sock, struct sock);
+	__u16 family = READ(fast, sk, struct sock, __sk_common.skc_family);
 	struct in6_addr in;
-	struct sock *sk;
-	__u16 family;
 
-	if (!p)
-		return 0;
-	sk = (struct sock *)p->sock;
-	family = sock_family(sk);
 	if (family == AF_INET_) {
 		p->family = EV_FAMILY_IPV4;
-		p->lo = bpf_ntohl(LOAD(sk, struct sock, __sk_common.skc_daddr));
+		p->lo = bpf_ntohl(READ(fast, sk, struct sock, __sk_common.skc_daddr));
 	} else if (family == AF_INET6_) {
-		in = LOAD(sk, struct sock, __sk_common.skc_v6_daddr);
+		in = READ(fast, sk, struct sock, __sk_common.skc_v6_daddr);
 		peer_ip6(p, &in);
 	} else {
 		return 0;
 	}
-	p->lport = LOAD(sk, struct sock, __sk_common.skc_num);
-	p->port = bpf_ntohs(LOAD(sk, struct sock, __sk_common.skc_dport));
+	p->lport = READ(fast, sk, struct sock, __sk_common.skc_num);
+	p->port = bpf_ntohs(READ(fast, sk, struct sock, __sk_common.skc_dport));
 	return 1;
+}
+
+/* Address and ports of p->sock, 1; 0 where it has none. It stands alone for the verifier, as
+ * find_addresses. */
+__noinline int find_peer(struct peer *p)
+{
+	if (!p)
+		return 0;
+	return typed_loads() ? find_peer_by(p, true) : find_peer_by(p, false);
 }
 
 /* The same of an address that is known. */

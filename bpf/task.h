@@ -39,6 +39,21 @@ static __always_inline __u64 task_exec_id(struct task_struct *t)
 	return read_exec_id(UNTRUSTED(t, struct task_struct));
 }
 
+/* comm of t, the current task. As words where that is cheap: the kernel pads it with zeros. */
+static __always_inline void task_comm(struct ev_comm *comm, struct task_struct *t)
+{
+	const char *from = (const char *)t + bpf_core_field_offset(struct task_struct, comm);
+	__u64 *to = (__u64 *)comm->b;
+
+	_Static_assert(sizeof(comm->b) == 2 * sizeof(*to), "two words");
+	if (typed_loads()) {
+		to[0] = LOAD_WORD(from);
+		to[1] = LOAD_WORD(from + sizeof(*to));
+	} else {
+		bpf_get_current_comm(comm->b, sizeof(comm->b));
+	}
+}
+
 /* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
  * hierarchy that the loader chose. */
 static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
