@@ -5,6 +5,7 @@
  * run: store of verdicts, directories, automaton, addresses and joins, and of the calling task its
  * ids, name, cgroup and marks.
  */
+#include "bpf/filter.h"
 #include "bpf/filter_peer.h"
 
 #include "verdict.h" /* after the kernel's types */
@@ -99,8 +100,8 @@ int verdict_program(struct verdict_ask *a)
 	return known == FILTER_KNOWS_SELF ? 0 : -1;
 }
 
-static __always_inline __u32 outcomes(const struct filter_block *h, __u32 kind, struct peer p,
-				      bool unmarked)
+static __always_inline __u32 outcomes(const struct filter_block *h, __u32 kind,
+				      const struct peer *p, bool unmarked)
 {
 	return unmarked ? wanted_outcomes(h, kind, p, false) : wanted_outcomes(h, kind, p, true);
 }
@@ -111,10 +112,16 @@ int verdict_peer(struct verdict_peer *a)
 {
 	const struct filter_block *h = filter_now();
 	struct ev_ip ip = a->ip;
-	struct peer p = { &ip, a->port, a->family, a->transport, a->uring };
+	struct peer p = { .port = a->port, .transport = a->transport, .uring = a->uring };
 
-	a->outcomes = a->kind == EV_CONNECT ? outcomes(h, EV_CONNECT, p, a->unmarked)
-					    : outcomes(h, EV_ACCEPT, p, a->unmarked);
+	if (a->family == EV_FAMILY_UNIX) {
+		p.family = EV_FAMILY_UNIX;
+		__builtin_memcpy(&p.hi, ip.addr, PEER_HEAD); /* and lo */
+	} else {
+		set_peer(&p, &ip);
+	}
+	a->outcomes = a->kind == EV_CONNECT ? outcomes(h, EV_CONNECT, &p, a->unmarked)
+					    : outcomes(h, EV_ACCEPT, &p, a->unmarked);
 	return 0;
 }
 
