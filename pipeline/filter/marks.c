@@ -18,7 +18,7 @@ static _Thread_local size_t block_mask;
 #define FILTER_PTR(block, off, align)                                                              \
 	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
 #define FILTER_IN_RANGES filter_in_ranges
-#define FILTER_THREAD_FITS(block, off, n) filter_thread_fits(block, off, n, 0, 0)
+#define FILTER_THREAD_FITS(block, off, n, f) filter_thread_fits(block, off, n, 0, 0)
 #define FILTER_JOIN_HOLDS(block, off, f) filter_join_holds(block, FILTER_PTR(block, off, 128), f)
 #include "bpf/filter_walk.h"
 
