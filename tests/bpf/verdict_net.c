@@ -186,10 +186,16 @@ static const struct {
 /* Each alone tells events of the run apart. */
 static void prove_parts(struct proof *p, const char *save)
 {
+	bool uring = peers_have_uring();
+
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		uint32_t kind = schema_kind_by_name(str_of(parts[i].kind))->kind;
 		const struct proof_tally *t = &p->tally[kind];
 
+		if (!uring && strstr(parts[i].where, "io_uring")) {
+			printf("# no io_uring here: not tried: %s\n", parts[i].where);
+			continue;
+		}
 		proof_forget(p);
 		proof_condition(p, save, UINT32_MAX, parts[i].kind, parts[i].where);
 		if (!t->dropped || t->dropped == t->plain || !t->wanted)
@@ -211,7 +217,7 @@ static void live_stream(void)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		const struct proof_tally *t = &p.tally[kinds[i]];
 
-		CHECK(t->plain > 400 && t->wanted < t->plain * 3 / 4);
+		CHECK(t->plain > 300 && t->wanted < t->plain * 3 / 4);
 		CHECK(t->dropped > (t->plain - t->wanted) / 2);
 	}
 	prove_parts(&p, save);

@@ -8,9 +8,13 @@
 #ifndef TOCSIN_TEST_PEERS_H
 #define TOCSIN_TEST_PEERS_H
 
+#include <stdbool.h>
+
 /* In dir, by processes that execute copies of the calling program. Skips the test where there are no
  * network namespaces or cgroups; fails it on what must not be. */
 void peers_act(const char *dir);
+/* Some of them are by io_uring, where this kernel allows it. */
+bool peers_have_uring(void);
 /* What these do: main() calls it first. Comes back in other processes only. */
 void peers_main(int argc, char **argv);
 
