@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -521,6 +522,39 @@ static void connects_that_end_in_another_generation(void)
 	filtered_end(&f);
 }
 
+/* More connects on their way than there are slots to keep them in: each is told, once. */
+static void more_connects_than_slots(void)
+{
+	enum { MANY = 6000 };
+	struct filter_range me = { geteuid(), geteuid() };
+	struct filter_clause c = { .uids = &me, .nuids = 1 };
+	struct rlimit files = { MANY + 100, MANY + 100 };
+	struct sockaddr_storage at;
+	struct filtered f;
+	struct slow s;
+	int fd[MANY];
+	socklen_t len;
+
+	begin(&f);
+	filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_ON);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &files), 0);
+	slow_begin(&s);
+	len = address(&at, V4, 1, s.port);
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = sockets_new(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+		CHECK(connect(fd[i], (struct sockaddr *)&at, len) && errno == EINPROGRESS);
+	}
+	live_read(&f.l);
+	CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL), 1); /* a filler */
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+	live_read(&f.l);
+	CHECK_INT(count(&f, EV_CONNECT, EV_FAMILY_IPV4, s.port, NULL), 1 + MANY);
+	close(s.fd);
+	slow_end(&s);
+	filtered_end(&f);
+}
+
 static const struct test tests[] = {
 	TEST(random_clauses_and_peers),
 	TEST(accepts),
@@ -529,6 +563,7 @@ static const struct test tests[] = {
 	TEST(marks_of_the_program),
 	TEST(connects_that_another_task_ends),
 	TEST(connects_that_end_in_another_generation),
+	TEST(more_connects_than_slots),
 };
 
 int main(int argc, char **argv)
