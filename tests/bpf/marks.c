@@ -152,8 +152,22 @@ static void its_ancestors(void)
 	end(&m);
 }
 
+/* format: how the shell opens the file. Returns when it has done so. */
+static void tell_to(FILE *shell, struct marked *m, const char *format)
+{
+	char done[96];
+
+	snprintf(done, sizeof(done), "%s/done", m->dir);
+	fprintf(shell, format, m->file);
+	fprintf(shell, ": >%s\n", done);
+	fflush(shell);
+	for (int i = 0; i < 6000 && access(done, F_OK); i++)
+		usleep(5000);
+	CHECK(!unlink(done));
+}
+
 /* A shell that does what it is told through a pipe. */
-static FILE *start_shell(const char *program)
+static FILE *start_shell(struct marked *m, const char *program)
 {
 	char command[160];
 	FILE *f;
@@ -161,16 +175,8 @@ static FILE *start_shell(const char *program)
 	snprintf(command, sizeof(command), "exec %s", program);
 	f = popen(command, "we");
 	CHECK(f);
-	usleep(200000);
+	tell_to(f, m, ": %s\n");
 	return f;
-}
-
-/* format: how the shell opens the file. */
-static void tell_to(FILE *shell, struct marked *m, const char *format)
-{
-	fprintf(shell, format, m->file);
-	fflush(shell);
-	usleep(200000);
 }
 
 static void tell(FILE *shell, struct marked *m)
@@ -185,8 +191,8 @@ static void those_that_run_already(void)
 	struct marked m;
 
 	begin(&m);
-	ours = start_shell(m.shell);
-	other = start_shell("/bin/sh");
+	ours = start_shell(&m, m.shell);
+	other = start_shell(&m, "/bin/sh");
 	for (int i = 0; i < 3; i++) {
 		want(&m, m.shell, FILTER_ANCESTOR, false);
 		tell(ours, &m);
@@ -258,7 +264,7 @@ static void program_that_was_renamed(void)
 		snprintf(other, sizeof(other), "%s/other", i ? m.dir : up);
 		CHECK(!mkdir(up, 0700) && !link(m.shell, path));
 		want(&m, "/nowhere", FILTER_SELF, false);
-		shell = start_shell(path);
+		shell = start_shell(&m, path);
 		CHECK(!rename(i ? up : path, other));
 		want(&m, path, FILTER_SELF, false);
 		tell_to(shell, &m, ": <%s\n");
