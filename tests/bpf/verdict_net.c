@@ -199,7 +199,10 @@ static void prove_parts(struct proof *p, const char *save)
 		proof_forget(p);
 		proof_condition(p, save, UINT32_MAX, parts[i].kind, parts[i].where);
 		if (!t->dropped || t->dropped == t->plain || !t->wanted)
-			test_fail(__FILE__, __LINE__, "%s: all events are alike", parts[i].where);
+			test_fail(__FILE__, __LINE__,
+				  "%s: all events are alike: %llu plain, %llu dropped, %llu wanted",
+				  parts[i].where, (unsigned long long)t->plain,
+				  (unsigned long long)t->dropped, (unsigned long long)t->wanted);
 	}
 }
 

@@ -292,11 +292,35 @@ static bool sends(struct proof *p, struct event *e)
 	return yes;
 }
 
+static void put_tables(struct proof *p)
+{
+	int fd = shared_maps_filter_block(&p->maps, p->block);
+
+	CHECK(fd >= 0);
+	CHECK_INT(shared_maps_set_filter(&p->maps, FILTER_NOW, fd), 0);
+	close(fd);
+}
+
+/* The kernel counts renames of cgroups in its block (filter_abi.h). */
+static void follow_cgroups(struct proof *p, const struct event *e)
+{
+	const struct ev_cgroup *c = (const struct ev_cgroup *)e->raw;
+	struct filter_block *h = p->block;
+	uint32_t epoch = (uint32_t)(h->cgroups >> 32);
+
+	if (e->raw->kind != EV_CGROUP || !c->renamed)
+		return;
+	epoch += (uint16_t)(c->epoch - epoch);
+	h->cgroups = FILTER_STAMP(h->generation, epoch);
+	put_tables(p);
+}
+
 static void judge(struct proof *p, struct event *e)
 {
 	bool judged = p->cfg->kinds >> e->raw->kind & 1, sent = !judged || sends(p, e);
 	const struct policy *by;
 
+	follow_cgroups(p, e);
 	classify_event(p->classify, e);
 	if (!schema_kind_is_public(e->kind))
 		return;
@@ -333,15 +357,6 @@ static void make_tables(struct proof *p)
 		if (p->cfg->kinds >> k & 1)
 			req.kinds[k] = filter_clauses(p->filter, k);
 	CHECK_INT(filter_tables_make(&p->block, &req, NULL), 0);
-}
-
-static void put_tables(struct proof *p)
-{
-	int fd = shared_maps_filter_block(&p->maps, p->block);
-
-	CHECK(fd >= 0);
-	CHECK_INT(shared_maps_set_filter(&p->maps, FILTER_NOW, fd), 0);
-	close(fd);
 }
 
 /* False: no table is asked. */

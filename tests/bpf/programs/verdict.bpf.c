@@ -114,6 +114,8 @@ int verdict_peer(struct verdict_peer *a)
 	struct ev_ip ip = a->ip;
 	struct peer p = { .port = a->port, .transport = a->transport, .uring = a->uring };
 
+	/* a copy in fact: nobody may choose an offset in the context and read there */
+	asm volatile("" : : "r"(&ip) : "memory");
 	if (a->family == EV_FAMILY_UNIX) {
 		p.family = EV_FAMILY_UNIX;
 		__builtin_memcpy(&p.hi, ip.addr, PEER_HEAD); /* and lo */
