@@ -37,13 +37,20 @@ static long unix_step(__u64 i, struct unix_search *s)
 	return 0;
 }
 
-static __always_inline __u64 unix_mask(const struct filter_block *h, const struct filter_peers *f,
-				       const struct peer *p)
+/* In a frame of its own: nothing of it is needed while joins are asked. */
+__noinline __u64 unix_mask(const struct peer *p, __u32 kind, __u32 generation)
 {
-	struct unix_search s = {
-		.head = h, .w0 = p->hi, .w1 = p->lo, .mask = f->none, .at = f->paths
-	};
+	const struct filter_block *h = filter_now();
+	const struct filter_peers *f;
+	struct unix_search s = { .head = h };
 
+	if (!p || !h || h->generation != generation)
+		return FILTER_WANTED;
+	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
+	s.w0 = p->hi;
+	s.w1 = p->lo;
+	s.mask = f->none;
+	s.at = f->paths;
 	if (f->npaths)
 		bpf_loop(f->npaths, unix_step, &s, 0);
 	return s.mask;
@@ -55,7 +62,7 @@ static __always_inline __u64 peer_mask(const struct filter_block *h, const struc
 	const struct filter_peers *f = &(&h->connect)[accepts];
 
 	if (p->family == EV_FAMILY_UNIX)
-		return unix_mask(h, f, p);
+		return unix_mask(p, accepts ? EV_ACCEPT : EV_CONNECT, h->generation);
 	if (p->family == EV_FAMILY_IPV4)
 		return filter_search(h, f->v4, f->nv4, 0, p->lo);
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);

@@ -69,7 +69,7 @@ static __always_inline __u32 outcome_of(int err)
 __noinline int tcp_finish(struct pending *p, int newstate)
 {
 	const struct filter_block *h = filter_now();
-	struct addresses a = {};
+	struct addresses *a;
 	__u32 wanted, outcome;
 	struct emitter e;
 	struct ev_connect *r;
@@ -84,7 +84,8 @@ __noinline int tcp_finish(struct pending *p, int newstate)
 	wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
 	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
 		return 0;
-	sock_addresses((struct sock *)p->sock, &a);
+	a = addresses_in(e.rec);
+	sock_addresses((struct sock *)p->sock, a);
 	r = (struct ev_connect *)e.rec;
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
@@ -92,7 +93,7 @@ __noinline int tcp_finish(struct pending *p, int newstate)
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);
-	set_addresses(r, &a);
+	set_addresses(r, a);
 	r->transport = EV_TRANSPORT_TCP;
 	r->io_uring = (p->h.flags >> EV_HDR_IO_URING) & 1;
 	r->error = err;
@@ -239,7 +240,7 @@ static __always_inline __u8 transport_of(struct sock *sk)
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
 					 long ret, __u64 peer)
 {
-	struct addresses a = {};
+	struct addresses *a = addresses_in((__u8 *)r);
 
 	clear_connect(r);
 	r->error = -ret;
@@ -251,8 +252,8 @@ static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struc
 		return;
 	}
 	r->family = sock_family(sk) == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
-	if (!ret && sock_addresses(sk, &a))
-		set_addresses(r, &a);
+	if (!ret && sock_addresses(sk, a))
+		set_addresses(r, a);
 }
 
 /* addr NULL: io_uring, whose copy of the address is gone. */
@@ -317,7 +318,7 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	struct peer p = { .sock = (__u64)sk, .transport = EV_TRANSPORT_TCP, .uring = uring };
 	__u32 pos = sizeof(struct ev_accept);
 	const struct filter_block *h;
-	struct addresses a = {};
+	struct addresses *a;
 	struct emitter e;
 	struct ev_accept *r;
 	bool is_unix;
@@ -341,12 +342,13 @@ static __always_inline int accept_end(struct file *f, bool uring)
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
+	a = addresses_in(e.rec);
 	if (!is_unix)
-		sock_addresses(sk, &a);
-	r->saddr = a.peer;
-	r->daddr = a.local;
-	r->sport = a.pport;
-	r->dport = a.lport;
+		sock_addresses(sk, a);
+	r->saddr = a->peer;
+	r->daddr = a->local;
+	r->sport = a->pport;
+	r->dport = a->lport;
 	r->outcome = EV_OUTCOME_SUCCESS;
 	r->family = p.family;
 	r->transport = p.transport;

@@ -99,6 +99,15 @@ struct addresses {
 	__u8 family; /* enum ev_family */
 };
 
+/* In the scratch memory of a record of the network, which never comes so far: the stack is short. */
+static __always_inline struct addresses *addresses_in(__u8 *rec)
+{
+	struct addresses *a = (struct addresses *)(rec + EV_REC_MAX - sizeof(*a));
+
+	__builtin_memset(a, 0, sizeof(*a));
+	return a;
+}
+
 /* The addresses of a->sock, 1; 0 where it has none. Stands alone for the verifier, which would else
  * follow the rest for each form that they have. */
 __noinline int find_addresses(struct addresses *a)
