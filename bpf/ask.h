@@ -152,14 +152,19 @@ static __always_inline __u32 ask(struct ask *a)
 	return wanted;
 }
 
-/* Nobody wants it. False: do not send it. */
-static __always_inline bool filter_drop(struct emitter *e, const struct filter_block *h, __u32 kind)
+static __always_inline void filter_count(__u32 kind)
 {
 	__u32 id;
 	struct cpu_state *cpu = this_cpu(&id);
 
 	if (cpu)
 		__sync_fetch_and_add(&cpu->filtered[kind], 1);
+}
+
+/* Nobody wants it. False: do not send it. */
+static __always_inline bool filter_drop(struct emitter *e, const struct filter_block *h, __u32 kind)
+{
+	filter_count(kind);
 	if (h->mode != FILTER_MODE_ON)
 		return true;
 	if (e->rec)

@@ -3,7 +3,7 @@
  * file.open, read at the end of the call: the struct file behind the new descriptor is what was
  * opened, whatever the caller's memory says by then.
  */
-#include "filter.h"
+#include "filter_open.h"
 #include "syscalls.h"
 #include "uring.h"
 
@@ -87,10 +87,12 @@ static __always_inline const void *name_argument(struct pt_regs *regs, struct ta
 	return (const void *)(nr == 2 || nr == 85 ? regs->di : regs->si);
 }
 
-/* Tail-called by sys_exit for the open family. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
+/* known: the filter was asked, and somebody wants it. In a frame of its own, so that the way that most
+ * opens take is short. */
+static __noinline int open_exit(unsigned long long *ctx, bool known)
 {
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+	long ret = ctx[1];
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct file *f = NULL;
 	struct emitter e;
@@ -99,11 +101,15 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 
 	if (ret < 0 && (ret <= -ERESTARTSYS_ || !wants_failed_opens()))
 		return 0;
-	if (!wanted(EV_OPEN) || is_self(t))
+	if (!wanted(EV_OPEN))
 		return 0;
+	if (is_self(t)) {
+		seen_set_home(t);
+		return 0;
+	}
 	if (ret >= 0)
 		f = file_of_fd(t, ret);
-	if (!filter_open(&e, f, t, VIA_SYSCALL))
+	if (!filter_open(&e, f, t, VIA_SYSCALL, known))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_SYS_EXIT);
@@ -121,6 +127,44 @@ int BPF_PROG(file_open_exit, struct pt_regs *regs, long ret)
 		len = fill_requested(&e, r, name_argument(regs, t), true);
 	}
 	emit_end(&e, EV_OPEN, len);
+	return 0;
+}
+
+/* Calls that open in the 64-bit table and not in the 32-bit one: open, creat, openat, open_by_handle_at. */
+static __always_inline bool is_not_open_32(__u64 nr)
+{
+	return nr == 2 || nr == 85 || nr == 257 || nr == 304;
+}
+
+/* Tail-called by sys_exit for the open family, and for what other calls have the same numbers in the
+ * other table. */
+SEC("tp_btf/sys_exit")
+int file_open_exit(unsigned long long *ctx)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	const struct filter_seen *keys = &seen_keys;
+	unsigned long long *volatile saved = ctx; /* not in a register meanwhile */
+	struct file *volatile f;
+	__u64 mask, copy;
+	bool found;
+
+	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
+		return 0;
+	barrier_var_(keys);
+	if ((long)ctx[1] < 0 || !keys->keys.k1)
+		return open_exit(ctx, false);
+	barrier();
+	if (typed_loads()) {
+		found = seen_mask(keys, t, ctx[1], &f, &mask);
+	} else {
+		found = seen_mask_probed(t, ctx[1], &f, &copy);
+		mask = copy;
+	}
+	if (!found)
+		return open_exit(saved, false);
+	if (mask && wants_seen(f, mask, VIA_SYSCALL))
+		return open_exit(saved, true);
+	filter_count(EV_OPEN);
 	return 0;
 }
 
@@ -154,7 +198,7 @@ static __always_inline int uring_open(struct io_ring_ctx *ring, void *req, int r
 		return 0;
 	if (res >= 0)
 		f = uring_file(ring, req, t, res);
-	if (!filter_open(&e, f, t, VIA_IO_URING))
+	if (!filter_open(&e, f, t, VIA_IO_URING, false))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_COMPLETE);
@@ -202,7 +246,7 @@ int BPF_PROG(file_open_uring_silent, struct io_kiocb *req)
 	if (!wanted(EV_OPEN) || is_self(t))
 		return 0;
 	name = LOAD(req, struct io_open, filename);
-	if (!filter_open(&e, NULL, t, VIA_IO_URING))
+	if (!filter_open(&e, NULL, t, VIA_IO_URING, false))
 		return 0;
 	r = (struct ev_open *)e.rec;
 	emit_current(&e, EV_OPEN, EV_HOOK_TP_IO_URING_SUBMIT);

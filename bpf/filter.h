@@ -41,32 +41,16 @@ static __always_inline bool verdict_find(__u64 signature, __u64 *mask)
 	__u32 at = filter_verdict_index(signature);
 	volatile struct filter_verdict_set *s = bpf_map_lookup_elem(&verdicts, &at);
 
-#pragma unroll
-	for (int i = 0; s && i < FILTER_WAYS; i++) {
-		__u64 m = s->way[i].mask;
-
-		if ((s->way[i].check ^ m) != signature)
-			continue;
-		*mask = m;
-		return true;
-	}
-	return false;
+	return s && verdict_in_set(s, signature, mask);
 }
 
 static __always_inline void verdict_store(__u64 signature, __u64 mask)
 {
-	__u32 at = filter_verdict_index(signature), to = bpf_get_prandom_u32() & (FILTER_WAYS - 1);
+	__u32 at = filter_verdict_index(signature);
 	volatile struct filter_verdict_set *s = bpf_map_lookup_elem(&verdicts, &at);
 
-	if (!s)
-		return;
-#pragma unroll
-	for (int i = FILTER_WAYS - 1; i >= 0; i--)
-		if (!s->way[i].check)
-			to = i; /* the first, which is looked at first */
-	to &= FILTER_WAYS - 1;
-	s->way[to].mask = mask;
-	s->way[to].check = signature ^ mask;
+	if (s)
+		verdict_to_set(s, signature, mask);
 }
 
 static __always_inline bool dir_find(__u64 signature, const struct filter_block *h, __u32 *state,
@@ -125,58 +109,6 @@ static __always_inline bool walk_path(struct emitter *e, const struct filter_blo
 	return true;
 }
 
-/* Copies the last name and walks it. */
-static __always_inline bool judge_name(struct emitter *e, struct sign_walk *w, __u32 state,
-				       __u64 mask)
-{
-	const __u32 pos = sizeof(struct ev_open);
-	struct scratch_slot *s = (struct scratch_slot *)e->rec;
-	long n = bpf_probe_read_kernel_str(s->b + pos, NAME_LEN,
-					   LOAD(w->leaf, struct dentry, d_name.name));
-
-	s->walk.ncomponents = 1;
-	s->walk.at[0] = pos;
-	if (n <= 1 || !sign_text(emit_key(e), pos + n, w->head->generation) || s->name != w->name)
-		return false;
-	return walk_name(e, w->head, state, mask);
-}
-
-/* Builds the path and walks it. */
-static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, struct file *f,
-				       struct task_struct *t)
-{
-	const struct filter_block *h = w->head;
-	struct scratch_slot *s = (struct scratch_slot *)e->rec;
-	__u32 pos = sizeof(struct ev_open), flags;
-	struct ev_ref ref;
-
-	flags = path_write(e, &pos, &ref, file_mnt(f), file_dentry_(f), t);
-	if (flags & ~(1u << EV_PATHF_FOREIGN) || !sign_text(emit_key(e), pos, h->generation) ||
-	    s->dir != w->dir || s->name != w->name)
-		return false;
-	return walk_path(e, h, w->dir);
-}
-
-/* The mask of a path that no verdict is known of, in scratch memory that e has claimed. False: unclear.
- * A function of its own, since few opens come here and it needs registers and a stack. */
-static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
-				 __u64 *mask)
-{
-	__u32 state = 0;
-	__u64 before = 0;
-	bool clear;
-
-	if (w->leaf && dir_find(filter_dir_signature(w->dir, w->head), w->head, &state, &before))
-		clear = judge_name(e, w, state, before);
-	else
-		clear = judge_path(e, w, f, bpf_get_current_task_btf());
-	if (!clear)
-		return false;
-	*mask = ((struct scratch_slot *)e->rec)->walk.mask;
-	verdict_store(e->signature, *mask);
-	return true;
-}
-
 /* ---- the rest of the event ---- */
 
 static __always_inline __u8 file_type(__u32 mode)
@@ -220,73 +152,12 @@ __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 ge
 	return ask(&a);
 }
 
-static __always_inline bool ask_file(const struct filter_block *h, struct file *f, __u64 mask,
-				     __u8 via)
+static __always_inline bool ask_file(__u32 generation, struct file *f, __u64 mask, __u8 via)
 {
 	struct inode *inode = LOAD(f, struct file, f_inode);
 
 	return ask_open(mask, LOAD(f, struct file, f_flags), LOAD(inode, struct inode, i_mode), via,
-			h->generation);
-}
-
-/* Does anybody want that t, the current task, opened f? Unknown is yes. An event that could not be
- * judged for want of scratch memory cannot be sent either, and is counted as lost. */
-static __always_inline enum answer wants_open(struct emitter *e, const struct filter_block *h,
-					      struct file *f, struct task_struct *t, __u8 via)
-{
-	struct sign_walk w;
-	__u64 signature, mask = 0;
-
-	if (h->kinds[EV_OPEN] != FILTER_KIND_TABLES)
-		return h->kinds[EV_OPEN] == FILTER_KIND_NONE ? ANSWER_NO : ANSWER_YES;
-	if (!f || !sign_file(&w, f, (__u64)t->nsproxy->mnt_ns, h))
-		return ANSWER_YES;
-	signature = e->signature = filter_signature(w.dir, w.name, h);
-	if (!verdict_find(signature, &mask)) {
-		if (!emit_claim(e, EV_OPEN))
-			return ANSWER_LOST;
-		if (!judge_new(e, &w, f, &mask))
-			return ANSWER_YES;
-	}
-	if (!mask)
-		return ANSWER_NO;
-	return mask >> FILTER_SURE || ask_file(h, f, mask, via) ? ANSWER_YES : ANSWER_NO;
-}
-
-/* Begins the record of an open, unless nobody wants it. */
-static __always_inline bool filter_open(struct emitter *e, struct file *f, struct task_struct *t,
-					__u8 via)
-{
-	const struct filter_block *h = filter_now();
-	enum answer a = ANSWER_YES;
-	__u32 flags = 0;
-
-	e->rec = NULL;
-	e->signature = 0;
-	if (h && h->mode != FILTER_MODE_OFF)
-		a = wants_open(e, h, f, t, via);
-	if (a == ANSWER_NO) {
-		if (!filter_drop(e, h, EV_OPEN))
-			return false;
-		flags = 1u << EV_HDR_WOULD_DROP;
-	}
-	return a != ANSWER_LOST && filter_begin(e, EV_OPEN, h, flags);
-}
-
-/* Verify mode: the mark is about the path that was judged. Where the record, whose path was just
- * written and ends at end, says another one, because of a rename between, the mark goes. */
-static __always_inline void filter_confirm(struct emitter *e, __u32 end)
-{
-	const struct filter_block *h;
-	struct scratch_slot *s = (struct scratch_slot *)e->rec;
-
-	if (!(e->flags & 1u << EV_HDR_WOULD_DROP) || !e->signature)
-		return;
-	h = filter_now();
-	if (h && sign_text(emit_key(e), end, e->generation) &&
-	    filter_signature(s->dir, s->name, h) == e->signature)
-		return;
-	e->flags &= ~(1u << EV_HDR_WOULD_DROP);
+			generation);
 }
 
 #endif

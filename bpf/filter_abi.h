@@ -110,12 +110,18 @@ struct filter_unix {
 	__u64 bits;
 };
 
+/* Random; k1 and k2 are odd. A generation has its own, and what is known by signatures under them is
+ * forgotten with it. */
+struct filter_keys {
+	__u64 seed, k1, k2;
+};
+
 struct filter_block {
 	__u32 generation;
 	__u8 mode; /* enum filter_mode */
 	__u8 pad[3];
 	__u8 kinds[FILTER_KINDS]; /* enum filter_kind by enum ev_kind */
-	__u64 seed, k1, k2; /* random; k1, k2 odd: of the signatures of this generation */
+	struct filter_keys keys;
 	__u64 marks; /* bits that marks can have; 0: nobody asks for any */
 	__u64 odd; /* of these, what a program without an ordinary path may have (memfd, deleted) */
 	__u64 late; /* marks of programs that a process with children came to run: its children's
@@ -125,6 +131,14 @@ struct filter_block {
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
 	struct filter_buckets open_joins, connect_joins, accept_joins;
+};
+
+/* By what the masks of paths are known again (seen.h), while a block is in force that filters opens by
+ * its tables; else all 0. */
+struct filter_seen {
+	struct filter_keys keys; /* the block's */
+	__u32 generation;
+	__u32 self_tgid; /* whose opens are not looked at; 0: none */
 };
 
 /* A walk of the automaton (filter_walk.h). The text lies as in records: components from the last to

@@ -21,22 +21,22 @@
 
 /* Between two secret factors the bytes are turned around, so that a difference whose effect is sure
  * after one (of the highest bit) depends on 57 unknown bits of the other. */
-static inline __u64 filter_mix(__u64 x, const struct filter_block *h)
+static inline __u64 filter_mix(__u64 x, const struct filter_keys *k)
 {
-	return __builtin_bswap64(x * h->k1) * h->k2;
+	return __builtin_bswap64(x * k->k1) * k->k2;
 }
 
 /* The words of a name are mixed in one after the other. From the second on they are under the seed,
  * so that the second half of a name is not another name; that no byte of a name is 0 tells where the
  * last word ends. */
-static inline __u64 filter_sign(__u64 x, __u64 word, const struct filter_block *h)
+static inline __u64 filter_sign(__u64 x, __u64 word, const struct filter_keys *k)
 {
-	return filter_mix(x ^ word, h);
+	return filter_mix(x ^ word, k);
 }
 
-static inline __u64 filter_sign_more(__u64 x, __u64 word, const struct filter_block *h)
+static inline __u64 filter_sign_more(__u64 x, __u64 word, const struct filter_keys *k)
 {
-	return filter_mix(x ^ h->seed ^ word, h);
+	return filter_mix(x ^ k->seed ^ word, k);
 }
 
 /* Of the word that holds the end of a text of n bytes (1 or more), what belongs to it. */
@@ -48,7 +48,7 @@ static inline __u64 filter_last_word(__u64 word, __u64 n)
 /* Never 0. */
 static inline __u64 filter_signature(__u64 directory, __u64 name, const struct filter_block *h)
 {
-	__u64 x = filter_mix(filter_mix(directory, h) ^ name, h);
+	__u64 x = filter_mix(filter_mix(directory, &h->keys) ^ name, &h->keys);
 
 	x ^= x >> 32;
 	return x ? x : 1;
@@ -57,7 +57,7 @@ static inline __u64 filter_signature(__u64 directory, __u64 name, const struct f
 /* Of a directory alone. */
 static inline __u64 filter_dir_signature(__u64 directory, const struct filter_block *h)
 {
-	__u64 x = filter_mix(directory ^ h->k1, h);
+	__u64 x = filter_mix(directory ^ h->keys.k1, &h->keys);
 
 	x ^= x >> 32;
 	return x ? x : 1;
@@ -65,7 +65,7 @@ static inline __u64 filter_dir_signature(__u64 directory, const struct filter_bl
 
 static inline __u64 filter_dir_sum(__u64 state, __u64 mask, const struct filter_block *h)
 {
-	return filter_mix(filter_mix(mask, h) ^ state, h);
+	return filter_mix(filter_mix(mask, &h->keys) ^ state, &h->keys);
 }
 
 static inline __u32 filter_verdict_index(__u64 signature)

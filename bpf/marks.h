@@ -61,9 +61,15 @@ struct text_walk {
 	struct scratch_slot *s;
 };
 
+enum { WALK_AT_ONCE = 4 }; /* steps in a round of bpf_loop, which takes two dozen instructions */
+
 static long walk_step(__u64 i, struct text_walk *w)
 {
-	return !filter_walk_step(w->head, w->text, &w->s->walk, w->s->b, EV_REC_MAX - 1);
+#pragma nounroll
+	for (int k = 0; k < WALK_AT_ONCE; k++)
+		if (!filter_walk_step(w->head, w->text, &w->s->walk, w->s->b, EV_REC_MAX - 1))
+			return 1;
+	return 0;
 }
 
 /* Walks an automaton of the block of a generation over the text in a scratch slot. 1: to its end.
@@ -77,7 +83,7 @@ __noinline int walk_text(__u32 scratch_key, __u32 block, __u32 generation, bool 
 	if (!h || !s || h->generation != generation)
 		return 0;
 	w.text = program ? &h->program : &h->open;
-	bpf_loop(FILTER_STEPS, walk_step, &w, 0);
+	bpf_loop(FILTER_STEPS / WALK_AT_ONCE, walk_step, &w, 0);
 	return s->walk.done;
 }
 

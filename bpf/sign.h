@@ -19,12 +19,14 @@
 
 enum { SIGN_STEPS = FILTER_COMPONENTS + 64, NAME_WORDS_MAX = 31 };
 /* A dentry has room for 32 bytes of name (later 40), NUL included; longer names lie elsewhere. */
-enum { SHORT_WORDS = 4, SHORT_NAME = SHORT_WORDS * 8 - 1, HEAD_BYTES_MAX = 104 };
+enum { SHORT_WORDS = 4, SHORT_NAME = SHORT_WORDS * 8 - 1, HEAD_BYTES_MAX = 64 };
 enum sign_state { SIGN_WALKS, SIGN_DONE, SIGN_UNCLEAR };
 
-/* Of the dentries that were read: 0 if each d_seq was even, and the same afterwards. */
+/* Of the dentries that were read. */
 struct sign_seqs {
-	__u32 changed;
+	__u32 changed; /* 0: each d_seq was even, and the same afterwards */
+	__u32 odd; /* 1: there is no key, for some name is long */
+	__u64 key; /* of their names and hashes (seen.h) */
 };
 
 /* A walk at work. */
@@ -34,8 +36,9 @@ struct sign_walk {
 	const struct filter_block *head;
 	__u64 dir, name;
 	struct dentry *leaf; /* the dentry that the last name is of; NULL: there is none yet */
+	__u64 key; /* of names and hashes so far (seen.h) */
 	__u32 state; /* enum sign_state */
-	__u32 pad;
+	__u32 odd; /* 1: there is no key */
 };
 
 /* ---- names ---- */
@@ -50,40 +53,40 @@ static __always_inline __u64 name_word(const unsigned char *name, bool fast)
 /* Of a name of len bytes, 1 to 255, whose word at a byte is word(byte). Words are counted apart from
  * the length, so that the verifier, which follows every number of them, finds nothing different behind
  * the loop. */
-#define SIGN_LONG(x, len, h, word)                                                                 \
+#define SIGN_LONG(x, len, k, word)                                                                 \
 	({                                                                                         \
 		__u64 y_ = (x), seed_ = not_known;                                                 \
 		__u32 words_ = (len) >> 3, tail_ = (len)&7;                                        \
 		_Pragma("nounroll") for (__u32 i_ = 0; i_ < NAME_WORDS_MAX && i_ < words_; i_++)   \
 		{                                                                                  \
-			y_ = filter_sign(y_ ^ seed_, word(i_ * 8), h);                             \
-			seed_ = (h)->seed;                                                         \
+			y_ = filter_sign(y_ ^ seed_, word(i_ * 8), k);                             \
+			seed_ = (k)->seed;                                                         \
 		}                                                                                  \
 		if (tail_)                                                                         \
 			y_ = filter_sign(y_ ^ seed_, filter_last_word(word((len)-tail_), tail_),   \
-					 h);                                                       \
+					 k);                                                       \
 		y_;                                                                                \
 	})
 
 /* Of a name that lies in its dentry, 1 to 31 bytes: as much of its words as there is of it. */
-#define SIGN_SHORT(x, len, h, word)                                                                \
+#define SIGN_SHORT(x, len, k, word)                                                                \
 	({                                                                                         \
 		__u64 y_ = (x), n_ = (len);                                                        \
 		if (n_ <= 8) {                                                                     \
-			y_ = filter_sign(y_, filter_last_word(word(0), n_), h);                    \
+			y_ = filter_sign(y_, filter_last_word(word(0), n_), k);                    \
 		} else {                                                                           \
-			y_ = filter_sign(y_, word(0), h);                                          \
+			y_ = filter_sign(y_, word(0), k);                                          \
 			if (n_ <= 16) {                                                            \
-				y_ = filter_sign_more(y_, filter_last_word(word(8), n_), h);       \
+				y_ = filter_sign_more(y_, filter_last_word(word(8), n_), k);       \
 			} else {                                                                   \
-				y_ = filter_sign_more(y_, word(8), h);                             \
+				y_ = filter_sign_more(y_, word(8), k);                             \
 				if (n_ <= 24) {                                                    \
 					y_ = filter_sign_more(y_, filter_last_word(word(16), n_),  \
-							      h);                                  \
+							      k);                                  \
 				} else {                                                           \
-					y_ = filter_sign_more(y_, word(16), h);                    \
+					y_ = filter_sign_more(y_, word(16), k);                    \
 					y_ = filter_sign_more(y_, filter_last_word(word(24), n_),  \
-							      h);                                  \
+							      k);                                  \
 				}                                                                  \
 			}                                                                          \
 		}                                                                                  \
@@ -98,7 +101,7 @@ static __always_inline __u64 sign_copy(__u64 x, const __u8 *rec, __u32 pos, __u3
 {
 	len &= NAME_LEN - 1;
 #define WORD(byte) COPY_WORD(rec, pos + (byte))
-	return SIGN_LONG(x, len, h, WORD);
+	return SIGN_LONG(x, len, &h->keys, WORD);
 #undef WORD
 }
 
@@ -116,23 +119,28 @@ static __always_inline struct dentry *sign_typed(struct dentry *d, __u64 *x,
 {
 	__u32 seq = d->d_seq.seqcount.sequence, len;
 	struct dentry *parent;
+	__u64 hash_len;
 
 	barrier();
 	parent = d->d_parent;
-	len = d->d_name.len & (NAME_LEN - 1);
+	hash_len = d->d_name.hash_len;
+	len = (hash_len >> 32) & (NAME_LEN - 1);
 	if (len - 1 < SHORT_NAME) { /* 1 to SHORT_NAME */
 		const __u64 *name = NAME_IN_DENTRY(d);
 
 #define WORD(byte) (name[(byte) / 8])
-		*x = SIGN_SHORT(*x, len, h, WORD);
+		*x = SIGN_SHORT(*x, len, &h->keys, WORD);
+		seqs->key = SIGN_SHORT(seqs->key, len, &h->keys, WORD) + hash_len;
 #undef WORD
 	} else if (near || !len) {
 		return (void *)0;
 	} else {
 		const unsigned char *name = d->d_name.name;
 
+		seqs->odd = 1;
+
 #define WORD(byte) name_word(name + (byte), true)
-		*x = SIGN_LONG(*x, len, h, WORD);
+		*x = SIGN_LONG(*x, len, &h->keys, WORD);
 #undef WORD
 	}
 	barrier();
@@ -145,41 +153,43 @@ static __always_inline struct dentry *sign_typed(struct dentry *d, __u64 *x,
 		 ? bpf_core_field_offset(struct dentry, d_shortname)                               \
 		 : bpf_core_field_offset(struct dentry___iname, d_iname))
 #define COPIED(copy, off, type) (*(type *)((char *)(copy) + (off)))
-#define HEAD_OF(copy, member, type) COPIED(copy, bpf_core_field_offset(struct dentry, member), type)
+#define HEAD_AT bpf_core_field_offset(struct dentry, d_parent)
+#define HEAD_OF(copy, member, type)                                                                \
+	COPIED(copy, bpf_core_field_offset(struct dentry, member) - HEAD_AT, type)
 
-/* The same by two probe reads: of the dentry's head, which is copied from its beginning to its end,
- * and of d_seq. (The head is larger where the kernel debugs its locks: there all is unclear.) */
+/* The same by probe reads: of what is in the dentry from its parent to its short name, and of d_seq
+ * before and after it. (It is more where the kernel debugs its locks: there all is unclear.) */
 static __always_inline struct dentry *sign_probed(struct dentry *d, __u64 *x,
 						  const struct filter_block *h,
 						  struct sign_seqs *seqs)
 {
-	const __u32 size = SHORT_NAME_AT + SHORT_WORDS * 8;
-	__u64 head[HEAD_BYTES_MAX / 8];
-	__u32 seq, again = 1, len;
+	const __u32 size = SHORT_NAME_AT + SHORT_WORDS * 8 - HEAD_AT;
+	__u64 head[HEAD_BYTES_MAX / 8], hash_len;
+	__u32 seq = 1, again = 1, len;
 
-	if (size > sizeof(head) || bpf_core_field_offset(struct dentry, d_seq) >
-					   bpf_core_field_offset(struct dentry, d_parent))
+	bpf_core_read(&seq, sizeof(seq), &d->d_seq.seqcount.sequence);
+	if (size > sizeof(head) || bpf_probe_read_kernel(head, size, (char *)d + HEAD_AT))
 		return (void *)0;
-	if (bpf_probe_read_kernel(head, size, d))
-		return (void *)0;
-	len = HEAD_OF(head, d_name.len, __u32) & (NAME_LEN - 1);
+	hash_len = HEAD_OF(head, d_name.hash_len, __u64);
+	len = (hash_len >> 32) & (NAME_LEN - 1);
 	if (len - 1 < SHORT_NAME) {
-		const __u64 *name = &COPIED(head, SHORT_NAME_AT, __u64);
+		const __u64 *name = &COPIED(head, SHORT_NAME_AT - HEAD_AT, __u64);
 
 #define WORD(byte) (name[(byte) / 8])
-		*x = SIGN_SHORT(*x, len, h, WORD);
+		*x = SIGN_SHORT(*x, len, &h->keys, WORD);
+		seqs->key = SIGN_SHORT(seqs->key, len, &h->keys, WORD) + hash_len;
 #undef WORD
 	} else if (!len) {
 		return (void *)0;
 	} else {
 		const unsigned char *name = HEAD_OF(head, d_name.name, const unsigned char *);
 
+		seqs->odd = 1;
 #define WORD(byte) name_word(name + (byte), false)
-		*x = SIGN_LONG(*x, len, h, WORD);
+		*x = SIGN_LONG(*x, len, &h->keys, WORD);
 #undef WORD
 	}
 	bpf_core_read(&again, sizeof(again), &d->d_seq.seqcount.sequence);
-	seq = HEAD_OF(head, d_seq.seqcount.sequence, __u32);
 	seqs->changed |= (again ^ seq) | seq << 31;
 	return HEAD_OF(head, d_parent, struct dentry *);
 }
@@ -209,7 +219,7 @@ static __always_inline bool sign_mount(struct sign_walk *w, bool fast)
 static __always_inline long sign_step_by(struct sign_walk *w, bool fast)
 {
 	struct dentry *d = w->d, *parent;
-	struct sign_seqs seqs = {};
+	struct sign_seqs seqs = { .key = w->key };
 	__u64 x = w->leaf ? w->dir : w->name;
 
 	if (d == w->root)
@@ -221,6 +231,8 @@ static __always_inline long sign_step_by(struct sign_walk *w, bool fast)
 		return 1;
 	}
 	w->d = parent;
+	w->key = seqs.key;
+	w->odd |= seqs.odd;
 	if (w->leaf) {
 		w->dir = x;
 	} else {
@@ -263,14 +275,14 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 				      const struct filter_block *h)
 {
 	struct dentry *leaf = d;
-	struct sign_seqs seqs = {};
-	__u64 x = h->seed;
+	struct sign_seqs seqs = { .key = h->keys.seed };
+	__u64 x = h->keys.seed;
 
 	if (d == root || !SIGN_MORE())
 		return true;
 	w->name = x;
 	w->leaf = leaf;
-	x = h->seed;
+	x = h->keys.seed;
 	if (SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && d == root &&
 	    sign_mount(w, true)) {
 		d = w->d;
@@ -283,6 +295,7 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 	}
 	w->d = d;
 	w->dir = x;
+	w->key = seqs.key;
 	return !seqs.changed;
 }
 
@@ -319,7 +332,8 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64
 	w->root = root;
 	w->m = CAST(fast, (char *)mnt - bpf_core_field_offset(struct mount, mnt), struct mount);
 	w->head = h;
-	w->dir = w->name = h->seed;
+	w->dir = w->name = w->key = h->keys.seed;
+	w->odd = not_known;
 	w->leaf = (void *)not_known; /* NULL */
 	w->state = SIGN_WALKS;
 	if (fast && !sign_near(w, d, root, h))
@@ -348,6 +362,39 @@ static __always_inline bool sign_file(struct sign_walk *w, struct file *f, __u64
 				      const struct filter_block *h)
 {
 	return typed_loads() ? sign_file_typed(w, f, own, h) : sign_file_probed(w, f, own, h);
+}
+
+/* ---- sets of masks ---- */
+
+static __always_inline bool verdict_in_set(volatile struct filter_verdict_set *s, __u64 signature,
+					   __u64 *mask)
+{
+#pragma unroll
+	for (int i = 0; i < FILTER_WAYS; i++) {
+		__u64 m = s->way[i].mask;
+
+		if ((s->way[i].check ^ m) != signature)
+			continue;
+		*mask = m;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void verdict_to_set(volatile struct filter_verdict_set *s, __u64 signature,
+					   __u64 mask)
+{
+	__u32 to = FILTER_WAYS;
+
+#pragma unroll
+	for (int i = FILTER_WAYS - 1; i >= 0; i--)
+		if (!s->way[i].check)
+			to = i; /* the first, which is looked at first */
+	if (to == FILTER_WAYS)
+		to = bpf_get_prandom_u32();
+	to &= FILTER_WAYS - 1;
+	s->way[to].mask = mask;
+	s->way[to].check = signature ^ mask;
 }
 
 /* ---- texts ---- */
@@ -388,7 +435,7 @@ __noinline int sign_text(__u32 scratch_key, __u32 end, __u32 generation)
 	if (!n || n > FILTER_COMPONENTS)
 		return 0;
 	s->pos = end;
-	s->dir = s->name = h->seed;
+	s->dir = s->name = h->keys.seed;
 	bpf_loop(n, sign_component, &w, 0);
 	return 1;
 }

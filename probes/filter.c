@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 
 #include "bpf/filter_abi.h"
 #include "pipeline/util.h"
@@ -86,6 +87,29 @@ static int put_block(struct probe_set *p, struct filter_block *block, uint32_t s
 	return rc;
 }
 
+/* By which keys opens are known again that nobody wants; none while block is NULL, and where it does
+ * not decide about opens by its tables alone. */
+static int set_seen(struct probe_set *p, const struct filter_block *block)
+{
+	struct filter_seen seen = { 0 };
+	uint32_t zero = 0;
+
+	if (p->maps.fd[MAP_SEEN] < 0)
+		return 0;
+	if (block && block->mode == FILTER_MODE_ON && block->kinds[EV_OPEN] == FILTER_KIND_TABLES &&
+	    (p->want & 1ULL << EV_OPEN))
+		seen = (struct filter_seen){ block->keys, block->generation, p->cfg.self_tgid };
+	return bpf_map_update_elem(p->maps.fd[MAP_SEEN], &zero, &seen, 0);
+}
+
+/* The programs learn by an open of the agent's own what its root is (seen_home in bpf/seen.h). */
+static void show_home(void)
+{
+	CLEANUP_CLOSE int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)fd;
+}
+
 /* The kernel returns from the change of a slot when every program that could have seen the block
  * before has ended, so their records are in the ring. That takes it 10 to 20 ms, so FILTER_NEXT is not
  * emptied when its block has come into force (filter_abi.h). */
@@ -94,16 +118,20 @@ int probe_set_tables(struct probe_set *p, void *block, const struct probe_ask *a
 	CLEANUP_CLOSE int fd = -1;
 	const struct filter_block *head = block;
 	bool scan = head->mode != FILTER_MODE_OFF && (head->marks || !p->scanned);
-	int rc = put_block(p, block, scan ? FILTER_NEXT : FILTER_NOW, &fd);
+	int rc = scan ? 0 : set_seen(p, NULL);
 
+	rc = rc ? rc : put_block(p, block, scan ? FILTER_NEXT : FILTER_NOW, &fd);
 	if (!rc && scan) {
 		p->has_next = true;
 		mark_all(p, head, ask);
-		rc = shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
+		rc = set_seen(p, NULL);
+		rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
 		p->scanned = !rc;
 	}
 	if (rc || !scan)
 		empty_next(p);
+	rc = rc ? rc : set_seen(p, head);
+	show_home();
 	return rc;
 }
 

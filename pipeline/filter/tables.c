@@ -188,9 +188,9 @@ static int draw_keys(struct filter_block *h)
 
 	if (getrandom(keys, sizeof(keys), 0) != sizeof(keys))
 		return -errno;
-	h->seed = keys[0];
-	h->k1 = keys[1] | 1;
-	h->k2 = keys[2] | 1;
+	h->keys.seed = keys[0];
+	h->keys.k1 = keys[1] | 1;
+	h->keys.k2 = keys[2] | 1;
 	return 0;
 }
 
@@ -265,7 +265,7 @@ static void write_nothing(struct work *w)
 	h->generation = w->req->generation;
 	h->mode = w->req->mode;
 	h->cgroups = FILTER_STAMP(w->req->generation, 0);
-	h->k1 = h->k2 = 1;
+	h->keys.k1 = h->keys.k2 = 1;
 	for (uint32_t i = EV_OPEN; i <= EV_ACCEPT; i++)
 		h->kinds[i] = w->req->kinds[i].count ? FILTER_KIND_ALL : FILTER_KIND_NONE;
 	w->block.len = sizeof(*h);

@@ -275,7 +275,7 @@ static void put(struct bench *b, void *block, bool fresh)
 
 	h->generation = ++b->generation;
 	if (fresh)
-		h->seed = b->generation * 0x9e3779b97f4a7c15ULL;
+		h->keys.seed = b->generation * 0x9e3779b97f4a7c15ULL;
 	if (probe_set_tables(b->probes, block, NULL))
 		die("tables", "the kernel does not take them");
 }

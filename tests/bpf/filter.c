@@ -324,10 +324,67 @@ static void torn_pairs_are_nobodys(void)
 	filtered_end(&f);
 }
 
+/* Opens of path that were told of. */
+static uint32_t told(struct filtered *f, const char *path)
+{
+	filtered_forget(f);
+	filtered_look(path);
+	return filtered_seen(f, path, NULL);
+}
+
+/* A path that was opened before is known without its verdict: that another one lies there shows only
+ * when the short way is closed. */
+static void known_by_the_short_way(bool no_typed_loads)
+{
+	struct filtered f;
+	struct filter_verdict_set set = { 0 };
+	struct filter_seen keys;
+	uint32_t at, zero = 0;
+	char path[128];
+	uint64_t s;
+
+	filtered_begin(&f, no_typed_loads);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	snprintf(path, sizeof(path), "%s/name of two words", f.dir);
+	filtered_touch(path);
+	CHECK_INT(told(&f, path), 0);
+	s = filter_tables_signature(f.block, path);
+	at = (uint32_t)(s >> 40) & (FILTER_VERDICT_SETS - 1);
+	set.way[0] = (struct filter_verdict){ s ^ FILTER_WANTED, FILTER_WANTED };
+	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_VERDICTS], &at, &set, 0), 0);
+	CHECK_INT(told(&f, path), 0);
+	CHECK_INT(bpf_map_lookup_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys), 0);
+	CHECK(keys.generation == f.generation && keys.keys.k1);
+	keys.keys.seed ^= 1; /* other keys: nothing is known under them */
+	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys, 0), 0);
+	CHECK_INT(told(&f, path), 1);
+	keys.keys = (struct filter_keys){ 0 }; /* closed */
+	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys, 0), 0);
+	CHECK_INT(told(&f, path), 1);
+	filtered_end(&f);
+}
+
+static void known_by_words(void)
+{
+	known_by_the_short_way(false);
+}
+
+static void known_by_probe_reads(void)
+{
+	known_by_the_short_way(true);
+}
+
 static const struct test tests[] = {
-	TEST(patterns_by_words),     TEST(patterns_by_probe_reads),    TEST(conditions_on_the_rest),
-	TEST(modes_and_generations), TEST(new_generation_judges_anew), TEST(full_of_others),
-	TEST(fought_over),           TEST(torn_pairs_are_nobodys),
+	TEST(known_by_words),
+	TEST(known_by_probe_reads),
+	TEST(patterns_by_words),
+	TEST(patterns_by_probe_reads),
+	TEST(conditions_on_the_rest),
+	TEST(modes_and_generations),
+	TEST(new_generation_judges_anew),
+	TEST(full_of_others),
+	TEST(fought_over),
+	TEST(torn_pairs_are_nobodys),
 };
 
 int main(int argc, char **argv)

@@ -79,7 +79,7 @@ static uint64_t sign_name(const struct filter_block *h, uint64_t x, const uint8_
 		memcpy(&word, name + i, MIN(len - i, 8u));
 		if (len - i < 8)
 			word = filter_last_word(word, len);
-		x = i ? filter_sign_more(x, word, h) : filter_sign(x, word, h);
+		x = i ? filter_sign_more(x, word, &h->keys) : filter_sign(x, word, &h->keys);
 	}
 	return x;
 }
@@ -88,7 +88,7 @@ uint64_t filter_tables_signature(const void *block, const char *path)
 {
 	const struct filter_block *h = block;
 	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
-	uint64_t dir = h->seed, name = h->seed;
+	uint64_t dir = h->keys.seed, name = h->keys.seed;
 
 	if (!r || !reverse(r, path))
 		return 0;
