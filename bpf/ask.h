@@ -125,11 +125,11 @@ static __always_inline void ask_task(struct ask *a, struct task_struct *t, bool 
 static __always_inline __u64 sign_facts(const struct ask *a)
 {
 	const __u64 *w = (const __u64 *)&a->facts;
-	__u64 x = a->head->seed;
+	__u64 x = a->head->keys.seed;
 
 #pragma unroll
 	for (__u32 i = 0; i < sizeof(a->facts) / sizeof(*w); i++)
-		x = filter_mix(x ^ w[i], a->head);
+		x = filter_mix(x ^ w[i], &a->head->keys);
 	return x ^ x >> 32;
 }
 

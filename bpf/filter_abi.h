@@ -138,7 +138,7 @@ struct filter_block {
 struct filter_seen {
 	struct filter_keys keys; /* the block's */
 	__u32 generation;
-	__u32 self_tgid; /* whose opens are not looked at; 0: none */
+	__u32 pad;
 };
 
 /* A walk of the automaton (filter_walk.h). The text lies as in records: components from the last to

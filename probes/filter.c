@@ -87,8 +87,8 @@ static int put_block(struct probe_set *p, struct filter_block *block, uint32_t s
 	return rc;
 }
 
-/* By which keys opens are known again that nobody wants; none while block is NULL, and where it does
- * not decide about opens by its tables alone. */
+/* By which keys the masks of paths are known again (bpf/seen.h); none while block is NULL, and where it
+ * does not decide about opens by its tables. */
 static int set_seen(struct probe_set *p, const struct filter_block *block)
 {
 	struct filter_seen seen = { 0 };
@@ -98,7 +98,7 @@ static int set_seen(struct probe_set *p, const struct filter_block *block)
 		return 0;
 	if (block && block->mode == FILTER_MODE_ON && block->kinds[EV_OPEN] == FILTER_KIND_TABLES &&
 	    (p->want & 1ULL << EV_OPEN))
-		seen = (struct filter_seen){ block->keys, block->generation, p->cfg.self_tgid };
+		seen = (struct filter_seen){ block->keys, block->generation, 0 };
 	return bpf_map_update_elem(p->maps.fd[MAP_SEEN], &zero, &seen, 0);
 }
 
