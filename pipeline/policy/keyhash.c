@@ -110,6 +110,11 @@ struct key128 keyhash_fields(const struct keyhash *h, uint64_t first, struct eve
 	return siphash(h, all, used * sizeof(*all));
 }
 
+uint64_t keyhash_bytes(const struct keyhash *h, struct str bytes)
+{
+	return siphash(h, bytes.p, bytes.len).k[0];
+}
+
 uint64_t keyhash_value(const struct keyhash *h, const struct value *v)
 {
 	return hash_value(h, v).k[0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * Values of fields as 128 bits that stand for them in tables an attacker can fill: SipHash-2-4
- * with a secret, so that nobody can make two meet.
+ * Values of fields as 128 bits that stand for them in tables an attacker can fill, and hashes of
+ * names: SipHash-2-4 with a secret, so that nobody can make two meet.
  */
 #ifndef TOCSIN_POLICY_KEYHASH_H
 #define TOCSIN_POLICY_KEYHASH_H
@@ -28,7 +28,8 @@ void keyhash_init(struct keyhash *h); /* a new secret */
  * most KEYHASH_FIELDS_MAX fields; a NULL one is absent. */
 struct key128 keyhash_fields(const struct keyhash *h, uint64_t first, struct event *e,
 			     const struct field *const *fields, uint32_t n);
-/* 64 bits of one value. */
+/* 64 bits of bytes, and of one value. */
+uint64_t keyhash_bytes(const struct keyhash *h, struct str bytes);
 uint64_t keyhash_value(const struct keyhash *h, const struct value *v);
 
 #endif

@@ -251,40 +251,22 @@ static bool tells(const void *set, uint32_t policy)
 	return s->policies[policy & POLICY_NUMBER_MASK]->pub.action != POLICY_DROP;
 }
 
-/* Where the policy with that id is in by_id, or would be. */
-static uint32_t *place_of(const struct policy_set *s, uint64_t id)
+static struct str id_bytes(const uint64_t *id)
 {
-	uint32_t at = (uint32_t)(id ^ id >> 32) & s->id_mask;
-
-	while (s->by_id[at] && s->policies[s->by_id[at] - 1]->id != id)
-		at = (at + 1) & s->id_mask;
-	return &s->by_id[at];
+	return (struct str){ (const char *)id, sizeof(*id) };
 }
 
 /* Of two with the same id the first is found. */
-static bool index_ids(struct policy_set *s)
+static int index_id(struct policy_set *s, const struct policy_def *p)
 {
-	uint32_t size = 4, *place;
+	struct str id = id_bytes(&p->id);
 
-	while (size < s->count * 2)
-		size *= 2;
-	s->by_id = pool_array(&s->pool, size, sizeof(*s->by_id));
-	if (!s->by_id)
-		return false;
-	s->id_mask = size - 1;
-	for (uint32_t i = 0; i < s->count; i++) {
-		place = place_of(s, s->policies[i]->id);
-		if (!*place)
-			*place = i + 1;
-	}
-	return true;
+	return strmap_get(&s->by_id, id) ? 0 : strmap_put(&s->by_id, id, (void *)(uintptr_t)p);
 }
 
 const struct policy_def *set_find(const struct policy_set *s, uint64_t id)
 {
-	uint32_t place = *place_of(s, id);
-
-	return place ? s->policies[place - 1] : NULL;
+	return strmap_get(&s->by_id, id_bytes(&id));
 }
 
 static int set_end(struct policy_set *s)
@@ -298,7 +280,10 @@ static int set_end(struct policy_set *s)
 		s->digest[2 * i + 1] = hex[sum[i] & 15];
 	}
 	s->failed_opens = rules_want_failed_opens(&s->rules, tells, s);
-	return index_ids(s) ? rules_seal(&s->rules) : -ENOMEM;
+	for (uint32_t i = 0; i < s->count; i++)
+		if (index_id(s, s->policies[i]))
+			return -ENOMEM;
+	return rules_seal(&s->rules);
 }
 
 static int add_text(struct native *n, const char *path, struct str text, const struct kept *k,
@@ -418,6 +403,7 @@ void policy_free(struct policy_set *s)
 	patterns_free(&s->patterns);
 	sources_free(&s->sources);
 	pool_free(&s->pool);
+	strmap_free(&s->by_id);
 	free(s->policies);
 	free(s);
 }

@@ -94,7 +94,7 @@ struct policy_set {
 	struct rules rules;
 	const struct policy_def **policies;
 	uint32_t count;
-	uint32_t *by_id, id_mask;	/* hash table of 1 + policy */
+	struct strmap by_id;
 	struct sources sources;		/* files without an error, and files of values */
 	struct sha256_ctx sha;
 	char digest[2 * SHA256_DIGEST_SIZE];

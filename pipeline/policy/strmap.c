@@ -11,14 +11,11 @@
 enum { SIZE_MIN = 64 };
 
 /* The slot of the key, or the free one where it belongs. The table has one. */
-static struct strmap_slot *find(struct strmap_slot *slots, uint32_t size, struct str key)
+static struct strmap_slot *find(const struct keyhash *h, struct strmap_slot *slots, uint32_t size,
+				struct str key)
 {
-	uint64_t h = key.len;
-	uint32_t at;
+	uint32_t at = (uint32_t)keyhash_bytes(h, key) & (size - 1);
 
-	for (uint32_t i = 0; i < key.len; i++)
-		h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3ULL;
-	at = (uint32_t)(h ^ h >> 32) & (size - 1);
 	while (slots[at].value && !str_eq(slots[at].key, key))
 		at = (at + 1) & (size - 1);
 	return &slots[at];
@@ -26,7 +23,7 @@ static struct strmap_slot *find(struct strmap_slot *slots, uint32_t size, struct
 
 void *strmap_get(const struct strmap *m, struct str key)
 {
-	return m->size ? find(m->slots, m->size, key)->value : NULL;
+	return m->size ? find(&m->hash, m->slots, m->size, key)->value : NULL;
 }
 
 static int grow(struct strmap *m)
@@ -36,9 +33,11 @@ static int grow(struct strmap *m)
 
 	if (!slots)
 		return -ENOMEM;
+	if (!m->size)
+		keyhash_init(&m->hash);
 	for (uint32_t i = 0; i < m->size; i++)
 		if (m->slots[i].value)
-			*find(slots, size, m->slots[i].key) = m->slots[i];
+			*find(&m->hash, slots, size, m->slots[i].key) = m->slots[i];
 	free(m->slots);
 	m->slots = slots;
 	m->size = size;
@@ -49,7 +48,7 @@ int strmap_put(struct strmap *m, struct str key, void *value)
 {
 	if (m->count * 2 >= m->size && grow(m))
 		return -ENOMEM;
-	*find(m->slots, m->size, key) = (struct strmap_slot){ key, value };
+	*find(&m->hash, m->slots, m->size, key) = (struct strmap_slot){ key, value };
 	m->count++;
 	return 0;
 }
