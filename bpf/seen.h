@@ -92,12 +92,13 @@ static __always_inline bool seen_mix(struct seen_walk *w, __u64 word, const __u6
 	return true;
 }
 
-static __always_inline bool seen_name(struct seen_walk *w)
+/* newer: the dentry has a d_shortname. */
+static __always_inline bool seen_name(struct seen_walk *w, bool newer)
 {
 	struct dentry *d = w->d;
 
 	w->d = d->d_parent;
-	if (bpf_core_field_exists(struct dentry, d_shortname))
+	if (newer)
 		return seen_mix(w, d->d_shortname.words[0], (const __u64 *)d->d_shortname.words,
 				d->d_name.hash_len);
 	return seen_mix(w, *(const __u64 *)((struct dentry___iname *)d)->d_iname,
@@ -146,12 +147,12 @@ static __always_inline struct mount *seen_mount_of(struct vfsmount *mnt, bool fa
 
 /* Over the first names, up to the root of their mount, written out. False: one is long, or they are
  * many. */
-static __always_inline bool seen_near(struct seen_walk *w)
+static __always_inline bool seen_near(struct seen_walk *w, bool newer)
 {
 #define OVER_ONE                                                                                   \
 	if (w->d == w->root)                                                                       \
 		return true;                                                                       \
-	if (!seen_name(w))                                                                         \
+	if (!seen_name(w, newer))                                                                  \
 	return false
 	OVER_ONE;
 	OVER_ONE;
@@ -178,7 +179,7 @@ static __always_inline bool seen_at_home(void)
 }
 
 /* Of any file, to the root of the task's mount namespace. */
-static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt)
+static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt, bool newer)
 {
 	struct mount *m = seen_mount_of(mnt, true);
 	struct mount *top = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
@@ -186,7 +187,7 @@ static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt)
 #pragma nounroll
 	for (__u32 i = 0; i < SEEN_FAR; i++) {
 		if (w->d != w->root) {
-			if (!seen_name(w))
+			if (!seen_name(w, newer))
 				return false;
 			continue;
 		}
@@ -243,6 +244,17 @@ static __always_inline void seen_set_home(struct task_struct *t)
 	seen_home.mnt = (__u64)mnt;
 }
 
+/* The whole walk: as the parts, from a file of mount mnt. */
+static __always_inline bool seen_typed(struct seen_walk *w, struct vfsmount *mnt, bool newer)
+{
+	if ((__u64)mnt != seen_home.mnt) {
+		w->root = mnt->mnt_root;
+		return seen_far(w, mnt, newer);
+	}
+	w->root = (struct dentry *)seen_home.root;
+	return seen_near(w, newer) && seen_at_home();
+}
+
 static __always_inline void seen_begin(struct seen_walk *w, const struct filter_seen *s)
 {
 	w->keys = s->keys;
@@ -265,13 +277,9 @@ static __always_inline bool seen_mask(const struct filter_seen *keys, struct tas
 	if (!w.d->d_hash.pprev)
 		return false;
 	seen_begin(&w, keys);
-	if ((__u64)mnt == seen_home.mnt) {
-		w.root = (struct dentry *)seen_home.root;
-		there = seen_near(&w) && seen_at_home();
-	} else {
-		w.root = mnt->mnt_root;
-		there = seen_far(&w, mnt);
-	}
+	/* Asked once, so that names are read by code that knows where they lie. */
+	there = bpf_core_field_exists(struct dentry, d_shortname) ? seen_typed(&w, mnt, true)
+								  : seen_typed(&w, mnt, false);
 	return there && seen_find(w.key, mask);
 }
 
