@@ -16,7 +16,8 @@ enum { STATE_PENDING = 0, STATE_TOLD = 1 };
 
 struct pending {
 	struct ev_hdr h; /* of the task that connects */
-	__u32 state;
+	__u16 state;
+	__u16 err; /* with which it was told */
 	__u32 wanted; /* outcomes, as the block of h.generation said when it did */
 	__u64 sock; /* struct sock * */
 };

@@ -19,7 +19,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7 };
 enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
-enum { EINTR_ = 4, EAGAIN_ = 11, EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
+enum { EINTR_ = 4, EPIPE_ = 32, ECONNABORTED_ = 103, ECONNRESET_ = 104 };
+enum { EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
 
 struct udp_peer {
 	__u64 cookie, port;
@@ -80,6 +81,8 @@ __noinline int tcp_finish(struct pending *p, int newstate)
 		return 0;
 	if (newstate != ESTABLISHED)
 		err = LOAD((struct sock *)p->sock, struct sock, sk_err);
+	p->state = STATE_TOLD;
+	p->err = err;
 	outcome = newstate == CLOSE ? EV_OUTCOME_FAILURE : outcome_of(err);
 	wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
 	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
@@ -163,10 +166,8 @@ int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
 	p = connecting_find(cookie);
 	if (!p)
 		return 0;
-	if (oldstate == SYN_SENT && p->state == STATE_PENDING) {
+	if (oldstate == SYN_SENT && p->state == STATE_PENDING)
 		tcp_finish(p, newstate);
-		p->state = STATE_TOLD;
-	}
 	/* The end of a call that failed asks whether that was told. */
 	if (oldstate == CLOSE || newstate != CLOSE)
 		connecting_remove(cookie);
@@ -204,19 +205,27 @@ static __always_inline bool in_progress(long ret)
 	       ret <= -ERESTARTSYS_;
 }
 
-/* Has sock_state told of this failed connect? Whether or not, what it kept is done with. */
-static __always_inline bool tcp_was_told(struct sock *sk)
+/* Has sock_state told of the connect that came to this end, or will it? What it told of is done with
+ * when any call ends. One that is on its way is not: a bad call on its socket fails by itself, and of
+ * io_uring a request may be cancelled. */
+static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 {
 	__u64 cookie = sock_cookie(sk);
-	bool told = connecting_find(cookie);
+	struct pending *p = connecting_find(cookie);
+	bool told;
 
-	if (told)
+	/* only a socket that has left SYN_SENT says so */
+	if (ret == -EPIPE_ || ret == -ECONNABORTED_ || ret == -ECONNRESET_)
+		told = true;
+	else
+		told = p && (uring || (p->state == STATE_TOLD && (!p->err || ret == -(long)p->err)));
+	if (p && p->state == STATE_TOLD)
 		connecting_remove(cookie);
 	return told;
 }
 
 /* Does the end of this call say something that nobody else says? */
-static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret)
+static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret, bool uring)
 {
 	if (in_progress(ret))
 		return false;
@@ -226,7 +235,7 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 		return ret || LOAD(sk, struct sock, __sk_common.skc_dport); /* else: disconnected */
 	if (sock_protocol(sk) != IPPROTO_TCP_)
 		return false;
-	return ret && !tcp_was_told(sk);
+	return !tcp_was_told(sk, ret, uring) && ret;
 }
 
 static __always_inline __u8 transport_of(struct sock *sk)
@@ -274,7 +283,7 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 	family = sock_family(sk);
 	if (family != AF_UNIX_ && family != AF_INET_ && family != AF_INET6_)
 		return 0;
-	if (!connect_is_news(sk, family, ret) || is_self(t))
+	if (!connect_is_news(sk, family, ret, uring) || is_self(t))
 		return 0;
 	if (family == AF_UNIX_) {
 		p.family = EV_FAMILY_UNIX;

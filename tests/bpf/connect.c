@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * TCP connects that do not go straight on, on the live kernel: other calls on a socket while it is on
+ * its way, connects after one that failed. Each connect is told once.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/harness/live.h"
+#include "tests/harness/sockets.h"
+
+struct scene {
+	struct live l;
+	struct sockaddr_storage to;
+	socklen_t len;
+	int server;
+};
+
+/* backlog < 0: nobody listens. */
+static void begin(struct scene *s, int backlog)
+{
+	struct probe_cfg cfg = live_defaults;
+
+	cfg.want = KIND_BIT(CONNECT);
+	live_open(&s->l, &cfg);
+	s->server = sockets_new(AF_INET, SOCK_STREAM);
+	s->len = sockets_ip(&s->to, "127.0.0.1", 0);
+	CHECK_INT(bind(s->server, (struct sockaddr *)&s->to, s->len), 0);
+	sockets_ip(&s->to, "127.0.0.1", sockets_port(s->server));
+	if (backlog >= 0)
+		CHECK_INT(listen(s->server, backlog), 0);
+}
+
+/* outcomes: a letter for each connect that was told, s or f. */
+static void end(struct scene *s, const char *outcomes)
+{
+	char told[64] = "";
+	uint32_t n = 0;
+
+	live_read(&s->l);
+	for (const struct ev_hdr *h = NULL;
+	     (h = live_find(&s->l, h, EV_CONNECT, (uint32_t)getpid())) && n < sizeof(told) - 1;)
+		told[n++] = ((const struct ev_connect *)h)->outcome == EV_OUTCOME_SUCCESS ? 's'
+											   : 'f';
+	CHECK_STR(told, outcomes);
+	close(s->server);
+	live_close(&s->l);
+}
+
+static int client(bool nonblock)
+{
+	int fd = sockets_new(AF_INET, SOCK_STREAM);
+
+	if (nonblock)
+		CHECK_INT(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	return fd;
+}
+
+/* 0 or the errno. */
+static int go(const struct scene *s, int fd)
+{
+	return connect(fd, (const struct sockaddr *)&s->to, s->len) ? errno : 0;
+}
+
+/* Fails before the socket has a peer. */
+static int go_nowhere(int fd)
+{
+	struct sockaddr_storage to;
+	socklen_t len = sockets_ip(&to, "255.255.255.255", 9);
+
+	return connect(fd, (struct sockaddr *)&to, len) ? errno : 0;
+}
+
+static int disconnect(int fd)
+{
+	const struct sockaddr to = { .sa_family = AF_UNSPEC };
+
+	return connect(fd, &to, sizeof(to)) ? errno : 0;
+}
+
+static void wait_for(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	CHECK_INT(poll(&p, 1, 20000), 1);
+}
+
+static int accepted(const struct scene *s)
+{
+	int fd = accept4(s->server, NULL, NULL, SOCK_CLOEXEC);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* A connect that has to wait until another one, *first, was accepted: the queue is full. */
+static int on_its_way(struct scene *s, int *first)
+{
+	int fd = client(true);
+
+	*first = client(false);
+	CHECK_INT(go(s, *first), 0);
+	CHECK_INT(go(s, fd), EINPROGRESS);
+	return fd;
+}
+
+static void bad_calls_on_the_way(void)
+{
+	int first, fd, one;
+	struct scene s;
+
+	begin(&s, 0);
+	fd = on_its_way(&s, &first);
+	CHECK(connect(fd, NULL, 16) && errno == EFAULT);
+	CHECK(connect(fd, (struct sockaddr *)&s.to, 1) && errno == EINVAL);
+	CHECK_INT(go(&s, fd), EALREADY);
+	one = accepted(&s);
+	wait_for(fd);
+	CHECK_INT(go(&s, fd), 0);
+	CHECK_INT(go(&s, fd), EISCONN);
+	close(one);
+	close(fd);
+	close(first);
+	end(&s, "sffs");
+}
+
+/* The socket goes on with it. */
+static void cancelled_on_the_way(void)
+{
+	int first, fd = client(false), one;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	struct scene s;
+	bool ended = false;
+
+	if (io_uring_queue_init(8, &ring, 0))
+		test_skip("no io_uring");
+	begin(&s, 0);
+	close(on_its_way(&s, &first));
+	io_uring_prep_connect(io_uring_get_sqe(&ring), fd, (struct sockaddr *)&s.to, s.len);
+	CHECK_INT(io_uring_submit(&ring), 1);
+	io_uring_prep_cancel(io_uring_get_sqe(&ring), NULL, IORING_ASYNC_CANCEL_ANY);
+	CHECK_INT(io_uring_submit(&ring), 1);
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(io_uring_wait_cqe(&ring, &cqe), 0);
+		ended |= cqe->res == -ECANCELED;
+		io_uring_cqe_seen(&ring, cqe);
+	}
+	CHECK(ended);
+	one = accepted(&s);
+	wait_for(fd);
+	io_uring_queue_exit(&ring);
+	close(one);
+	close(fd);
+	close(first);
+	end(&s, "sfs");
+}
+
+static void given_up_and_again(void)
+{
+	int first, fd, one;
+	struct scene s;
+
+	begin(&s, 0);
+	fd = on_its_way(&s, &first);
+	CHECK_INT(disconnect(fd), 0);
+	CHECK_INT(go_nowhere(fd), ENETUNREACH);
+	one = accepted(&s);
+	CHECK_INT(go(&s, fd), EINPROGRESS);
+	wait_for(fd);
+	CHECK_INT(go(&s, fd), 0);
+	close(one);
+	close(fd);
+	close(first);
+	end(&s, "sffs");
+}
+
+static void nowhere_after_refused(void)
+{
+	int fd = client(true), blocks = client(false);
+	struct scene s;
+
+	begin(&s, -1);
+	CHECK_INT(go(&s, fd), EINPROGRESS);
+	wait_for(fd);
+	CHECK_INT(disconnect(fd), 0);
+	CHECK_INT(go_nowhere(fd), ENETUNREACH);
+	CHECK_INT(go(&s, blocks), ECONNREFUSED);
+	CHECK_INT(go(&s, blocks), ECONNREFUSED);
+	CHECK_INT(go_nowhere(blocks), ENETUNREACH);
+	close(fd);
+	close(blocks);
+	end(&s, "fffff");
+}
+
+static void refused_and_asked_again(void)
+{
+	int fd = client(true);
+	struct scene s;
+
+	begin(&s, -1);
+	CHECK_INT(go(&s, fd), EINPROGRESS);
+	wait_for(fd);
+	CHECK_INT(go(&s, fd), ECONNREFUSED);
+	CHECK_INT(go(&s, fd), EINPROGRESS);
+	wait_for(fd);
+	CHECK_INT(go(&s, fd), ECONNREFUSED);
+	CHECK_INT(go_nowhere(fd), ENETUNREACH);
+	close(fd);
+	end(&s, "fff");
+}
+
+/* What comes to an end before the caller asks how it went has been told as a success. */
+static void reset_before_asked(void)
+{
+	const struct linger hard = { 1, 0 };
+	int fd = client(true), one;
+	struct scene s;
+
+	begin(&s, 1);
+	CHECK_INT(go(&s, fd), EINPROGRESS);
+	one = accepted(&s);
+	CHECK_INT(setsockopt(one, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	close(one);
+	wait_for(fd);
+	CHECK_INT(go(&s, fd), ECONNRESET);
+	close(fd);
+	end(&s, "s");
+}
+
+static void nowhere_after_sent(void)
+{
+	int fd = client(false);
+	struct scene s;
+
+	begin(&s, -1);
+	if (sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&s.to, s.len) < 0 &&
+	    errno == EOPNOTSUPP)
+		test_skip("TCP Fast Open is off");
+	CHECK_INT(errno, ECONNREFUSED);
+	CHECK_INT(go_nowhere(fd), ENETUNREACH);
+	close(fd);
+	end(&s, "ff");
+}
+
+static const struct test tests[] = {
+	TEST(bad_calls_on_the_way),  TEST(cancelled_on_the_way),    TEST(given_up_and_again),
+	TEST(nowhere_after_refused), TEST(refused_and_asked_again), TEST(reset_before_asked),
+	TEST(nowhere_after_sent),
+};
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
