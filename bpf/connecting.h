@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * TCP connects on their way: what the task that connects is, kept from when its socket goes to
- * SYN_SENT until the outcome was told.
+ * SYN_SENT until the outcome was told, and where that was a failure until a call of the caller ends.
  *
- * A socket's cookie, which no other ever has, says in which slot it is. Where another socket has that
- * one, it is in a hash map instead, which takes several times as long to write and is not looked at before it was needed once.
+ * A socket's cookie, which no other ever has, says in which slot it is. Where another socket has
+ * that one, it is in a hash map instead, which takes several times as long to write and is not
+ * looked at before it was needed once.
  */
 #ifndef TOCSIN_CONNECTING_H
 #define TOCSIN_CONNECTING_H
 
 #include "maps.h"
 
-enum { CONNECTING_SLOTS = 1 << 12, CONNECTING_MORE = 1 << 14, CONNECTING_AGE = 1 << 18 };
+enum { CONNECTING_SLOTS = 1 << 12, CONNECTING_MORE = 1 << 14 };
+enum { CONNECTING_AGE = 1 << 18, CONNECTING_AGE_PENDING = 1 << 26 }; /* jiffies */
 enum { STATE_PENDING = 0, STATE_TOLD = 1 };
 
 struct pending {
@@ -53,19 +55,20 @@ static __always_inline struct pending_slot *connecting_slot(__u64 cookie)
 	return bpf_map_lookup_elem(&connecting, &at);
 }
 
-/* A slot whose socket went without a word is taken over after some minutes. */
+/* A slot whose socket went without a word is taken over: where its failure was told after some
+ * minutes (nobody asked), else after most of a day or more (the program was interrupted by itself and
+ * missed it), for a socket may wait for an answer as long as its owner likes. The time is written
+ * first, so that nobody who sees the new cookie takes the slot for an old one. */
 static __always_inline bool connecting_claim(struct pending_slot *s, __u64 cookie)
 {
-	__u64 old = s->cookie, now = bpf_jiffies64();
+	volatile struct pending_slot *v = s;
+	__u64 old = v->cookie, now = bpf_jiffies64();
+	__u64 age = v->p.state == STATE_TOLD ? CONNECTING_AGE : CONNECTING_AGE_PENDING;
 
-	if (old != cookie) {
-		if (old && now - s->since < CONNECTING_AGE)
-			return false;
-		if (__sync_val_compare_and_swap(&s->cookie, old, cookie) != old)
-			return false;
-	}
-	s->since = now;
-	return true;
+	if (old && old != cookie && now - v->since < age)
+		return false;
+	v->since = now;
+	return old == cookie || __sync_val_compare_and_swap(&s->cookie, old, cookie) == old;
 }
 
 /* Room for what is to be kept of the socket; what lies there is of no one. NULL: no memory. */

@@ -218,7 +218,8 @@ static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 	if (ret == -EPIPE_ || ret == -ECONNABORTED_ || ret == -ECONNRESET_)
 		told = true;
 	else
-		told = p && (uring || (p->state == STATE_TOLD && (!p->err || ret == -(long)p->err)));
+		told = p &&
+		       (uring || (p->state == STATE_TOLD && (!p->err || ret == -(long)p->err)));
 	if (p && p->state == STATE_TOLD)
 		connecting_remove(cookie);
 	return told;

@@ -4,12 +4,14 @@
  * its way, connects after one that failed. Each connect is told once.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/harness/live.h"
@@ -46,8 +48,8 @@ static void end(struct scene *s, const char *outcomes)
 	live_read(&s->l);
 	for (const struct ev_hdr *h = NULL;
 	     (h = live_find(&s->l, h, EV_CONNECT, (uint32_t)getpid())) && n < sizeof(told) - 1;)
-		told[n++] = ((const struct ev_connect *)h)->outcome == EV_OUTCOME_SUCCESS ? 's'
-											   : 'f';
+		told[n++] =
+			((const struct ev_connect *)h)->outcome == EV_OUTCOME_SUCCESS ? 's' : 'f';
 	CHECK_STR(told, outcomes);
 	close(s->server);
 	live_close(&s->l);
@@ -249,10 +251,90 @@ static void nowhere_after_sent(void)
 	end(&s, "ff");
 }
 
+/* The slots of connects (bpf/connecting.h) of the probes that were loaded last. */
+static int slots_map(struct bpf_map_info *info)
+{
+	uint32_t id = 0, size = sizeof(*info);
+	int found = -1, fd;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		fd = bpf_map_get_fd_by_id(id);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, info, &size) ||
+		    strcmp(info->name, "connecting")) {
+			close(fd);
+			continue;
+		}
+		close(found);
+		found = fd;
+	}
+	CHECK(found >= 0 && !bpf_obj_get_info_by_fd(found, info, &size));
+	return found;
+}
+
+/* As if what is in the slots had been there for jiffies. */
+static void slots_grow_old(uint64_t jiffies)
+{
+	struct bpf_map_info info;
+	int fd = slots_map(&info);
+	uint64_t *slot = malloc(info.value_size);
+
+	for (uint32_t i = 0; i < info.max_entries; i++) {
+		CHECK(!bpf_map_lookup_elem(fd, &i, slot));
+		if (!slot[0]) /* cookie */
+			continue;
+		slot[1] -= jiffies;
+		CHECK(!bpf_map_update_elem(fd, &i, slot, BPF_ANY));
+	}
+	free(slot);
+	close(fd);
+}
+
+/* Another process makes so many connects that each slot is asked for. */
+static void many_others(void)
+{
+	struct sockaddr_storage to;
+	socklen_t len = sockets_ip(&to, "127.0.0.1", 0);
+	int status, fd;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		fd = sockets_new(AF_INET, SOCK_STREAM);
+		CHECK_INT(bind(fd, (struct sockaddr *)&to, len), 0);
+		sockets_ip(&to, "127.0.0.1", sockets_port(fd));
+		for (int i = 0; i < 3 * 4096; i++) {
+			int one = sockets_new(AF_INET, SOCK_STREAM);
+
+			CHECK(connect(one, (struct sockaddr *)&to, len) && errno == ECONNREFUSED);
+			close(one);
+		}
+		_exit(0);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+}
+
+static void waits_for_long(void)
+{
+	int first, fd, one;
+	struct scene s;
+
+	begin(&s, 0);
+	fd = on_its_way(&s, &first);
+	slots_grow_old(1 << 20); /* a quarter of an hour or more */
+	many_others();
+	one = accepted(&s);
+	wait_for(fd);
+	close(one);
+	close(fd);
+	close(first);
+	end(&s, "ss");
+}
+
 static const struct test tests[] = {
 	TEST(bad_calls_on_the_way),  TEST(cancelled_on_the_way),    TEST(given_up_and_again),
 	TEST(nowhere_after_refused), TEST(refused_and_asked_again), TEST(reset_before_asked),
-	TEST(nowhere_after_sent),
+	TEST(nowhere_after_sent),    TEST(waits_for_long),
 };
 
 int main(int argc, char **argv)
