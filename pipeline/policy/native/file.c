@@ -163,8 +163,13 @@ static int add_target(struct reader *r, const struct yaml_node *n)
 	t = reader_memory(r, 1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	*t = (struct target){ .file = r->file, .node = n, .last = &t->overrides };
-	return strmap_put(&r->n->targets, reader_keep(r, name->text), t);
+	*t = (struct target){ .name = reader_keep(r, name->text),
+			      .file = r->file,
+			      .node = n,
+			      .last = &t->overrides };
+	*r->n->last_target = t;
+	r->n->last_target = &t->next;
+	return strmap_put(&r->n->targets, t->name, t);
 }
 
 static int add_targets(struct reader *r, const struct yaml_node *list)
@@ -243,6 +248,8 @@ int native_add(struct native *n, const char *file, struct yaml_doc *doc, const s
 	n->files[n->count++] =
 		(struct native_file){ .path = path.p, .doc = doc, .kept = kept, .d = *d };
 	*d = (struct diags){ 0 };
+	n->nunread += !doc;
+	n->nwith += !doc || yaml_get(yaml_root(doc), "policies");
 	return doc ? count_file(n, &n->files[n->count - 1]) : 0;
 }
 
@@ -355,6 +362,7 @@ int native_new(struct native **out)
 
 	if (!n)
 		return -ENOMEM;
+	n->last_target = &n->first_target;
 	*out = n;
 	return 0;
 }
@@ -370,6 +378,7 @@ void native_free(struct native *n)
 	pool_free(&n->pool);
 	strmap_free(&n->defs);
 	strmap_free(&n->targets);
+	strmap_free(&n->said);
 	free(n->all);
 	free(n->overrides);
 	free(n->files);

@@ -41,35 +41,17 @@ int native_add_overrides(struct reader *r, const struct yaml_node *list)
 	return 0;
 }
 
-/* Are there policies that the file itself does not hold, or files that could not be read? */
-static bool has_others(const struct native *n, const struct native_file *file)
-{
-	for (uint32_t i = 0; i < n->count; i++)
-		if (&n->files[i] != file &&
-		    (!n->files[i].doc || yaml_get(yaml_root(n->files[i].doc), "policies")))
-			return true;
-	return false;
-}
-
-static bool has_unread(const struct native *n)
-{
-	for (uint32_t i = 0; i < n->count; i++)
-		if (!n->files[i].doc)
-			return true;
-	return false;
-}
-
 /* A mistake where the policy should be there; where it may be in a file that is not, a warning. */
 static void report_unknown(struct native *n, const struct override *o)
 {
 	const struct yaml_node *name = yaml_get(o->node, "policy");
 	struct nearest near = { .word = name->text };
-	bool error = has_others(n, o->file) && !has_unread(n);
+	bool own = yaml_get(yaml_root(o->file->doc), "policies");
+	bool error = n->nwith > own && !n->nunread;
 
 	if (n->unknown++ < SUGGESTIONS_MAX)
-		for (uint32_t i = 0; i < n->targets.size; i++)
-			if (n->targets.slots[i].value)
-				nearest_offer(&near, n->targets.slots[i].key.p);
+		for (const struct target *t = n->first_target; t; t = t->next)
+			nearest_offer(&near, t->name.p);
 	(error ? diag_add : diag_warn)(&o->file->d, o->file->path, name->line, name->column,
 				       "there is no policy %.*s%s%s%s%s", SHOWN(name->text),
 				       error ? "" : " here: nothing is changed",
@@ -82,36 +64,56 @@ static bool is_limit(struct str key)
 	return str_eq(key, STR("suppress")) || str_eq(key, STR("limit"));
 }
 
-/* The key of an earlier override of the same policy; NULL. Exceptions add up. */
-static const struct yaml_node *said_before(const struct target *t, const struct override *o,
-					   struct str key, const char **path)
-{
-	if (str_eq(key, STR("policy")) || str_eq(key, STR("exceptions")))
-		return NULL;
-	for (const struct override *e = t->overrides; e && e != o; e = e->next)
-		for (uint32_t i = 0; i < e->node->count; i++) {
-			const struct yaml_node *k = e->node->items[2 * i];
+/* The first that said this of the policy. Exceptions add up. */
+struct said {
+	const struct override *o;
+	const struct yaml_node *key;
+};
 
-			if (!str_eq(k->text, key) && !(is_limit(k->text) && is_limit(key)))
-				continue;
-			*path = e->file->path;
-			return k;
-		}
-	return NULL;
+/* The policy and the key. No memory: empty. */
+static struct str said_of(struct native *n, const struct target *t, struct str key)
+{
+	struct str what = is_limit(key) ? STR("limit") : key;
+	char *p = pool_get(&n->pool, sizeof(t) + what.len);
+
+	if (!p)
+		return (struct str){ 0 };
+	memcpy(p, &t, sizeof(t));
+	memcpy(p + sizeof(t), what.p, what.len);
+	return (struct str){ p, sizeof(t) + what.len };
 }
 
-static void check_twice(const struct target *t, const struct override *o)
+static bool say(struct native *n, struct str what, const struct override *o,
+		const struct yaml_node *key)
+{
+	struct said *new = pool_get(&n->pool, sizeof(*new));
+
+	if (!new)
+		return false;
+	*new = (struct said){ o, key };
+	return !strmap_put(&n->said, what, new);
+}
+
+static bool check_twice(struct native *n, const struct target *t, const struct override *o)
 {
 	for (uint32_t i = 0; i < o->node->count; i++) {
-		const struct yaml_node *k = o->node->items[2 * i], *other;
-		const char *path;
+		const struct yaml_node *k = o->node->items[2 * i];
+		const struct said *other;
+		struct str what;
 
-		other = said_before(t, o, k->text, &path);
-		if (other)
+		if (str_eq(k->text, STR("policy")) || str_eq(k->text, STR("exceptions")))
+			continue;
+		what = said_of(n, t, k->text);
+		other = strmap_get(&n->said, what);
+		if (!what.len || (!other && !say(n, what, o, k)))
+			return false;
+		if (other && other->o != o)
 			diag_add(&o->file->d, o->file->path, k->line, k->column,
 				 "%.*s of this policy is overridden already, in %s:%u:%u",
-				 SHOWN(k->text), path, other->line, other->column);
+				 SHOWN(k->text), other->o->file->path, other->key->line,
+				 other->key->column);
 	}
+	return true;
 }
 
 /* Reads it as it will be read, and throws the result away. */
@@ -138,7 +140,7 @@ static int check_override(struct native *n, struct override *o)
 	if (t) {
 		*t->last = o;
 		t->last = &o->next;
-		check_twice(t, o);
+		r.no_memory |= !check_twice(n, t, o);
 	}
 	return r.no_memory ? -ENOMEM : 0;
 }

@@ -93,6 +93,8 @@ struct override {
 
 /* A policy that is written somewhere, by name. */
 struct target {
+	struct target *next;		/* in the order of files */
+	struct str name;		/* ends with a NUL */
 	struct native_file *file;
 	const struct yaml_node *node;
 	struct override *overrides, **last;
@@ -103,7 +105,9 @@ struct native {
 	struct native_file *files;
 	uint32_t count;
 	uint32_t npolicies, nodes;	/* in all files */
-	struct strmap defs, targets;
+	uint32_t nunread, nwith;	/* files that could not be read; these and those with policies */
+	struct strmap defs, targets, said;	/* said: by overrides */
+	struct target *first_target, **last_target;
 	struct definition **all;	/* in the order of files */
 	uint32_t nall;
 	struct override **overrides;
@@ -179,6 +183,7 @@ struct reader {
 	struct names names;		/* of that text */
 	struct template_scope scope;	/* of its message */
 	bool is_sequence;	/* it has that key, right or wrong */
+	bool skims;		/* its conditions and tests do not matter */
 	bool no_memory;
 };
 

@@ -221,6 +221,8 @@ struct cond *reader_expression(struct reader *r, const struct yaml_node *n, cons
 {
 	if (!reader_text(r, n, key, NATIVE_EXPR_MAX))
 		return NULL;
+	if (r->skims)
+		return reader_memory(r, 1, sizeof(struct cond));
 	/* The tree points into the text; the document goes. */
 	return reader_condition(r, n, reader_keep(r, n->text), r->p->pub.kinds);
 }
@@ -256,6 +258,8 @@ static void read_tests(struct reader *r, const struct yaml_node *n)
 		.only = one ? schema_kind((uint32_t)__builtin_ctz(kinds)) : NULL,
 	};
 
+	if (r->skims)
+		return;
 	case_read_all(&cr, n, r->p);
 	r->n->compose = cr.compose;
 	r->no_memory |= cr.no_memory;
@@ -386,8 +390,10 @@ void native_try_override(struct reader *r, const struct yaml_node *target, const
 	scratch.d = (struct diags){ 0 };
 	r->p = &p;
 	r->file = &scratch;
+	r->skims = true;
 	if (target)
 		read_own(r, target);
+	r->skims = false;
 	diags_free(&scratch.d);
 	if (!p.pub.kinds)
 		p.pub.kinds = native_all_kinds();
