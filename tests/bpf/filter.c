@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -324,6 +325,62 @@ static void torn_pairs_are_nobodys(void)
 	filtered_end(&f);
 }
 
+/* What a task is changes between opens of files with the same mask: what the kernel kept of the joins
+ * for what it was before is not for what it is now. */
+static void answers_follow_the_task(void)
+{
+	static const char *const names[] = { "tocsin-a", "tocsin-b" };
+	enum { USERS = 3, OPENS = 200 };
+	struct filter_pattern p = { .type = FILTER_PREFIX }, comm = { .type = FILTER_EXACT };
+	struct filter_range user, real;
+	struct filter_clause c = {
+		.paths = &p,
+		.npaths = 1,
+		.uids = &user,
+		.nuids = 1,
+		.real_uids = &real,
+		.nreal_uids = 1,
+		.threads = &comm,
+		.nthreads = 1,
+	};
+	bool should[OPENS];
+	struct filtered f;
+	char path[128];
+	uint32_t yes = 0;
+
+	filtered_begin(&f, false);
+	CHECK(!chmod(f.dir, 0755));
+	p.text = str_of(f.dir);
+	for (uint32_t i = 0; i < OPENS; i++) {
+		snprintf(path, sizeof(path), "%s/%u", f.dir, i);
+		filtered_touch(path);
+	}
+	for (uint32_t round = 0; round < 6; round++) {
+		user.lo = user.hi = roll(USERS);
+		real.lo = real.hi = roll(USERS);
+		comm.text = str_of(names[roll(2)]);
+		filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
+		for (uint32_t i = 0; i < OPENS; i++) {
+			const char *name = names[roll(2)];
+			uid_t r = roll(USERS), e = roll(USERS);
+
+			CHECK(!prctl(PR_SET_NAME, name) && !setresuid(r, e, 0));
+			snprintf(path, sizeof(path), "%s/%u", f.dir, i);
+			filtered_look(path);
+			CHECK(!setresuid(0, 0, 0));
+			should[i] = e == user.lo && r == real.lo && !strcmp(name, comm.text.p);
+			yes += should[i];
+		}
+		live_read(&f.l);
+		for (uint32_t i = 0; i < OPENS; i++) {
+			snprintf(path, sizeof(path), "%s/%u", f.dir, i);
+			CHECK_INT(filtered_count(&f, path, NULL), should[i]);
+		}
+	}
+	CHECK(yes > 20 && yes < 200);
+	filtered_end(&f);
+}
+
 /* Opens of path that were told of. */
 static uint32_t told(struct filtered *f, const char *path)
 {
@@ -375,15 +432,11 @@ static void known_by_probe_reads(void)
 }
 
 static const struct test tests[] = {
-	TEST(known_by_words),
-	TEST(known_by_probe_reads),
-	TEST(patterns_by_words),
-	TEST(patterns_by_probe_reads),
-	TEST(conditions_on_the_rest),
-	TEST(modes_and_generations),
-	TEST(new_generation_judges_anew),
-	TEST(full_of_others),
-	TEST(fought_over),
+	TEST(known_by_words),          TEST(known_by_probe_reads),
+	TEST(patterns_by_words),       TEST(patterns_by_probe_reads),
+	TEST(conditions_on_the_rest),  TEST(modes_and_generations),
+	TEST(answers_follow_the_task), TEST(new_generation_judges_anew),
+	TEST(full_of_others),          TEST(fought_over),
 	TEST(torn_pairs_are_nobodys),
 };
 
