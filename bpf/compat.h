@@ -91,13 +91,9 @@ struct mount___unique {
 /* io_uring_complete: (ctx, req, user_data, res, cflags, extra1, extra2) until 6.15, then
  * (ctx, req, cqe); the loader sets cfg.uring_complete_has_cqe. */
 
-/* ERESTART*: not in user headers; a system call that returns them is run again. */
-enum {
-	ERESTARTSYS_ = 512,
-	ERESTARTNOINTR_ = 513,
-	ERESTARTNOHAND_ = 514,
-	ERESTART_RESTARTBLOCK_ = 516
-};
+/* The first of ERESTART*, which are not in user headers: a system call that returns them is run again,
+ * or returns EINTR. */
+enum { ERESTARTSYS_ = 512 };
 
 #define barrier_var_(v) asm volatile("" : "+r"(v))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The kernel filter's answer for one event: does anybody want it?
+ * The kernel filter's answer for an open: does anybody want it?
  *
- * Of an open, the path decides a mask (filter_abi.h). Before the path is built, a walk over the
+ * The path decides a mask (filter_abi.h). Before the path is built, a walk over the
  * chain of dentries and mounts signs the bytes of its names (64 bits, secret keys of the policy
  * generation), and the mask is looked up by the signature. Where it is not there, the path is
  * built, or only its last name copied if the directory is known, the automaton is walked and the

@@ -45,7 +45,7 @@ struct scratch_slot {
 	__u64 mnt, dentry, own;
 	/* Where the last path's components are, and the filter's automaton. */
 	struct filter_walk walk;
-	__u64 dir, name; /* signed from the text (filter.h) */
+	__u64 dir, name; /* signed from the text (sign.h) */
 };
 
 struct {

@@ -8,7 +8,7 @@
  * and its hash, which is of the name and of the parent's address. The bytes make the key one of this
  * path alone; the hash makes it one of names and parents that belong together, so that what a rename
  * leaves for a moment (a new parent and the old name) has a key that nothing is kept under, and d_seq
- * need not be read. What is kept comes from the long way (filter.h): names and hashes that it read
+ * need not be read. What is kept comes from the long way (sign.h): names and hashes that it read
  * together under d_seq, and the mask of that text. The factors are the generation's, so all keys are
  * forgotten with it.
  *

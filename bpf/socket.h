@@ -139,9 +139,9 @@ __noinline int find_addresses(struct addresses *a)
 
 /* The peer of sock, for the filter. */
 struct peer {
-	__u64 hi,
-		lo; /* address in the order of numbers, IPv4 in lo; of a Unix socket the first bytes
-		       * of its path, in their order */
+	/* Address in the order of numbers, IPv4 in lo; of a Unix socket the first bytes of its path, in
+	 * their order. */
+	__u64 hi, lo;
 	__u64 sock; /* struct sock *; 0: none */
 	__u16 port, lport; /* the peer's, the local one */
 	__u8 family; /* enum ev_family; 0: no address */
