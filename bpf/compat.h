@@ -88,6 +88,11 @@ struct mount___unique {
 	u64 mnt_id_unique;
 } __attribute__((preserve_access_index));
 
+/* Only where the kernel is built with it. */
+struct mptcp_sock___first {
+	struct sock *first;
+} __attribute__((preserve_access_index));
+
 /* io_uring_complete: (ctx, req, user_data, res, cflags, extra1, extra2) until 6.15, then
  * (ctx, req, cqe); the loader sets cfg.uring_complete_has_cqe. */
 

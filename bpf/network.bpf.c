@@ -225,6 +225,24 @@ static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 	return told;
 }
 
+/* Multipath TCP accepts sockets of its own; what connects is a TCP socket below it. */
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	__u16 protocol = sock_protocol(sk);
+
+	return protocol == IPPROTO_TCP_ || protocol == IPPROTO_MPTCP_;
+}
+
+/* That socket, or NULL. */
+static __always_inline struct sock *tcp_of(struct sock *sk)
+{
+	if (sock_protocol(sk) == IPPROTO_TCP_)
+		return sk;
+	return bpf_core_type_exists(struct mptcp_sock___first)
+		       ? LOAD(sk, struct mptcp_sock___first, first)
+		       : NULL;
+}
+
 /* Does the end of this call say something that nobody else says? */
 static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret, bool uring)
 {
@@ -234,16 +252,17 @@ static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long 
 		return true;
 	if (sock_protocol(sk) == IPPROTO_UDP_)
 		return ret || LOAD(sk, struct sock, __sk_common.skc_dport); /* else: disconnected */
-	if (sock_protocol(sk) != IPPROTO_TCP_)
+	if (!is_tcp(sk))
 		return false;
-	return !tcp_was_told(sk, ret, uring) && ret;
+	sk = tcp_of(sk);
+	return sk && !tcp_was_told(sk, ret, uring) && ret;
 }
 
 static __always_inline __u8 transport_of(struct sock *sk)
 {
 	if (sock_family(sk) == AF_UNIX_)
 		return unix_transport(sk);
-	return sock_protocol(sk) == IPPROTO_TCP_ ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
+	return is_tcp(sk) ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
 }
 
 /* peer: of a Unix socket, 0: none. */
@@ -311,14 +330,6 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 		set_requested(r, &pos, addr, len);
 	emit_end(&e, EV_CONNECT, pos);
 	return 0;
-}
-
-/* Multipath TCP accepts sockets of its own; what connects is a TCP socket below it. */
-static __always_inline bool is_tcp(struct sock *sk)
-{
-	__u16 protocol = sock_protocol(sk);
-
-	return protocol == IPPROTO_TCP_ || protocol == IPPROTO_MPTCP_;
 }
 
 static __always_inline int accept_end(struct file *f, bool uring)

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -251,6 +251,28 @@ static void nowhere_after_sent(void)
 	end(&s, "ff");
 }
 
+/* What connects is a TCP socket below that of the descriptor. */
+static void multipath(void)
+{
+	int good = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP), bad, one;
+	struct scene s;
+
+	if (good < 0)
+		test_skip("no multipath TCP: %s", strerror(errno));
+	bad = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+	begin(&s, 1);
+	CHECK_INT(go_nowhere(bad), ENETUNREACH);
+	CHECK_INT(go(&s, good), 0);
+	one = accepted(&s);
+	close(s.server);
+	CHECK_INT(go(&s, bad), ECONNREFUSED);
+	s.server = sockets_new(AF_INET, SOCK_STREAM);
+	close(one);
+	close(good);
+	close(bad);
+	end(&s, "fsf");
+}
+
 /* The slots of connects (bpf/connecting.h) of the probes that were loaded last. */
 static int slots_map(struct bpf_map_info *info)
 {
@@ -334,7 +356,7 @@ static void waits_for_long(void)
 static const struct test tests[] = {
 	TEST(bad_calls_on_the_way),  TEST(cancelled_on_the_way),    TEST(given_up_and_again),
 	TEST(nowhere_after_refused), TEST(refused_and_asked_again), TEST(reset_before_asked),
-	TEST(nowhere_after_sent),    TEST(waits_for_long),
+	TEST(nowhere_after_sent),    TEST(waits_for_long),          TEST(multipath),
 };
 
 int main(int argc, char **argv)
