@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Very many texts anywhere in a value, where Hyperscan would take long to compile them (about
- * 35 us each) or cannot be used: a walk along a trie (trie.h) from each place where one of them may
+ * 40 us each) or cannot be used: a walk along a trie (trie.h) from each place where one of them may
  * begin. Constant once made; any thread may run it.
  */
 #ifndef TOCSIN_POLICY_INSIDE_H
