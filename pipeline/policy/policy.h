@@ -85,7 +85,8 @@ struct held_report {
 	struct str key;			/* JSON: [{"field":"user.id","value":0}]; empty: none, or no room */
 };
 
-/* Are texts and expressions looked for by Hyperscan on this machine (scan.h)? Else policies work and cost more. */
+/* Are texts and expressions looked for by Hyperscan on this machine (scan.h)? Else policies work and
+ * cost more. */
 bool policy_one_pass(void);
 /* The n-th policy, from 0 on, that no value finds (index.h): it is asked of every event of the kind,
  * or of all that have a certain field. UINT32_MAX past the last. */
