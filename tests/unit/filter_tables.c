@@ -404,6 +404,26 @@ static void too_little_room(void)
 	CHECK(!r.cut && !(r.all >> EV_OPEN & 1));
 }
 
+static struct filter_net net_of(const char *text)
+{
+	struct filter_net net = { .family = strchr(text, ':') ? 6 : 4 };
+	const char *slash = strchr(text, '/');
+	char address[64];
+
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	net.bits = (uint8_t)atoi(slash + 1);
+	CHECK_INT(inet_pton(net.family == 4 ? AF_INET : AF_INET6, address, net.addr), 1);
+	return net;
+}
+
+static bool in_net(const struct ev_ip *ip, const struct filter_net *n)
+{
+	uint32_t whole = n->bits / 8, rest = n->bits % 8;
+
+	return n->family == ip->family && !memcmp(n->addr, ip->addr, whole) &&
+	       (!rest || !((n->addr[whole] ^ ip->addr[whole]) >> (8 - rest)));
+}
+
 static void networks(void)
 {
 	static const char *const nets[] = { "10.0.0.0/8",  "10.1.0.0/16", "0.0.0.0/1",
@@ -414,17 +434,8 @@ static void networks(void)
 	struct filter_range ports[] = { { 443, 443 }, { 8000, 8100 } };
 	uint32_t wanted = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(nets); i++) {
-		char text[64], *slash;
-
-		snprintf(text, sizeof(text), "%s", nets[i]);
-		slash = strchr(text, '/');
-		*slash = 0;
-		memset(&net[i], 0, sizeof(net[i]));
-		net[i].family = strchr(text, ':') ? 6 : 4;
-		net[i].bits = (uint8_t)atoi(slash + 1);
-		CHECK_INT(inet_pton(net[i].family == 4 ? AF_INET : AF_INET6, text, net[i].addr), 1);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(nets); i++)
+		net[i] = net_of(nets[i]);
 	for (uint32_t round = 0; round < 300; round++) {
 		struct filter_clause c[4] = { 0 };
 		struct filter_request req = { .kinds[EV_CONNECT] = { c, 1 + roll(4) } };
@@ -450,19 +461,10 @@ static void networks(void)
 			ip.family = like->family;
 			f.family = ip.family == 4 ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 			ip.addr[roll(ip.family == 4 ? 4 : 16)] ^= (uint8_t)roll(256);
-			for (uint32_t i = 0; i < req.kinds[EV_CONNECT].count && !want; i++) {
-				const struct filter_net *n = c[i].peers;
-				uint32_t whole = n->bits / 8, rest = n->bits % 8;
-
-				want = !c[i].npeers ||
-				       (n->family == ip.family &&
-					!memcmp(n->addr, ip.addr, whole) &&
-					(!rest ||
-					 !((n->addr[whole] ^ ip.addr[whole]) >> (8 - rest))));
-				want = want &&
+			for (uint32_t i = 0; i < req.kinds[EV_CONNECT].count && !want; i++)
+				want = (!c[i].npeers || in_net(&ip, c[i].peers)) &&
 				       (!c[i].nports || in_ranges(ports, c[i].nports, f.port)) &&
 				       (!c[i].families_any || c[i].families_any >> f.family & 1);
-			}
 			CHECK_INT(filter_tables_wants(block, req.max_bytes, &e), want);
 			wanted += want;
 		}
