@@ -151,9 +151,9 @@ int file_open_exit(unsigned long long *ctx)
 	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
 		return 0;
 	barrier_var_(keys);
+	/* Whether it is known is no constant to the verifier, which would else follow the call twice. */
 	if ((long)ctx[1] < 0 || !keys->keys.k1)
-		return open_exit(ctx, false);
-	barrier();
+		return open_exit(saved, not_known);
 	if (typed_loads()) {
 		found = seen_mask(keys, t, ctx[1], &f, &mask);
 	} else {
@@ -161,9 +161,9 @@ int file_open_exit(unsigned long long *ctx)
 		mask = copy;
 	}
 	if (!found)
-		return open_exit(saved, false);
+		return open_exit(saved, not_known);
 	if (mask && wants_seen(f, mask, VIA_SYSCALL))
-		return open_exit(saved, true);
+		return open_exit(saved, !not_known);
 	filter_count(EV_OPEN);
 	return 0;
 }

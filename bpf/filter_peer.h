@@ -56,13 +56,16 @@ __noinline __u64 unix_mask(const struct peer *p, __u32 kind, __u32 generation)
 	return s.mask;
 }
 
-static __always_inline __u64 peer_mask(const struct filter_block *h, const struct peer *p,
-				       bool accepts)
+/* Of an address. It stands alone for the verifier, which would else follow what comes after it from each
+ * step at which the search can end. */
+__noinline __u64 address_mask(const struct peer *p, __u32 kind, __u32 generation)
 {
-	const struct filter_peers *f = &(&h->connect)[accepts];
+	const struct filter_block *h = filter_now();
+	const struct filter_peers *f;
 
-	if (p->family == EV_FAMILY_UNIX)
-		return unix_mask(p, accepts ? EV_ACCEPT : EV_CONNECT, h->generation);
+	if (!p || !h || h->generation != generation)
+		return FILTER_WANTED;
+	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
 	if (p->family == EV_FAMILY_IPV4)
 		return filter_search(h, f->v4, f->nv4, 0, p->lo);
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
@@ -78,7 +81,8 @@ static __always_inline __u32 ask_about_peer(const struct peer *p, __u32 kind, __
 
 	if (!p || !h || h->generation != generation)
 		return FILTER_OUTCOMES;
-	mask = peer_mask(h, p, accepts);
+	mask = p->family == EV_FAMILY_UNIX ? unix_mask(p, kind, generation)
+					   : address_mask(p, kind, generation);
 	if (!mask || mask >> FILTER_SURE)
 		return mask ? FILTER_OUTCOMES : 0;
 	a.buckets = &(&h->connect_joins)[accepts];

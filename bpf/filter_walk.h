@@ -213,6 +213,14 @@ static inline bool filter_walk_step(const void *block, const struct filter_text 
 
 enum { FILTER_SEARCH_STEPS = 24 }; /* among 2^24 addresses, more than a block holds */
 
+/* 1: (hi, lo) is less than (h, l), by the borrow of their difference: without a branch. */
+static inline __u32 filter_less(__u64 hi, __u64 lo, __u64 h, __u64 l)
+{
+	__u64 borrow = ((~lo & l) | ((~lo | l) & (lo - l))) >> 63;
+
+	return ((~hi & h) | ((~hi | h) & (hi - h - borrow))) >> 63;
+}
+
 /* The mask of the last of n entries of addresses that is not above (hi, lo). Without a branch but its
  * end: the verifier follows each. */
 static inline __u64 filter_search(const void *block, __u32 off, __u32 n, __u64 hi, __u64 lo)
@@ -222,7 +230,7 @@ static inline __u64 filter_search(const void *block, __u32 off, __u32 n, __u64 h
 	for (__u32 i = 0; i < FILTER_SEARCH_STEPS && high - low > 1; i++) {
 		__u32 mid = low + (high - low) / 2, at = off + mid * 32;
 		__u64 h = FILTER_WORD(block, at), l = FILTER_WORD(block, at + 8);
-		__u32 above = (h > hi) | ((h == hi) & (l > lo)), all = -above;
+		__u32 all = -filter_less(hi, lo, h, l);
 
 		high = (mid & all) | (high & ~all);
 		low = (low & all) | (mid & ~all);
