@@ -220,7 +220,8 @@ static void live_stream(void)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		const struct proof_tally *t = &p.tally[kinds[i]];
 
-		CHECK(t->plain > 300 && t->wanted < t->plain * 3 / 4);
+		/* shipped policies count what fails: how much does is the scene's chance */
+		CHECK(t->plain > 300 && t->wanted < t->plain * 9 / 10);
 		CHECK(t->dropped > (t->plain - t->wanted) / 2);
 	}
 	prove_parts(&p, save);

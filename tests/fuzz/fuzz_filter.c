@@ -162,7 +162,9 @@ static struct made *make_connect(const struct input *in, uint32_t i)
 	struct made *m = made_new("network.connect");
 	const char *peer = peers[i % ARRAY_LEN(peers)];
 
-	made_set(m, "network.type", strchr(peer, ':') ? "ipv6" : "ipv4");
+	/* an IPv4-mapped address is IPv4, as the programs say of it */
+	made_set(m, "network.type",
+		 strchr(peer, ':') && strncmp(peer, "::ffff:", 7) ? "ipv6" : "ipv4");
 	made_set(m, "network.transport", i % 2 ? "tcp" : "udp");
 	made_set(m, "destination.ip", peer);
 	made_set(m, "destination.port", ports[i % ARRAY_LEN(ports)]);
