@@ -52,24 +52,13 @@
 	"  message: '{process.executable} opened no log'\n"
 
 struct run {
-	struct policy_set *set;
-	struct policy_engine *engine;
-	const struct match *m;
+	struct matcher x;
 	uint64_t seq;
 };
 
 static struct run run_new(const char *text)
 {
-	struct run r = { .set = policies_good(text) };
-
-	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
-	return r;
-}
-
-static void run_free(struct run *r)
-{
-	policy_engine_free(r->engine);
-	policy_free(r->set);
+	return (struct run){ .x = matcher_new(text) };
 }
 
 /* fields: path, value, …, NULL. The event stays for its strings. */
@@ -95,7 +84,7 @@ static uint32_t judge(struct run *r, const char *kind, uint64_t at_ns, uint32_t 
 			test_fail(__FILE__, __LINE__, "%s = %s", path, value);
 	}
 	va_end(ap);
-	return policy_match(r->engine, made_event(m), &r->m);
+	return policy_match(r->x.engine, made_event(m), &r->x.m);
 }
 
 /* An exec of pid 0x… below the processes of `ancestors`. */
@@ -117,7 +106,7 @@ static uint32_t exec_below(struct run *r, uint64_t at_ns, uint32_t pid, const ui
 		       "b"));
 	((struct ctx_lineage *)m->c.ctx[CTX_LINEAGE].b)->ids =
 		(struct str){ (const char *)ids, n * (uint32_t)sizeof(*ids) };
-	found = policy_match(r->engine, made_event(m), &r->m);
+	found = policy_match(r->x.engine, made_event(m), &r->x.m);
 	made_free(m);
 	return found;
 }
@@ -150,7 +139,7 @@ static void process_tree(void)
 	CHECK_INT(connect_by(&r, 120 * SEC, 50), 0);
 	CHECK_INT(exec_below(&r, 121 * SEC, 60, child, 2), 1);
 	CHECK_INT(exec_below(&r, 121 * SEC, 60, child, 2), 0);
-	run_free(&r);
+	matcher_free(&r.x);
 }
 
 /* Messages name fields of steps, by number and by name; the evidence is JSON but for its start. */
@@ -164,11 +153,11 @@ static void told(void)
 	CHECK_INT(connect_by(&r, 100 * SEC, 50), 0);
 	CHECK_INT(judge(&r, "process.exec", 101 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  1);
-	CHECK_STREQ(r.m->message, "/tmp/x after 10.1.2.3 (cu\"rl, 50) ?");
-	CHECK_STREQ(r.m->matched, "[{\"condition\":\"process.executable startswith '/tmp/'\","
-				  "\"value\":\"/tmp/x\"}]");
-	CHECK(!r.m->event && !r.m->time_ns);
-	w = r.m->window;
+	CHECK_STREQ(r.x.m->message, "/tmp/x after 10.1.2.3 (cu\"rl, 50) ?");
+	CHECK_STREQ(r.x.m->matched, "[{\"condition\":\"process.executable startswith '/tmp/'\","
+				    "\"value\":\"/tmp/x\"}]");
+	CHECK(!r.x.m->event && !r.x.m->time_ns);
+	w = r.x.m->window;
 	CHECK(w && w->start_ns == 100 * SEC && !w->lower_bound);
 	CHECK_INT(w->count, 0);
 	CHECK_INT(w->nevidence, 1);
@@ -185,7 +174,7 @@ static void told(void)
 	CHECK_STR(json_string_value(json_object_get(j, "message")),
 		  "cu\"rl connected to 10.1.2.3:80 (tcp)");
 	json_decref(j);
-	run_free(&r);
+	matcher_free(&r.x);
 }
 
 /* Bytes that only go on a character of UTF-8 begin none: the text is cut where it is too long. */
@@ -201,15 +190,15 @@ static void hostile_bytes(void)
 		  0);
 	CHECK_INT(judge(&r, "process.exec", 101 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  1);
-	CHECK_INT(r.m->window->nevidence, 1);
+	CHECK_INT(r.x.m->window->nevidence, 1);
 	snprintf(text, sizeof(text), "{\"event\":{\"id\":\"x\"%.*s",
-		 (int)r.m->window->evidence[0].json.len, r.m->window->evidence[0].json.p);
+		 (int)r.x.m->window->evidence[0].json.len, r.x.m->window->evidence[0].json.p);
 	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	CHECK(j);
 	p = json_object_get(json_object_get(j, "process"), "executable");
 	CHECK_INT(json_string_length(p), 6 + 250 * 3 + 3); /* U+EF80 for each, and … */
 	json_decref(j);
-	run_free(&r);
+	matcher_free(&r.x);
 }
 
 static void thresholds(void)
@@ -230,11 +219,11 @@ static void thresholds(void)
 					"/etc/a", NULL),
 				  distinct ? 0 : i % 4 == 3);
 			if (i % 4 == 3 && !distinct) {
-				CHECK_INT(r.m->window->count, 4);
-				CHECK_INT(r.m->window->nevidence, 3);
+				CHECK_INT(r.x.m->window->count, 4);
+				CHECK_INT(r.x.m->window->nevidence, 3);
 			}
 		}
-		run_free(&r);
+		matcher_free(&r.x);
 	}
 }
 
@@ -255,8 +244,8 @@ static void other_fields(void)
 		  0);
 	CHECK_INT(judge(&r, "process.exec", 2 * SEC, 6, "process.executable", "/a/c", NULL), 0);
 	CHECK_INT(judge(&r, "process.exec", 3 * SEC, 7, "process.executable", "/a/b", NULL), 1);
-	CHECK_STREQ(r.m->message, "dropped");
-	run_free(&r);
+	CHECK_STREQ(r.x.m->message, "dropped");
+	matcher_free(&r.x);
 }
 
 static void due_at(struct run *r, uint64_t now_ns, uint32_t want)
@@ -265,11 +254,11 @@ static void due_at(struct run *r, uint64_t now_ns, uint32_t want)
 	uint32_t n = 0;
 
 	CHECK_INT(arena_init(&a, 1 << 20), 0);
-	for (; policy_due(r->engine, now_ns, &a, &r->m); n++) {
-		CHECK_STREQ(r->m->message, "/usr/sbin/auditd opened no log");
-		CHECK(r->m->event && r->m->time_ns == 110 * SEC);
-		CHECK(r->m->event->raw->time_ns == 100 * SEC);
-		CHECK_STREQ(r->m->matched,
+	for (; policy_due(r->x.engine, now_ns, &a, &r->x.m); n++) {
+		CHECK_STREQ(r->x.m->message, "/usr/sbin/auditd opened no log");
+		CHECK(r->x.m->event && r->x.m->time_ns == 110 * SEC);
+		CHECK(r->x.m->event->raw->time_ns == 100 * SEC);
+		CHECK_STREQ(r->x.m->matched,
 			    "[{\"condition\":\"process.executable = '/usr/sbin/auditd'\","
 			    "\"value\":\"/usr/sbin/auditd\"}]");
 	}
@@ -290,19 +279,19 @@ static void missing_step(void)
 {
 	struct run r = run_new(MISSING);
 
-	CHECK(policy_next_due(r.engine) == UINT64_MAX);
+	CHECK(policy_next_due(r.x.engine) == UINT64_MAX);
 	CHECK_INT(audit_starts(&r, 5), 0);
 	CHECK_INT(audit_starts(&r, 6), 0);
 	CHECK_INT(audit_starts(&r, 7), 0);
 	CHECK_INT(
 		judge(&r, "file.open", 105 * SEC, 6, "file.path", "/var/log/audit/audit.log", NULL),
 		0);
-	CHECK(policy_next_due(r.engine) == 110 * SEC + WINDOW_LATE_NS);
+	CHECK(policy_next_due(r.x.engine) == 110 * SEC + WINDOW_LATE_NS);
 	due_at(&r, 110 * SEC, 0);
 	due_at(&r, 111 * SEC, 2);
 	due_at(&r, UINT64_MAX - 1, 0);
-	CHECK_INT(policy_engine_stats(r.engine).matches, 2);
-	run_free(&r);
+	CHECK_INT(policy_engine_stats(r.x.engine).matches, 2);
+	matcher_free(&r.x);
 }
 
 /* Engines of two generations share what means the same, and nothing else. */
@@ -318,36 +307,36 @@ static void adoption(void)
 
 	CHECK_INT(connect_by(&r, 100 * SEC, 50), 0);
 	n = run_new(later[0]);
-	policy_engine_adopt(n.engine, r.engine);
+	policy_engine_adopt(n.x.engine, r.x.engine);
 	CHECK_INT(judge(&n, "process.exec", 101 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  1);
-	CHECK_STREQ(n.m->message, "/tmp/x after 10.1.2.3 (cu\"rl, 50) ?");
-	CHECK_INT(n.m->policy->severity, SEV_LOW);
+	CHECK_STREQ(n.x.m->message, "/tmp/x after 10.1.2.3 (cu\"rl, 50) ?");
+	CHECK_INT(n.x.m->policy->severity, SEV_LOW);
 	/* The old one still judges records of its generation, on the same state. */
 	CHECK_INT(connect_by(&r, 102 * SEC, 50), 0);
-	run_free(&r);
+	matcher_free(&r.x);
 	CHECK_INT(judge(&n, "process.exec", 103 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  0);
-	CHECK_INT(policy_engine_stats(n.engine).suppressed, 1); /* completed, and held back */
+	CHECK_INT(policy_engine_stats(n.x.engine).suppressed, 1); /* completed, and held back */
 	CHECK_INT(connect_by(&n, 104 * SEC, 50), 0);
 	r = run_new(later[1]);
-	policy_engine_adopt(r.engine, n.engine);
-	CHECK(!policy_window_stats(r.engine, 0, &st));
-	run_free(&r);
+	policy_engine_adopt(r.x.engine, n.x.engine);
+	CHECK(!policy_window_stats(r.x.engine, 0, &st));
+	matcher_free(&r.x);
 	/* Another time, another window. */
 	r = run_new("policies:\n- name: seq\n  sequence:\n    by: [process.tree, user.id]\n"
 		    "    within: 11s\n    steps:\n"
 		    "    - {name: download, on: network.connect, where: destination.port = 80}\n"
 		    "    - on: process.exec\n"
 		    "      where: process.executable startswith '/tmp/'\n");
-	policy_engine_adopt(r.engine, n.engine);
+	policy_engine_adopt(r.x.engine, n.x.engine);
 	CHECK_INT(judge(&r, "process.exec", 105 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  0);
-	CHECK(policy_window_stats(r.engine, 0, &st));
+	CHECK(policy_window_stats(r.x.engine, 0, &st));
 	CHECK_STREQ(st.policy->name, "seq");
 	CHECK_INT(st.states, 0);
-	run_free(&n);
-	run_free(&r);
+	matcher_free(&n.x);
+	matcher_free(&r.x);
 }
 
 /* Over a reload with another message the window goes on; what the new one wants was not kept. */
@@ -362,13 +351,13 @@ static void other_message(void)
 		    "    - on: process.exec\n"
 		    "      where: process.executable startswith '/tmp/'\n"
 		    "  message: '{get.destination.port} {process.executable}'\n");
-	policy_engine_adopt(n.engine, r.engine);
-	run_free(&r);
+	policy_engine_adopt(n.x.engine, r.x.engine);
+	matcher_free(&r.x);
 	CHECK_INT(judge(&n, "process.exec", 101 * SEC, 50, "process.executable", "/tmp/x", NULL),
 		  1);
-	CHECK_STREQ(n.m->message, "? /tmp/x");
-	CHECK_INT(n.m->window->nevidence, 1);
-	run_free(&n);
+	CHECK_STREQ(n.x.m->message, "? /tmp/x");
+	CHECK_INT(n.x.m->window->nevidence, 1);
+	matcher_free(&n.x);
 }
 
 /* Below two processes that did the first step: the event that then waits is told of once. */
@@ -387,28 +376,28 @@ static void waits_once(void)
 	CHECK_INT(connect_by(&r, 100 * SEC, 7), 0);
 	CHECK_INT(connect_by(&r, 101 * SEC, 50), 0);
 	CHECK_INT(exec_below(&r, 102 * SEC, 60, ancestors, 2), 0);
-	for (; policy_end(r.engine, 200 * SEC, &a, &r.m); n++)
-		CHECK(r.m->time_ns == 111 * SEC && r.m->event->raw->tgid == 60);
+	for (; policy_end(r.x.engine, 200 * SEC, &a, &r.x.m); n++)
+		CHECK(r.x.m->time_ns == 111 * SEC && r.x.m->event->raw->tgid == 60);
 	CHECK_INT(n, 1);
 	arena_free(&a);
-	run_free(&r);
+	matcher_free(&r.x);
 }
 
 /* A flood of keys: what is forgotten is counted by policy. */
 static void flood(void)
 {
-	struct run r = { .set = policies_good(MISSING) };
+	struct run r = { .x.set = policies_good(MISSING) };
 	struct policy_window_stats st;
 
-	CHECK_INT(policy_engine_new_with(&r.engine, r.set, WINDOW_BYTES_MIN), 0);
+	CHECK_INT(policy_engine_new_with(&r.x.engine, r.x.set, WINDOW_BYTES_MIN), 0);
 	for (uint32_t i = 0; i < 3000; i++)
 		CHECK_INT(audit_starts(&r, 10 + i), 0);
-	CHECK(policy_window_stats(r.engine, 0, &st));
+	CHECK(policy_window_stats(r.x.engine, 0, &st));
 	CHECK_STREQ(st.policy->name, "mis");
 	CHECK(st.states > 10 && st.evicted > 100 && st.states + st.evicted == 3000);
-	CHECK(!policy_window_stats(r.engine, 1, &st));
+	CHECK(!policy_window_stats(r.x.engine, 1, &st));
 	due_at(&r, 200 * SEC, (uint32_t)(3000 - st.evicted));
-	run_free(&r);
+	matcher_free(&r.x);
 }
 
 /* --- documents --- */

@@ -25,25 +25,6 @@ struct family {
 	uint32_t n, parent[FAMILY_MAX + 1], leader[FAMILY_MAX + 1];
 };
 
-struct run {
-	struct policy_set *set;
-	struct policy_engine *engine;
-};
-
-static struct run run_new(const char *text)
-{
-	struct run r = { .set = policies_good(text) };
-
-	CHECK_INT(policy_engine_new(&r.engine, r.set), 0);
-	return r;
-}
-
-static void run_free(struct run *r)
-{
-	policy_engine_free(r->engine);
-	policy_free(r->set);
-}
-
 static void set_number(struct made *m, const char *path, uint32_t n)
 {
 	char text[20];
@@ -53,7 +34,7 @@ static void set_number(struct made *m, const char *path, uint32_t n)
 }
 
 /* fields: path, value, …, NULL. What the process p of the family did; alerts. */
-static uint32_t did(struct run *r, const struct family *f, const char *kind, uint32_t p, ...)
+static uint32_t did(struct matcher *r, const struct family *f, const char *kind, uint32_t p, ...)
 {
 	struct made *m = made_new(kind);
 	uint64_t ids[FAMILY_MAX];
@@ -82,13 +63,13 @@ static uint32_t did(struct run *r, const struct family *f, const char *kind, uin
 	return found;
 }
 
-static uint32_t first(struct run *r, const struct family *f, uint32_t p)
+static uint32_t first(struct matcher *r, const struct family *f, uint32_t p)
 {
 	return did(r, f, "network.connect", p, "destination.ip", "10.1.2.3", "destination.port",
 		   "80", "network.transport", "tcp", NULL);
 }
 
-static uint32_t last(struct run *r, const struct family *f, uint32_t p)
+static uint32_t last(struct matcher *r, const struct family *f, uint32_t p)
 {
 	return did(r, f, "process.exec", p, NULL);
 }
@@ -102,7 +83,7 @@ static const struct family logins = {
 
 static void trees(void)
 {
-	struct run r = run_new(SEQUENCE("process.tree"));
+	struct matcher r = matcher_new(SEQUENCE("process.tree"));
 
 	for (uint32_t a = 1; a <= 4; a++)
 		for (uint32_t b = 1; b <= 4; b++) {
@@ -112,7 +93,7 @@ static void trees(void)
 			CHECK_INT(last(&r, &logins, b), 1);
 			CHECK_INT(last(&r, &logins, b), 0); /* begun anew */
 		}
-	run_free(&r);
+	matcher_free(&r);
 }
 
 static void lineages(void)
@@ -123,12 +104,12 @@ static void lineages(void)
 
 	for (uint32_t a = 1; a <= 4; a++)
 		for (uint32_t b = 1; b <= 4; b++) {
-			struct run r = run_new(SEQUENCE("process.lineage"));
+			struct matcher r = matcher_new(SEQUENCE("process.lineage"));
 
 			CHECK_INT(first(&r, &logins, a), 0);
 			CHECK_INT(last(&r, &logins, 6), 0);
 			CHECK_INT(last(&r, &logins, b), joined[a][b]);
-			run_free(&r);
+			matcher_free(&r);
 		}
 }
 
@@ -136,7 +117,7 @@ static void lineages(void)
 static void unknown_leader(void)
 {
 	struct family f = { .n = 4, .parent = { 0, 0, 1, 1, 2 } };
-	struct run r = run_new(SEQUENCE("process.tree"));
+	struct matcher r = matcher_new(SEQUENCE("process.tree"));
 
 	CHECK_INT(first(&r, &f, 2), 0);
 	CHECK_INT(last(&r, &f, 3), 0);
@@ -151,14 +132,14 @@ static void unknown_leader(void)
 	f = (struct family){ .n = 2, .leader = { 0, 0, 1 } };
 	CHECK_INT(first(&r, &f, 2), 0);
 	CHECK_INT(last(&r, &f, 1), 0);
-	run_free(&r);
+	matcher_free(&r);
 }
 
 static void thresholds(void)
 {
-	struct run r =
-		run_new("policies:\n- name: thr\n  on: process.exec\n  where: user.id = 1000\n"
-			"  threshold: {more_than: 3, within: 1h, by: process.tree}\n");
+	struct matcher r =
+		matcher_new("policies:\n- name: thr\n  on: process.exec\n  where: user.id = 1000\n"
+			    "  threshold: {more_than: 3, within: 1h, by: process.tree}\n");
 	struct family f = logins;
 
 	for (uint32_t p = 1; p <= 4; p++) {
@@ -169,7 +150,7 @@ static void thresholds(void)
 	for (uint32_t n = 1; n <= 4; n++)
 		for (uint32_t p = 1; p <= 4; p++)
 			CHECK_INT(last(&r, &f, p), n == 4);
-	run_free(&r);
+	matcher_free(&r);
 }
 
 /* --- against all that was --- */
@@ -209,7 +190,7 @@ static struct family make_family(uint64_t *seed)
 static void try_family(const char *text, enum how how, uint64_t *seed)
 {
 	struct family f = make_family(seed);
-	struct run r = run_new(text);
+	struct matcher r = matcher_new(text);
 	bool waits[FAMILY_MAX + 1] = { 0 };
 
 	for (uint32_t i = 0; i < EVENTS_MAX; i++) {
@@ -227,7 +208,7 @@ static void try_family(const char *text, enum how how, uint64_t *seed)
 			}
 		CHECK_INT(last(&r, &f, p), want);
 	}
-	run_free(&r);
+	matcher_free(&r);
 }
 
 static void against_reference(void)
