@@ -15,7 +15,6 @@
 #include "tests/harness/agent.h"
 #include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
-#include "tests/harness/golden.h"
 #include "tests/harness/proof.h"
 #include "tests/harness/test.h"
 
@@ -119,21 +118,13 @@ static void golden_streams(void)
 {
 	static struct opens t;
 	const struct proof_tally *n = &t.proof.tally[EV_OPEN];
-	char dir[TEST_DIR], save[100], policies[200];
+	char dir[TEST_DIR];
 
 	if (access("tests/golden/replay", R_OK))
 		test_skip("no tests/golden/replay here");
 	test_dir(dir);
 	begin(&t);
-	for (uint32_t i = 0; i < GOLDENS; i++) {
-		snprintf(save, sizeof(save), "%s/%s", dir, goldens[i].name);
-		golden_record(&goldens[i], save);
-		snprintf(policies, sizeof(policies), "tests/golden/replay/%s/%s.yaml",
-			 goldens[i].name, strcmp(goldens[i].name, "records") ? "policies" : "none");
-		proof_files(&t.proof, save, UINT32_MAX, policies);
-		proof_files(&t.proof, save, UINT32_MAX, "policies");
-		proof_random(&t.proof, save, UINT32_MAX, GOLDEN_SETS);
-	}
+	proof_goldens(&t.proof, dir, GOLDEN_SETS);
 	tell(&t, "golden");
 	CHECK(n->dropped > n->plain / 10 && n->wanted > n->plain / 10);
 	CHECK(t.how[VERDICT_STORED] && t.how[VERDICT_BY_NAME] && t.how[VERDICT_BY_PATH]);

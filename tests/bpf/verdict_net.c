@@ -12,7 +12,6 @@
 #include "tests/harness/agent.h"
 #include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
-#include "tests/harness/golden.h"
 #include "tests/harness/peers.h"
 #include "tests/harness/proof.h"
 #include "tests/harness/test.h"
@@ -121,21 +120,13 @@ static void golden_streams(void)
 {
 	static struct proof p;
 	const struct proof_tally *n = &p.tally[EV_CONNECT];
-	char dir[TEST_DIR], save[100], policies[200];
+	char dir[TEST_DIR];
 
 	if (access("tests/golden/replay", R_OK))
 		test_skip("no tests/golden/replay here");
 	test_dir(dir);
 	begin(&p);
-	for (uint32_t i = 0; i < GOLDENS; i++) {
-		snprintf(save, sizeof(save), "%s/%s", dir, goldens[i].name);
-		golden_record(&goldens[i], save);
-		snprintf(policies, sizeof(policies), "tests/golden/replay/%s/%s.yaml",
-			 goldens[i].name, strcmp(goldens[i].name, "records") ? "policies" : "none");
-		proof_files(&p, save, UINT32_MAX, policies);
-		proof_files(&p, save, UINT32_MAX, "policies");
-		proof_random(&p, save, UINT32_MAX, GOLDEN_SETS);
-	}
+	proof_goldens(&p, dir, GOLDEN_SETS);
 	tell(&p, "golden");
 	CHECK(n->dropped > n->plain / 10 && n->wanted > n->plain / 20);
 	proof_end(&p);

@@ -17,6 +17,7 @@
 #include "tests/harness/alerts.h"
 #include "tests/harness/filter_eval.h"
 #include "tests/harness/filter_wants.h"
+#include "tests/harness/golden.h"
 #include "tests/harness/policies.h"
 #include "tests/harness/stream.h"
 #include "tests/harness/test.h"
@@ -494,6 +495,23 @@ void proof_condition(struct proof *p, const char *save, uint32_t opens, const ch
 		test_fail(__FILE__, __LINE__, "%s: no table is asked", where);
 	p->text = NULL;
 	policy_free(s);
+}
+
+void proof_goldens(struct proof *p, const char *dir, uint32_t sets)
+{
+	char save[200], policies[200];
+
+	for (uint32_t i = 0; i < GOLDENS; i++) {
+		const char *name = goldens[i].name;
+
+		snprintf(save, sizeof(save), "%s/%s", dir, name);
+		golden_record(&goldens[i], save);
+		snprintf(policies, sizeof(policies), "tests/golden/replay/%s/%s.yaml", name,
+			 strcmp(name, "records") ? "policies" : "none");
+		proof_files(p, save, UINT32_MAX, policies);
+		proof_files(p, save, UINT32_MAX, "policies");
+		proof_random(p, save, UINT32_MAX, sets);
+	}
 }
 
 void proof_tell(const struct proof *p, const char *what, uint32_t kind)

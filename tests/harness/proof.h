@@ -84,6 +84,9 @@ void proof_random(struct proof *p, const char *save, uint32_t opens, uint32_t se
 void proof_condition(struct proof *p, const char *save, uint32_t opens, const char *kind,
 		     const char *where);
 
+/* The recorded scenes (golden.h), under their own policies, the shipped ones and so many random sets. */
+void proof_goldens(struct proof *p, const char *dir, uint32_t sets);
+
 /* Prints the tally of a kind, and begins all anew. */
 void proof_tell(const struct proof *p, const char *what, uint32_t kind);
 void proof_forget(struct proof *p);
