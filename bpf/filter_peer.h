@@ -13,12 +13,7 @@
 #include "ask.h"
 #include "socket.h"
 
-/* What is of accepts lies behind what is of connects: found without a branch. */
-_Static_assert(EV_ACCEPT == EV_CONNECT + 1, "kind");
-_Static_assert(__builtin_offsetof(struct filter_block, accept) ==
-		       __builtin_offsetof(struct filter_block, connect) +
-			       sizeof(struct filter_peers),
-	       "peers");
+/* The joins of accepts lie behind those of connects: found without a branch. */
 _Static_assert(__builtin_offsetof(struct filter_block, accept_joins) ==
 		       __builtin_offsetof(struct filter_block, connect_joins) +
 			       sizeof(struct filter_buckets),
@@ -37,28 +32,21 @@ static long unix_step(__u64 i, struct unix_search *s)
 	return 0;
 }
 
-/* In a frame of its own: nothing of it is needed while joins are asked. */
-__noinline __u64 unix_mask(const struct peer *p, __u32 kind, __u32 generation)
+static __always_inline __u64 unix_mask(const struct filter_block *h, const struct filter_peers *f,
+				       const struct peer *p)
 {
-	const struct filter_block *h = filter_now();
-	const struct filter_peers *f;
-	struct unix_search s = { .head = h };
+	struct unix_search s = {
+		.head = h, .w0 = p->hi, .w1 = p->lo, .mask = f->none, .at = f->paths
+	};
 
-	if (!p || !h || h->generation != generation)
-		return FILTER_WANTED;
-	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
-	s.w0 = p->hi;
-	s.w1 = p->lo;
-	s.mask = f->none;
-	s.at = f->paths;
 	if (f->npaths)
 		bpf_loop(f->npaths, unix_step, &s, 0);
 	return s.mask;
 }
 
-/* Of an address. It stands alone for the verifier, which would else follow what comes after it from each
- * step at which the search can end. */
-__noinline __u64 address_mask(const struct peer *p, __u32 kind, __u32 generation)
+/* The mask of a peer. It stands alone for the verifier, which would else follow what comes after it from
+ * each step at which the search can end; and nothing of its frame is needed while joins are asked. */
+__noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 {
 	const struct filter_block *h = filter_now();
 	const struct filter_peers *f;
@@ -66,6 +54,8 @@ __noinline __u64 address_mask(const struct peer *p, __u32 kind, __u32 generation
 	if (!p || !h || h->generation != generation)
 		return FILTER_WANTED;
 	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
+	if (p->family == EV_FAMILY_UNIX)
+		return unix_mask(h, f, p);
 	if (p->family == EV_FAMILY_IPV4)
 		return filter_search(h, f->v4, f->nv4, 0, p->lo);
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
@@ -76,16 +66,14 @@ static __always_inline __u32 ask_about_peer(const struct peer *p, __u32 kind, __
 {
 	const struct filter_block *h = filter_now();
 	struct ask a = { .head = h };
-	bool accepts = kind == EV_ACCEPT;
 	__u64 mask;
 
 	if (!p || !h || h->generation != generation)
 		return FILTER_OUTCOMES;
-	mask = p->family == EV_FAMILY_UNIX ? unix_mask(p, kind, generation)
-					   : address_mask(p, kind, generation);
+	mask = peer_mask(p, kind, generation);
 	if (!mask || mask >> FILTER_SURE)
 		return mask ? FILTER_OUTCOMES : 0;
-	a.buckets = &(&h->connect_joins)[accepts];
+	a.buckets = &(&h->connect_joins)[kind == EV_ACCEPT];
 	a.facts.mask = mask;
 	a.facts.kind = kind;
 	a.facts.family = p->family;
