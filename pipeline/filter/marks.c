@@ -8,19 +8,9 @@
 
 #include <stdlib.h>
 
-#include "bpf/filter_abi.h"
+#include "pipeline/filter/walk.h"
 #include "pipeline/util.h"
 #include "probes/probe.h"
-
-/* Of the block at work: as for the programs, nothing outside of it is read. */
-static _Thread_local size_t block_mask;
-
-#define FILTER_PTR(block, off, align)                                                              \
-	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
-#define FILTER_IN_RANGES filter_in_ranges
-#define FILTER_THREAD_FITS(block, off, n, f) filter_thread_fits(block, off, n, 0, 0)
-#define FILTER_JOIN_HOLDS(block, off, f) filter_join_holds(block, FILTER_PTR(block, off, 128), f)
-#include "bpf/filter_walk.h"
 
 enum { KEPT = 1024, ROOM_FIRST = 512 };
 
@@ -111,7 +101,7 @@ uint64_t marker_program(struct marker *m, struct str executable, bool *odd)
 	if (!executable.len)
 		return 0;
 	if (a->text != executable.p || a->len != executable.len) {
-		block_mask = m->bytes - 1;
+		filter_block_is(m->bytes);
 		*a = (struct answer){ .text = executable.p, .len = executable.len };
 		a->marks = marks_of(m->block, executable, &a->odd);
 	}

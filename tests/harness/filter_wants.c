@@ -6,19 +6,8 @@
 
 #include <endian.h>
 
+#include "pipeline/filter/walk.h"
 #include "pipeline/util.h"
-
-/* The size of the block at work: as for the programs, a constant of the load. */
-static _Thread_local size_t block_mask;
-
-#define FILTER_PTR(block, off, align)                                                              \
-	((const void *)((const char *)(block) + ((off)&block_mask & ~((size_t)(align)-1))))
-
-#define FILTER_IN_RANGES filter_in_ranges
-#define FILTER_THREAD_FITS(block, off, n, f)                                                       \
-	filter_thread_fits(block, off, n, (f)->thread[0], (f)->thread[1])
-#define FILTER_JOIN_HOLDS(block, off, f) filter_join_holds(block, FILTER_PTR(block, off, 128), f)
-#include "bpf/filter_walk.h"
 
 #define TEXT_BYTES 8192
 
@@ -60,7 +49,7 @@ uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const
 	const struct filter_text *t = program ? &h->program : &h->open;
 	CLEANUP_FREE struct reversed *r = malloc(sizeof(*r));
 
-	block_mask = bytes - 1;
+	filter_block_is(bytes);
 	if (!r || !reverse(r, path))
 		return FILTER_WANTED;
 	filter_walk_begin(block, t, &r->walk);
@@ -143,7 +132,7 @@ bool filter_tables_wants(const void *block, size_t bytes, const struct filter_ev
 	const struct filter_block *h = block;
 	struct filter_facts f = *e->facts;
 
-	block_mask = bytes - 1;
+	filter_block_is(bytes);
 	if (e->thread)
 		memcpy(f.thread, e->thread, strnlen(e->thread, sizeof(f.thread)));
 	if (h->mode == FILTER_MODE_OFF || h->kinds[e->kind] == FILTER_KIND_ALL)
