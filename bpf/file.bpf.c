@@ -151,9 +151,8 @@ int file_open_exit(unsigned long long *ctx)
 	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
 		return 0;
 	barrier_var_(keys);
-	/* Whether it is known is no constant to the verifier, which would else follow the call twice. */
 	if ((long)ctx[1] < 0 || !keys->keys.k1)
-		return open_exit(saved, not_known);
+		return open_exit(saved, false);
 	if (typed_loads()) {
 		found = seen_mask(keys, t, ctx[1], &f, &mask);
 	} else {
@@ -161,9 +160,9 @@ int file_open_exit(unsigned long long *ctx)
 		mask = copy;
 	}
 	if (!found)
-		return open_exit(saved, not_known);
+		return open_exit(saved, false);
 	if (mask && wants_seen(f, mask, VIA_SYSCALL))
-		return open_exit(saved, !not_known);
+		return open_exit(saved, true);
 	filter_count(EV_OPEN);
 	return 0;
 }
