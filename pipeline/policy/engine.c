@@ -13,7 +13,6 @@
 #include "pipeline/encode.h"
 #include "pipeline/message.h"
 #include "pipeline/policy/index/index.h"
-#include "pipeline/policy/index/scan.h"
 #include "pipeline/policy/window/windows.h"
 #include "pipeline/util.h"
 
@@ -37,7 +36,7 @@ struct policy_engine {
 	uint32_t npreds, nslots;
 	struct op_scratch scratch;
 	struct marks marks;
-	struct scan_scratch *scan;
+	struct index_scratch look;
 	struct suppress *suppress;
 	struct windows *windows; /* NULL: no policy has one */
 	struct match *matches;
@@ -233,7 +232,7 @@ static void look_up(struct policy_engine *p)
 		const struct value *v = fetch(p, slot);
 
 		if (v)
-			index_look(x, i, v, &p->marks, p->scan);
+			index_look(x, i, v, &p->marks, &p->look);
 	}
 	always = index_always(x, &n);
 	for (uint32_t i = 0; i < n; i++)
@@ -449,7 +448,7 @@ int policy_engine_new_with(struct policy_engine **out, const struct policy_set *
 	for (uint32_t k = 0; k < EV_MAX; k++) {
 		const struct index *x = s->rules.kinds[k].lookup;
 
-		if (x && index_scratch(x, &p->scan)) {
+		if (x && index_scratch_for(&p->look, x)) {
 			policy_engine_free(p);
 			return -ENOMEM;
 		}
@@ -499,6 +498,6 @@ void policy_engine_free(struct policy_engine *p)
 	free(p->slots);
 	free(p->matches);
 	marks_free(&p->marks);
-	scan_scratch_free(p->scan);
+	index_scratch_free(&p->look);
 	free(p);
 }

@@ -59,6 +59,7 @@ static void as_text(const struct scan_item *item, struct str value)
 	struct scan_item lower = *item;
 	struct scan *s = NULL;
 	struct trie_text one;
+	static struct inside_seen seen;
 	struct inside *x;
 	bool hit = false;
 
@@ -68,9 +69,9 @@ static void as_text(const struct scan_item *item, struct str value)
 		lower.text = op_folded(item->text, room);
 	one = (struct trie_text){ lower.text, lower.key, false };
 	x = inside_new(&pool, &one, 1, item->fold);
-	if (!x)
+	if (!x || inside_seen_for(&seen, x))
 		abort();
-	inside_run(x, value, on_hit, &hit);
+	inside_run(x, value, &seen, on_hit, &hit);
 	if (hit != op_text_has(value, lower.text, item->fold))
 		abort();
 	pool_free(&pool);

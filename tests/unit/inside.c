@@ -5,6 +5,8 @@
  */
 #include "pipeline/policy/index/inside.h"
 
+#include <valgrind/callgrind.h>
+
 #include "pipeline/policy/ops.h"
 #include "pipeline/util.h"
 #include "tests/harness/random.h"
@@ -17,6 +19,7 @@ static uint32_t told[TEXTS];
 static struct pool pool;
 static struct trie_text texts[TEXTS];
 static uint32_t ntexts;
+static struct inside_seen seen;
 
 static uint32_t below(uint32_t n)
 {
@@ -28,6 +31,13 @@ static void on_hit(void *arg, uint32_t key)
 	(void)arg;
 	CHECK(key < TEXTS);
 	told[key]++;
+}
+
+static void run(const struct inside *x, struct str value)
+{
+	CHECK_INT(inside_seen_for(&seen, x), 0);
+	memset(told, 0, sizeof(told));
+	inside_run(x, value, &seen, on_hit, NULL);
 }
 
 static void fill(char *p, uint32_t n, uint32_t letters)
@@ -75,12 +85,11 @@ static uint32_t check(const struct inside *x, bool fold, uint32_t letters, uint3
 	fill(value, len, letters);
 	if (t.len <= len)
 		memcpy(value + (below(2) ? len - t.len : below(len - t.len + 1)), t.p, t.len);
-	memset(told, 0, sizeof(told));
-	inside_run(x, (struct str){ value, len }, on_hit, NULL);
+	run(x, (struct str){ value, len });
 	for (uint32_t i = 0; i < ntexts; i++) {
 		bool want = op_text_has((struct str){ value, len }, texts[i].text, fold);
 
-		if (want != (told[texts[i].key] != 0))
+		if (want != told[texts[i].key])
 			test_fail(__FILE__, __LINE__, "[%.*s] in %u bytes: told %u",
 				  (int)texts[i].text.len, texts[i].text.p, len, told[texts[i].key]);
 		found += want;
@@ -129,36 +138,107 @@ static void long_values(void)
 		for (uint32_t j = 0; fold && j < len; j++)
 			if (value[at + j] >= 'a' && value[at + j] <= 'z' && below(2))
 				value[at + j] = (char)(value[at + j] - 32);
-		memset(told, 0, sizeof(told));
-		inside_run(x, (struct str){ value, size }, on_hit, NULL);
-		CHECK(told[7] > 0);
-		memset(told, 0, sizeof(told));
-		inside_run(x, (struct str){ value, at + len - 1 }, on_hit, NULL);
-		CHECK_INT(told[7] != 0,
-			  op_text_has((struct str){ value, at + len - 1 }, t.text, fold));
+		run(x, (struct str){ value, size });
+		CHECK_INT(told[7], 1);
+		run(x, (struct str){ value, at + len - 1 });
+		CHECK_INT(told[7], op_text_has((struct str){ value, at + len - 1 }, t.text, fold));
 		pool_free(&pool);
 	}
 	free(value);
 	free(text);
 }
 
-/* The rules of a key may be many: they are not marked again for each byte of a run. */
+/* Texts in each other, in a value that is full of them: each is told once. */
 static void runs(void)
 {
-	struct trie_text t = { STR("x"), 3, false };
-	struct inside *x = inside_new(&pool, &t, 1, false);
-	char value[1000];
+	char *value = malloc(VALUE);
+	struct inside *x;
 
-	memset(value, 'x', sizeof(value));
-	memset(told, 0, sizeof(told));
-	inside_run(x, (struct str){ value, sizeof(value) }, on_hit, NULL);
-	CHECK_INT(told[3], 1);
+	memset(value, 'x', VALUE);
+	for (ntexts = 0; ntexts < TEXTS; ntexts++)
+		texts[ntexts] = (struct trie_text){ { value, ntexts + 1 }, ntexts, false };
+	x = inside_new(&pool, texts, TEXTS, false);
+	CHECK(x);
+	for (uint32_t len = 0; len < 1000; len += 100) {
+		run(x, (struct str){ value, len });
+		for (uint32_t i = 0; i < TEXTS; i++)
+			CHECK_INT(told[i], i < len);
+	}
+	/* Also where the numbers of runs begin again. */
+	seen.run = UINT32_MAX - 1;
+	for (uint32_t i = 0; i < 4; i++) {
+		run(x, (struct str){ value, TEXTS / 2 });
+		CHECK_INT(told[TEXTS / 2 - 1], 1);
+		CHECK_INT(told[TEXTS / 2], 0);
+	}
 	pool_free(&pool);
+	free(value);
+}
+
+/* More bytes than states have numbers are refused. */
+static void too_many_bytes(void)
+{
+	enum { N = INSIDE_BYTES_MAX / OP_TEXT_MAX + 9, SIZE = 4 + OP_TEXT_MAX };
+	struct trie_text *many = calloc(N, sizeof(*many));
+	char *bytes = calloc(N, OP_TEXT_MAX);
+
+	CHECK(many && bytes);
+	for (uint32_t i = 0; i < N; i++) {
+		char *p = bytes + (size_t)i * OP_TEXT_MAX;
+
+		snprintf(p, SIZE - OP_TEXT_MAX + 4, "%06u", i);
+		many[i] = (struct trie_text){ { p, OP_TEXT_MAX }, i, false };
+	}
+	CHECK(!inside_new(&pool, many, N, false));
+	pool_free(&pool);
+	free(bytes);
+	free(many);
+}
+
+/* A profile of one run, where valgrind counts (nested.test). */
+static void count(const struct inside *x, const char *name, const char *value, uint32_t len)
+{
+	memset(told, 0, sizeof(told));
+	CHECK_INT(inside_seen_for(&seen, x), 0);
+	CALLGRIND_START_INSTRUMENTATION;
+	inside_run(x, (struct str){ value, len }, &seen, on_hit, NULL);
+	CALLGRIND_STOP_INSTRUMENTATION;
+	CALLGRIND_DUMP_STATS_AT(name);
+}
+
+/* Texts that a value is full of, but for their last byte or wholly, by the length of the value. */
+static void nested(void)
+{
+	enum { SHORT = 1 << 10, LONG = 32 << 10 };
+	char *value = malloc(LONG), *text = malloc((size_t)TEXTS * OP_TEXT_MAX);
+
+	memset(value, 'a', LONG);
+	memset(text, 'a', (size_t)TEXTS * OP_TEXT_MAX);
+	for (int whole = 0; whole < 2; whole++) {
+		struct inside *x;
+
+		for (uint32_t i = 0; i < TEXTS; i++) {
+			char *p = text + (size_t)i * OP_TEXT_MAX;
+			uint32_t len = (i + 1) * (OP_TEXT_MAX / TEXTS);
+
+			p[len - 1] = whole ? 'a' : 'b';
+			texts[i] = (struct trie_text){ { p, len }, i, false };
+		}
+		x = inside_new(&pool, texts, TEXTS, false);
+		CHECK(x);
+		count(x, whole ? "whole, short" : "in part, short", value, SHORT);
+		count(x, whole ? "whole, long" : "in part, long", value, LONG);
+		CHECK_INT(told[TEXTS - 1], whole);
+		pool_free(&pool);
+	}
+	free(text);
+	free(value);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { TEST(random_texts), TEST(long_values), TEST(runs) };
+	static const struct test tests[] = { TEST(random_texts), TEST(long_values), TEST(runs),
+					     TEST(too_many_bytes), TEST(nested) };
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

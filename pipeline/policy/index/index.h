@@ -11,10 +11,17 @@
 #define TOCSIN_POLICY_INDEX_H
 
 #include "pipeline/policy/index/access.h"
+#include "pipeline/policy/index/inside.h"
 
 struct index;
 struct scan_room;
 struct scan_scratch;
+
+/* What a thread needs to look; zeroed before its first use. */
+struct index_scratch {
+	struct scan_scratch *scan;
+	struct inside_seen seen;
+};
 
 /* Bits of rules, with a bit for each word that is not zero, and once more. */
 struct marks {
@@ -60,11 +67,12 @@ void index_free(struct index *x);
 
 /* Slots with keys are numbered from 0. The caller's number of the n-th; UINT32_MAX past the last. */
 uint32_t index_slot(const struct index *x, uint32_t n);
-/* Makes *s, NULL at first, fit for x, as for all indexes before; one a thread. 0 or -ENOMEM. */
-int index_scratch(const struct index *x, struct scan_scratch **s);
+/* Makes *s fit for x, as for all indexes before. 0 or -ENOMEM. */
+int index_scratch_for(struct index_scratch *s, const struct index *x);
+void index_scratch_free(struct index_scratch *s);
 /* Marks the rules that v, the value of the n-th slot, may make hold. */
 void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m,
-		struct scan_scratch *s);
+		struct index_scratch *s);
 /* Rules that no key finds and that are asked of every event, ascending. */
 const uint32_t *index_always(const struct index *x, uint32_t *count);
 /* These, and those that any value of some slot finds. */

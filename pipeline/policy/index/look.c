@@ -12,7 +12,7 @@
 struct looking {
 	const struct index *x;
 	struct marks *m;
-	struct scan_scratch *scratch;
+	struct index_scratch *scratch;
 };
 
 static inline void hit(const struct looking *l, uint32_t key)
@@ -50,7 +50,7 @@ static void look_text(struct looking *l, const struct slot_index *s, struct str 
 	walk(l, s->front[0], v);
 	walk(l, s->back[0], v);
 	if (s->patterns)
-		scan_run(s->patterns, l->scratch, v, hit_of, l);
+		scan_run(s->patterns, l->scratch->scan, v, hit_of, l);
 	if (s->front[1] || s->back[1])
 		walk_folded(l, s, v);
 }
@@ -59,10 +59,10 @@ static void look_text(struct looking *l, const struct slot_index *s, struct str 
 static void look_inside(struct looking *l, const struct slot_index *s, struct str v)
 {
 	if (s->scan && v.len)
-		scan_run(s->scan, l->scratch, v, hit_of, l);
+		scan_run(s->scan, l->scratch->scan, v, hit_of, l);
 	for (int fold = 0; fold < 2; fold++)
 		if (s->inside[fold])
-			inside_run(s->inside[fold], v, hit_of, l);
+			inside_run(s->inside[fold], v, &l->scratch->seen, hit_of, l);
 	for (uint32_t i = 0; i < s->neach; i++)
 		if (op_text_has(v, s->each[i].text, s->each[i].fold))
 			hit(l, s->each[i].key);
@@ -130,7 +130,7 @@ static void look_address(const struct looking *l, const struct slot_index *s,
 }
 
 void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m,
-		struct scan_scratch *scratch)
+		struct index_scratch *scratch)
 {
 	const struct slot_index *s = &x->slots[n];
 	struct looking l = { x, m, scratch };
@@ -159,16 +159,26 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 	}
 }
 
-int index_scratch(const struct index *x, struct scan_scratch **s)
+int index_scratch_for(struct index_scratch *s, const struct index *x)
 {
 	for (uint32_t i = 0; i < x->nslots; i++) {
 		const struct slot_index *slot = &x->slots[i];
 
-		if ((slot->scan && scan_scratch_for(s, slot->scan)) ||
-		    (slot->patterns && scan_scratch_for(s, slot->patterns)))
+		if ((slot->scan && scan_scratch_for(&s->scan, slot->scan)) ||
+		    (slot->patterns && scan_scratch_for(&s->scan, slot->patterns)))
 			return -ENOMEM;
+		for (int fold = 0; fold < 2; fold++)
+			if (slot->inside[fold] && inside_seen_for(&s->seen, slot->inside[fold]))
+				return -ENOMEM;
 	}
 	return 0;
+}
+
+void index_scratch_free(struct index_scratch *s)
+{
+	scan_scratch_free(s->scan);
+	inside_seen_free(&s->seen);
+	s->scan = NULL;
 }
 
 uint32_t index_slot(const struct index *x, uint32_t n)

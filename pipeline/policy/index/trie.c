@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * trie.h as a radix tree: a node holds the bytes that all texts below it share. Its kids lie side
- * by side in the order of their first byte and are found by a look at these bytes, or, where there
- * are many, by counting the bits before theirs in a set of 256.
+ * by side in the order of their first byte (kids.h).
  *
  * Built from sorted texts without recursion: each node remembers its range of them until its kids
  * are made. Backwards, texts are read from their end, and labels lie in the value where they lie
@@ -10,21 +9,17 @@
  */
 #include "pipeline/policy/index/trie.h"
 
+#include "pipeline/policy/index/kids.h"
 #include "pipeline/util.h"
 
-enum { NO_KEY = UINT32_MAX, FEW_KIDS = 8 };
-
-struct kid_set {
-	uint64_t bits[4];
-	uint8_t before[4]; /* kids in the words before this one */
-};
+enum { NO_KEY = UINT32_MAX };
 
 struct trie_node {
 	const char *label;
 	uint32_t len; /* of the label */
 	uint32_t whole, part; /* key of the text that ends here, or NO_KEY */
 	uint32_t kids; /* the first of them, in nodes */
-	uint32_t set; /* with more than FEW_KIDS: in sets */
+	uint32_t set; /* with more than KIDS_FEW: in sets */
 	uint16_t nkids;
 };
 
@@ -93,13 +88,6 @@ static void make_label(struct building *b, uint32_t node)
 		*(b->texts[r->low].whole ? &n->whole : &n->part) = b->texts[r->low].key;
 }
 
-static void add_to_set(struct kid_set *set, uint8_t byte)
-{
-	set->bits[byte / 64] |= 1ULL << byte % 64;
-	for (uint32_t w = byte / 64 + 1; w < 4; w++)
-		set->before[w]++;
-}
-
 static void make_kids(struct building *b, uint32_t node)
 {
 	struct range r = b->ranges[node];
@@ -118,11 +106,11 @@ static void make_kids(struct building *b, uint32_t node)
 		n->nkids++;
 		r.low = end;
 	}
-	if (n->nkids <= FEW_KIDS)
+	if (n->nkids <= KIDS_FEW)
 		return;
 	n->set = b->nsets++;
 	for (uint32_t i = 0; i < n->nkids; i++)
-		add_to_set(&b->t->sets[n->set], b->t->first[n->kids + i]);
+		kid_set_add(&b->t->sets[n->set], b->t->first[n->kids + i]);
 }
 
 struct trie *trie_new(struct pool *pool, struct trie_text *texts, uint32_t n, bool backwards)
@@ -131,7 +119,7 @@ struct trie *trie_new(struct pool *pool, struct trie_text *texts, uint32_t n, bo
 	struct building b = { .t = t, .texts = texts, .nnodes = 1 };
 	CLEANUP_FREE struct trie_node *nodes = calloc((size_t)n * 2 + 1, sizeof(*nodes));
 	CLEANUP_FREE uint8_t *first = calloc((size_t)n * 2 + 1, 1);
-	CLEANUP_FREE struct kid_set *sets = calloc((size_t)n / FEW_KIDS + 1, sizeof(*sets));
+	CLEANUP_FREE struct kid_set *sets = calloc((size_t)n / KIDS_FEW + 1, sizeof(*sets));
 
 	/* Each node but the root ends a text or parts two of them: fewer than 2 n. */
 	b.ranges = calloc((size_t)n * 2 + 1, sizeof(*b.ranges));
@@ -161,22 +149,9 @@ struct trie *trie_new(struct pool *pool, struct trie_text *texts, uint32_t n, bo
 static inline const struct trie_node *kid(const struct trie *t, const struct trie_node *n,
 					  uint8_t byte)
 {
-	const uint8_t *first = t->first + n->kids;
-	const struct kid_set *set;
-	uint64_t word;
+	uint32_t i = kid_find(t->first + n->kids, n->nkids, &t->sets[n->set], byte);
 
-	if (n->nkids <= FEW_KIDS) {
-		for (uint32_t i = 0; i < n->nkids; i++)
-			if (first[i] == byte)
-				return &t->nodes[n->kids + i];
-		return NULL;
-	}
-	set = &t->sets[n->set];
-	word = set->bits[byte / 64];
-	if (!(word >> byte % 64 & 1))
-		return NULL;
-	word &= (1ULL << byte % 64) - 1;
-	return &t->nodes[n->kids + set->before[byte / 64] + (uint32_t)__builtin_popcountll(word)];
+	return i == NO_KID ? NULL : &t->nodes[n->kids + i];
 }
 
 static inline bool same(const char *a, const char *b, uint32_t n)
