@@ -56,12 +56,24 @@ __attribute__((format(printf, 5, 6))) static void fail(struct builder *b, int er
 	b->err = err;
 }
 
+static bool is_ascii_8(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return !(word & 0x8080808080808080ULL);
+}
+
 /* libyaml counts characters; nodes keep byte offsets. Marks mostly go forward. */
 static uint32_t source_offset(struct builder *b, size_t chars)
 {
 	const char *p = b->doc->source.p;
 	size_t len = b->doc->source.len, at = b->mark_bytes, n = b->mark_chars;
 
+	while (n + 8 <= chars && at + 8 <= len && is_ascii_8(p + at)) {
+		at += 8;
+		n += 8;
+	}
 	for (; n < chars && at < len; n++)
 		for (at++; at < len && (p[at] & 0xc0) == 0x80; at++)
 			;
@@ -352,6 +364,17 @@ static void run(struct builder *b)
 	yaml_parser_delete(&parser);
 }
 
+/* Is it worth to begin? Where there are fewer bytes than nodes may be, they are counted as they come. */
+static void count_first(struct builder *b)
+{
+	struct str s = b->doc->source;
+	uint32_t line, column;
+
+	if (s.len > YAML_MAX_NODES &&
+	    yaml_count(s, YAML_MAX_NODES, &line, &column) > YAML_MAX_NODES)
+		fail(b, -E2BIG, line, column, "more than %d nodes", YAML_MAX_NODES);
+}
+
 int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct diags *d)
 {
 	static const struct yaml_node empty = { .type = YAML_NULL, .line = 1, .column = 1 };
@@ -379,7 +402,9 @@ int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct 
 		memcpy(copy, text.p, text.len);
 	copy[text.len] = '\0';
 	b.doc->source = (struct str){ copy, text.len };
-	run(&b);
+	count_first(&b);
+	if (!b.err)
+		run(&b);
 	free(b.stack);
 	if (b.err) {
 		yaml_doc_free(b.doc);

@@ -12,9 +12,10 @@
 #include "pipeline/policy/index/scan.h"
 #include "pipeline/policy/native/native.h"
 #include "pipeline/policy/strmap.h"
+#include "pipeline/slurp.h"
 #include "pipeline/util.h"
 
-enum { FILES_MAX = 20000, FILES_BYTES_MAX = 128 << 20 };
+enum { FILES_MAX = 20000, FILES_BYTES_MAX = 192 << 20 };
 
 struct file {
 	struct {
@@ -328,6 +329,43 @@ static int load_files(struct policy_set *s, const struct file_list *l, struct ke
 	return err;
 }
 
+/* Nodes of a file, at least, or more than `most`. */
+static uint64_t count_nodes(const char *path, const struct source *kept, uint64_t most,
+			    uint32_t *line, uint32_t *column)
+{
+	struct buf b = { 0 };
+	uint64_t n = 0;
+	char why[1];
+
+	if (kept)
+		n = yaml_count((struct str){ kept->text, kept->len }, most, line, column);
+	else if (!slurp(path, YAML_MAX_BYTES, &b, why, sizeof(why)))
+		n = yaml_count((struct str){ b.p, (uint32_t)b.len }, most, line, column);
+	buf_free(&b);
+	return n;
+}
+
+/* A load that is too large is refused before it is read, which takes long. */
+static int count_first(const struct file_list *l, const struct kept *k, struct diags *d)
+{
+	uint64_t left = NATIVE_NODES_MAX;
+	uint32_t line, column;
+
+	for (uint32_t i = 0; i < l->count && l->bytes > NATIVE_NODES_MAX; i++) {
+		const char *path = l->files[i]->path;
+		uint64_t n = count_nodes(path, kept_text(k, path),
+					 MIN(left, (uint64_t)YAML_MAX_NODES), &line, &column);
+
+		if (n > left) {
+			diag_add(d, path, line, column, "more than %d YAML nodes in all",
+				 NATIVE_NODES_MAX);
+			return -E2BIG;
+		}
+		left -= n;
+	}
+	return 0;
+}
+
 static int load_text(struct policy_set *s, const char *file, struct str text, struct diags *d)
 {
 	struct native *n = NULL;
@@ -362,7 +400,9 @@ int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths,
 			err = 0;
 		}
 	}
-	if (!err)
+	if (!err && missing != -E2BIG)
+		err = count_first(&l, k, d);
+	if (!err && missing != -E2BIG)
 		err = load_files(s, &l, k, d);
 	files_free(&l);
 	if (!err && !missing)

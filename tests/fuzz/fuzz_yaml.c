@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * YAML: any text. What loads is a tree whose every text has a place in the file.
+ * YAML: any text. What loads is a tree whose every text has a place in the file, of no fewer nodes
+ * than were counted first.
  */
 #include <stdlib.h>
 
@@ -29,15 +30,31 @@ static void walk(const struct yaml_doc *doc, const struct yaml_node *n, uint32_t
 			abort();
 }
 
+/* As many as most, it ends in the text. */
+static uint64_t count(struct str text, uint64_t most)
+{
+	uint32_t line = 1, column = 1;
+	uint64_t n = yaml_count(text, most, &line, &column);
+
+	if (!line || !column || line > text.len + 1 || (n > most && n > most + 2))
+		abort();
+	return n;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct yaml_doc *doc = NULL;
+	struct str text = { (const char *)data, (uint32_t)size };
 	struct diags d = { 0 };
+	uint64_t n;
 
 	if (size > 1 << 16)
 		return 0;
-	if (!yaml_parse(&doc, "fuzz", (struct str){ (const char *)data, (uint32_t)size }, &d)) {
-		if (d.errors)
+	n = count(text, UINT64_MAX);
+	if (n)
+		count(text, n / 2);
+	if (!yaml_parse(&doc, "fuzz", text, &d)) {
+		if (d.errors || n > (yaml_nodes(doc) ? yaml_nodes(doc) : 1))
 			abort();
 		walk(doc, yaml_root(doc), 0);
 		yaml_doc_free(doc);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -158,6 +159,92 @@ static void limits(void)
 	}
 }
 
+static uint64_t count(struct str text)
+{
+	uint32_t line, column;
+
+	return yaml_count(text, UINT64_MAX, &line, &column);
+}
+
+/* What is counted without a tree is what the tree has. */
+static void counted(void)
+{
+	static const char *const texts[] = {
+		"a",
+		"[a, b, [c, d], {e: f, g}, h: i, ]",
+		"{\"a\":[1,2],'b''c': \"d\\\"e\",  f : g }",
+		"[a: , \"\":b, ? c : d, ? e]",
+		"- a\n- - b\n  - c\n-\n- d: e\n  f:\n  - g\n  -\n  h:\n    - i\n",
+		"a: b\nc:\n  d: e # f: g\n  # h: i\n  j: k#l\nm:n: o\n",
+		"? a\n: b\n? c\n? d\n:\n- e\n- f\n",
+		"a: b - c\n  - d\n  e, [f]:g\n  - h\ni: j\n",
+		"a: |\n  - b\n  c: d\n\n   - e\nf: g\n",
+		"a:\n  - >-\n    b: c\n\n    - d\n  - |2\n      - e\n    f: g\n  - h\n",
+		"a: |+\n\n\n  b: c\n\nd: |1\n - e\nf: >\ng: h\n",
+		"a: \"b\n  - c: d\\\n  - e\"\nf: 'g\n\n  h: ''i'': j'\nk: l\n",
+		"--- # a\n- b\n- c\n...\n",
+		"%YAML 1.1\n---\na: [b,\nc,\n  # d, e\nf g\n  h]\ni:\n- j\n",
+		"- http://a:80/b?c=d\n- -e\n- ?f\n- :g\n- a:b\n- 'x': y\n- [z: -1]\n",
+		"\"a\": b\n'c' : d\n\"e f\":\n  g: h\n",
+		"a: b\r\nc:\r\n- d\r\n- |\r\n  - e\r\nf: g\r\n",
+		"a: b\xc2\x85"
+		"c:\xe2\x80\xa8# e\xe2\x80\xa9"
+		"- f\n",
+		"\xc3\xa9\xc3\xa8: \xe2\x82\xac\n\xc2\xa3: [\xe2\x82\xac, a]\n",
+		"\xef\xbb\xbf"
+		"a: b\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct yaml_doc *doc = NULL;
+		struct diags d = { 0 };
+
+		if (yaml_parse(&doc, "f.yaml", str_of(texts[i]), &d))
+			test_fail(__FILE__, __LINE__, "%s: %s", d.items[0].reason, texts[i]);
+		if (count(str_of(texts[i])) != yaml_nodes(doc))
+			test_fail(__FILE__, __LINE__, "counted %u, not %u: %s",
+				  (uint32_t)count(str_of(texts[i])), yaml_nodes(doc), texts[i]);
+		yaml_doc_free(doc);
+		diags_free(&d);
+	}
+}
+
+static void counted_files(void)
+{
+	glob_t g = { 0 };
+
+	CHECK_INT(glob("policies/*.yaml", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct yaml_doc *doc = NULL;
+		struct diags d = { 0 };
+
+		CHECK_INT(yaml_load(&doc, g.gl_pathv[i], &d), 0);
+		CHECK_INT(count(yaml_source(doc)), yaml_nodes(doc));
+		yaml_doc_free(doc);
+	}
+	CHECK(g.gl_pathc > 5);
+	globfree(&g);
+}
+
+/* Where there are more than may be, it says where they begin to be. */
+static void counted_place(void)
+{
+	struct str text = STR("a:\n  \"\xc3\xa9\": [b, c,\nd, e]\n");
+	uint32_t line = 0, column = 0;
+
+	CHECK_INT(yaml_count(text, 9, &line, &column), 9);
+	CHECK_INT(line, 0);
+	CHECK_INT(yaml_count(text, 8, &line, &column), 9);
+	CHECK_INT(line, 3);
+	CHECK_INT(column, 5);
+	CHECK_INT(yaml_count(text, 6, &line, &column), 7);
+	CHECK_INT(line, 2);
+	CHECK_INT(column, 13);
+	CHECK_INT(yaml_count(text, 2, &line, &column), 3);
+	CHECK_INT(line, 1);
+	CHECK_INT(column, 2);
+}
+
 /* Where the mark @ is in the text of the scalar `s`, the source has it at line:column. */
 static void check_mark(const char *source, uint32_t line, uint32_t column)
 {
@@ -280,15 +367,9 @@ static void errors_before_warnings(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(tree),
-		TEST(empty),
-		TEST(refused),
-		TEST(many_duplicates),
-		TEST(limits),
-		TEST(positions),
-		TEST(files),
-		TEST(diags_as_text),
-		TEST(errors_before_warnings),
+		TEST(tree),      TEST(empty),   TEST(refused),       TEST(many_duplicates),
+		TEST(limits),    TEST(counted), TEST(counted_files), TEST(counted_place),
+		TEST(positions), TEST(files),   TEST(diags_as_text), TEST(errors_before_warnings),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -14,7 +14,7 @@
 #include "pipeline/yaml.h"
 
 enum {
-	NATIVE_NODES_MAX = 8000000,	/* of YAML, in all files of a load */
+	NATIVE_NODES_MAX = 12000000,	/* of YAML, in all files of a load */
 	NATIVE_EXPR_MAX = 64 << 10,	/* bytes of one expression */
 	NATIVE_DEPTH_MAX = 60,		/* parentheses in each other; below COND_DEPTH_MAX / 3 */
 	NATIVE_EXCEPTIONS_MAX = 64,	/* of a policy, with those of its overrides */
