@@ -21,22 +21,30 @@
  * Where it is missing, or cfg.no_typed_loads asks for it, the same read is a probe read. */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
+#define barrier_var_(v) asm volatile("" : "+r"(v))
+
 #define typed_loads() (bpf_rdonly_cast && !cfg.no_typed_loads)
 #define typed(ptr, type)                                                                           \
 	((type *)bpf_rdonly_cast((const void *)(ptr), bpf_core_type_id_kernel(type)))
 
-/* The value of (type *)ptr -> member, whatever the kernel allows; faults read as zero. */
+/* The value of (type *)ptr -> member, whatever the kernel allows; faults read as zero. The pointer of the
+ * probe read is hidden, and its value another variable, or the typed load would compute the address
+ * and clear the memory that only the other needs. */
 #define LOAD(ptr, type, member)                                                                    \
 	({                                                                                         \
 		__typeof__(({                                                                      \
 			__auto_type u_ = ((type *)0)->member;                                      \
 			u_;                                                                        \
-		})) v_ = { 0 };                                                                    \
+		})) v_;                                                                            \
 		type *p_ = (type *)(ptr);                                                          \
-		if (typed_loads())                                                                 \
+		if (typed_loads()) {                                                               \
 			v_ = typed(p_, type)->member;                                              \
-		else                                                                               \
-			bpf_core_read(&v_, sizeof(v_), &p_->member);                               \
+		} else {                                                                           \
+			__typeof__(v_) copy_ = { 0 };                                              \
+			barrier_var_(p_);                                                          \
+			bpf_core_read(&copy_, sizeof(copy_), &p_->member);                         \
+			v_ = copy_;                                                                \
+		}                                                                                  \
 		v_;                                                                                \
 	})
 
@@ -99,7 +107,5 @@ struct mptcp_sock___first {
 /* The first of ERESTART*, which are not in user headers: a system call that returns them is run again,
  * or returns EINTR. */
 enum { ERESTARTSYS_ = 512 };
-
-#define barrier_var_(v) asm volatile("" : "+r"(v))
 
 #endif
