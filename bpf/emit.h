@@ -21,6 +21,7 @@ struct emitter {
 	__u32 generation; /* of the policies by which the event was, or will be, judged */
 	__u32 flags; /* for ev_hdr.flags */
 	__u64 signature; /* of the path that the filter judged; 0: it judged none */
+	__u64 seq; /* of a record that is built in the ring */
 };
 
 static __always_inline struct filter_block *filter_at(__u32 slot)
@@ -192,6 +193,41 @@ static __always_inline void wake_late(struct ring_control *ctl)
 		return;
 	ctl->want_wakeup = 0;
 	bpf_ringbuf_discard(p, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Begins a record of a fixed size in the ring itself, that the filter is not asked about; it must be
+ * submitted, and soon, since the consumer waits for it. On failure the loss is counted and false
+ * returned. */
+static __always_inline bool emit_reserve(struct emitter *e, __u32 kind, __u32 size)
+{
+	const struct filter_block *head = filter_now();
+
+	e->generation = head ? head->generation : 0;
+	e->cpu = this_cpu(&e->cpu_id);
+	if (!e->cpu)
+		return false;
+	e->seq = __sync_fetch_and_add(&e->cpu->seq, 1) + 1;
+	e->rec = bpf_ringbuf_reserve(&events, size, 0);
+	if (e->rec)
+		return true;
+	count_lost(e->cpu, kind, EV_LOSS_RING_FULL);
+	return false;
+}
+
+static __always_inline void emit_submit(struct emitter *e, __u32 kind, __u32 size)
+{
+	struct ev_hdr *h = (struct ev_hdr *)e->rec;
+	__u32 zero = 0;
+	struct ring_control *ctl = bpf_map_lookup_elem(&control, &zero);
+	__u64 flags = ctl ? wakeup_flags(ctl) : 0;
+
+	h->len = size;
+	h->generation = e->generation;
+	h->seq = e->seq;
+	__sync_fetch_and_add(&e->cpu->sent[kind], 1);
+	bpf_ringbuf_submit(e->rec, flags);
+	if (flags == BPF_RB_NO_WAKEUP)
+		wake_late(ctl);
 }
 
 /* Sends the first len bytes (at most EV_REC_MAX) and gives the slot back. */

@@ -22,7 +22,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	mark_fork(parent, child);
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
-	if (is_self(bpf_get_current_task_btf()) || !emit_begin(&e, EV_FORK))
+	if (is_self(bpf_get_current_task_btf()) || !emit_reserve(&e, EV_FORK, sizeof(*r)))
 		return 0;
 	r = (struct ev_fork *)e.rec;
 	emit_current(&e, EV_FORK, EV_HOOK_TP_FORK);
@@ -30,7 +30,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	*(__u32 *)r->pad0 = 0;
 	r->child_start_ns = child->start_boottime;
 	r->child_exec_id = task_exec_id(child);
-	emit_end(&e, EV_FORK, sizeof(*r));
+	emit_submit(&e, EV_FORK, sizeof(*r));
 	return 0;
 }
 
@@ -271,7 +271,7 @@ static __always_inline bool last_thread(struct task_struct *t, __u64 *ctx)
 
 	if (cfg.exit_has_group_dead)
 		return ctx[1] & 1;
-	if (t->signal->live.counter > 0)
+	if (s->live.counter > 0)
 		return false;
 	id = task_exec_id(t);
 	return bpf_map_update_elem(&exited, &id, &one, BPF_NOEXIST) == 0;
@@ -280,6 +280,7 @@ static __always_inline bool last_thread(struct task_struct *t, __u64 *ctx)
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *ctx)
 {
+	struct signal_struct *s = UNTRUSTED(t, struct task_struct)->signal;
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct emitter e;
 	struct ev_exit *r;
@@ -287,7 +288,9 @@ int process_exit(__u64 *ctx)
 
 	if (!last_thread(t, ctx) || is_self(t))
 		return 0;
-	if (!emit_begin(&e, EV_EXIT))
+	if (!emit_reserve(&e, EV_EXIT, sizeof(*r)))
+	if (s->nr_threads == 1) /* any other is released: it has left its mark, or left none */
+		return !bpf_map_lookup_elem(&exited, &id);
 		return 0;
 	r = (struct ev_exit *)e.rec;
 	emit_current(&e, EV_EXIT, EV_HOOK_TP_EXIT);
@@ -299,7 +302,7 @@ int process_exit(__u64 *ctx)
 	r->core_dumped = (code & 0x80) != 0;
 	__builtin_memset(r->pad0, 0, sizeof(r->pad0));
 	r->run_time_ns = r->h.time_ns - r->h.start_ns;
-	emit_end(&e, EV_EXIT, sizeof(*r));
+	emit_submit(&e, EV_EXIT, sizeof(*r));
 	return 0;
 }
 
