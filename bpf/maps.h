@@ -13,6 +13,8 @@
  * it, a softirq's and a hard interrupt's. */
 enum { SCRATCH_SLOTS = 4 };
 
+enum { PROGRAM_MASKS = 16, PROGRAM_WORDS = 8 };
+
 const volatile struct bpf_cfg cfg SEC(".rodata.cfg") = {};
 
 struct {
@@ -36,6 +38,15 @@ struct {
 	__type(value, struct ring_control);
 } control SEC(".maps");
 
+/* What the automaton of a generation said of a program's path, whose text (event.h: leaf first) is len
+ * bytes long and followed by zeros. */
+struct program_mask {
+	__u32 generation;
+	__u32 len; /* 0: nothing is kept here */
+	__u64 mask;
+	__u64 text[PROGRAM_WORDS];
+};
+
 /* pos and flags belong to a path walk (path.h). They live here because the verifier forgets what
  * it knew of a value that goes through map memory: on the stack every step would look new to it. */
 struct scratch_slot {
@@ -46,6 +57,7 @@ struct scratch_slot {
 	/* Where the last path's components are, and the filter's automaton. */
 	struct filter_walk walk;
 	__u64 dir, name; /* signed from the text (sign.h) */
+	struct program_mask programs[PROGRAM_MASKS]; /* that were executed lately (marks.h) */
 };
 
 struct {

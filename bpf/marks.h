@@ -87,6 +87,58 @@ __noinline int walk_text(__u32 scratch_key, __u32 block, __u32 generation, bool 
 	return s->walk.done;
 }
 
+/* Where the mask of the text in s is, or would be, kept, whose first 8 bytes are these. */
+static __always_inline struct program_mask *mask_place(struct scratch_slot *s, __u64 head)
+{
+	return &s->programs[mix64(head) & (PROGRAM_MASKS - 1)];
+}
+
+#define TEXT_WORD(s, at) (*(__u64 *)((s)->b + ((at) & (EV_REC_MAX - 1))))
+
+/* Walks the automaton of programs over the path in a scratch slot, unless the slot has kept what it said of
+ * the very same text. Nothing else reads or writes what a slot keeps: it is claimed. 1: s->walk.mask is
+ * set. It stands alone for the verifier, as walk_text. */
+__noinline int walk_program(__u32 scratch_key, __u32 block, __u32 generation)
+{
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	const struct filter_block *h;
+	struct program_mask *p;
+	__u32 at, len, words;
+	__u64 differs = 0;
+
+	if (!s)
+		return 0;
+	at = s->walk.at[0];
+	len = s->pos - at;
+	words = (len + 7) / 8;
+	TEXT_WORD(s, s->pos) = 0;
+	p = mask_place(s, TEXT_WORD(s, at));
+	if (p->len == len && p->generation == generation) {
+#pragma nounroll
+		for (__u32 i = 0; i < PROGRAM_WORDS && i < words; i++)
+			differs |= p->text[i] ^ TEXT_WORD(s, at + i * 8);
+		if (!differs) {
+			s->walk.mask = p->mask;
+			return 1;
+		}
+	}
+	h = filter_at(block);
+	if (!h || h->generation != generation)
+		return 0;
+	filter_walk_begin(h, &h->program, &s->walk);
+	if (!walk_text(scratch_key, block, generation, true))
+		return 0;
+	if (words > PROGRAM_WORDS)
+		return 1;
+#pragma nounroll
+	for (__u32 i = 0; i < PROGRAM_WORDS && i < words; i++)
+		p->text[i] = TEXT_WORD(s, at + i * 8);
+	p->mask = s->walk.mask;
+	p->generation = generation;
+	p->len = len;
+	return 1;
+}
+
 /* The marks of the program whose path, with these flags, path_write has just written to s.
  * FILTER_UNKNOWN, FILTER_KNOWS_SELF or that with FILTER_MAYBE. */
 static __always_inline __u32 mark_program(const struct filter_block *h, __u32 block,
@@ -102,8 +154,7 @@ static __always_inline __u32 mark_program(const struct filter_block *h, __u32 bl
 	if (path_flags & ~(1u << EV_PATHF_FOREIGN | odd) || !s->walk.ncomponents ||
 	    s->walk.ncomponents > FILTER_COMPONENTS)
 		return FILTER_UNKNOWN;
-	filter_walk_begin(h, &h->program, &s->walk);
-	if (!walk_text(emit_key(e), block, h->generation, true))
+	if (!walk_program(emit_key(e), block, h->generation))
 		return FILTER_UNKNOWN;
 	*self = s->walk.mask | (path_flags & odd ? h->odd : 0);
 	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
@@ -114,19 +165,45 @@ struct image_walk {
 	__u64 image;
 };
 
-static long image_step(__u64 i, struct image_walk *w)
+/* 1: the end. fast: as READ. */
+static __always_inline long image_step(struct image_walk *w, bool fast)
 {
 	struct dentry *d = w->at.d, *parent;
 
 	if (d == w->at.root)
-		return !path_over_mount(&w->at);
-	w->image = mix64(w->image ^ LOAD(d, struct dentry, d_name.hash_len)) +
-		   LOAD(d, struct dentry, d_seq.seqcount.sequence);
-	parent = LOAD(d, struct dentry, d_parent);
+		return !path_over_mount(&w->at, fast);
+	w->image = mix64(w->image ^ READ(fast, d, struct dentry, d_name.hash_len)) +
+		   READ(fast, d, struct dentry, d_seq.seqcount.sequence);
+	parent = READ(fast, d, struct dentry, d_parent);
 	if (!parent || parent == d)
 		return 1;
 	w->at.d = parent;
 	return 0;
+}
+
+static __always_inline long image_steps(struct image_walk *w, bool fast)
+{
+#pragma nounroll
+	for (int k = 0; k < PATH_AT_ONCE; k++)
+		if (image_step(w, fast))
+			return 1;
+	return 0;
+}
+
+static long image_steps_typed(__u64 i, struct image_walk *w)
+{
+	return image_steps(w, true);
+}
+
+static long image_steps_probed(__u64 i, struct image_walk *w)
+{
+	return image_steps(w, false);
+}
+
+static __always_inline void image_names(struct image_walk *w, struct scratch_slot *s, bool fast)
+{
+	path_begin(&w->at, s, fast);
+	bpf_loop(PATH_STEPS / PATH_AT_ONCE, fast ? image_steps_typed : image_steps_probed, w, 0);
 }
 
 /* Of the path that path_write wrote last, a number that is another one once any name on it has
@@ -139,33 +216,33 @@ __noinline __u64 image_at(__u32 scratch_key)
 
 	if (!s)
 		return 0;
-	path_begin(&w.at, s);
-	bpf_loop(PATH_STEPS, image_step, &w, 0);
+	if (typed_loads())
+		image_names(&w, s, true);
+	else
+		image_names(&w, s, false);
 	return w.image;
 }
 
 static __always_inline bool has_children(struct task_struct *t)
 {
-	return (void *)LOAD(t, struct task_struct, children.next) !=
+	return (void *)UNTRUSTED(t, struct task_struct)->children.next !=
 	       (char *)t + bpf_core_field_offset(struct task_struct, children);
 }
 
-/* What t, the current task, runs from now on, for one block. */
-static __always_inline void mark_exec_for(__u32 block, struct task_struct *t, struct emitter *e,
-					  __u32 path_flags)
+/* What t, the current task whose marks are m, runs from now on, for one block. */
+static __always_inline void mark_exec_for(struct filter_block *h, __u32 block,
+					  struct filter_marks *m, struct task_struct *t,
+					  struct emitter *e, __u32 path_flags)
 {
-	struct filter_block *h = filter_at(block);
-	struct filter_marks *m;
 	struct filter_mark *k;
 	__u64 self = 0;
 	__u32 known;
 
-	if (!h || !h->marks)
+	if (!h->marks)
 		return;
 	known = mark_program(h, block, e, path_flags, &self);
 	if (has_children(t))
 		__sync_fetch_and_or(&h->late, known ? self : ~0ULL);
-	m = bpf_task_storage_get(&marks, t, NULL, 0);
 	if (!m)
 		return;
 	k = &m->of[h->generation & 1];
@@ -180,14 +257,15 @@ static __always_inline void mark_exec_for(__u32 block, struct task_struct *t, st
 
 static __always_inline void mark_exec(struct task_struct *t, struct emitter *e, __u32 path_flags)
 {
-	const struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
+	struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
 	struct filter_marks *m = bpf_task_storage_get(&marks, t, NULL, 0);
 
 	if (m)
 		m->image = image_at(emit_key(e));
-	mark_exec_for(FILTER_NOW, t, e, path_flags);
+	if (now)
+		mark_exec_for(now, FILTER_NOW, m, t, e, path_flags);
 	if (next && (!now || now->generation != next->generation))
-		mark_exec_for(FILTER_NEXT, t, e, path_flags);
+		mark_exec_for(next, FILTER_NEXT, m, t, e, path_flags);
 }
 
 /* A scan may be writing what is copied. It writes the generation and what is known last, so they are

@@ -14,54 +14,59 @@
 
 #include "emit.h"
 
-enum { PATH_STEPS = 1024, NAME_LEN = 256, NAME_WORDS = 3, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
+enum { PATH_STEPS = 1024, PATH_AT_ONCE = 2 /* in a round of bpf_loop */, NAME_LEN = 256 };
+enum { NAME_WORDS = 3, MNT_NS_ANON_INO_ = 0xEFFFFFF7 };
 
+/* A walk at work. fast, below: as READ; the pointers then keep their types. */
 struct path_walk {
 	struct dentry *d;
 	struct dentry *root; /* of mount m */
 	struct mount *m;
 	struct scratch_slot *s;
+	__u64 pos; /* where the next name goes */
 	__u64 end; /* of the room for this path */
+	__u64 n; /* components so far */
 	__u64 done;
 };
 
-static __always_inline void path_mount(struct path_walk *w, struct mount *m)
+static __always_inline void path_mount(struct path_walk *w, struct mount *m, bool fast)
 {
 	w->m = m;
-	w->root = LOAD(m, struct mount, mnt.mnt_root);
+	w->root = READ(fast, m, struct mount, mnt.mnt_root);
 }
 
 /* At what the slot of scratch memory says. */
-static __always_inline void path_begin(struct path_walk *w, struct scratch_slot *s)
+static __always_inline void path_begin(struct path_walk *w, struct scratch_slot *s, bool fast)
 {
-	w->d = (void *)s->dentry;
-	path_mount(w, (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt)));
+	void *m = (void *)(s->mnt - bpf_core_field_offset(struct mount, mnt));
+
+	w->d = CAST(fast, s->dentry, struct dentry);
+	path_mount(w, CAST(fast, m, struct mount), fast);
 }
 
 /* From the root of a mount to where it is mounted. False: that is nowhere. */
-static __always_inline bool path_over_mount(struct path_walk *w)
+static __always_inline bool path_over_mount(struct path_walk *w, bool fast)
 {
-	struct mount *up = LOAD(w->m, struct mount, mnt_parent);
+	struct mount *m = w->m, *up = READ(fast, m, struct mount, mnt_parent);
 
-	if (up == w->m)
+	if (up == m)
 		return false;
-	w->d = LOAD(w->m, struct mount, mnt_mountpoint);
-	path_mount(w, up);
+	w->d = READ(fast, m, struct mount, mnt_mountpoint);
+	path_mount(w, up, fast);
 	return true;
 }
 
-/* Copies a name of up to NAME_WORDS * 8 - 1 bytes and its NUL a word at a time, as strscpy does:
- * what follows the NUL in its word goes too, and is written over or cut. Names begin at a multiple
- * of 8 in the kernel, so that no word goes over the end of a page. The type is any whose first
- * member is a 64-bit number. Returns the bytes up to and with the NUL, 0 where none was found. */
-static __always_inline long copy_short(__u8 *to, const unsigned char *name)
+/* Copies a text of up to n_words * 8 - 1 bytes and its NUL a word at a time, as strscpy does: what
+ * follows the NUL in its word goes too, and is written over or cut. The type is any whose first member
+ * is a 64-bit number. Returns the bytes up to and with the NUL, 0 where none was found. */
+static __always_inline long copy_short(__u8 *to, const char *text, int n_words)
 {
 	const __u64 ones = 0x0101010101010101ULL;
 	__u64 word, nul;
 
 #pragma unroll
-	for (int i = 0; i < NAME_WORDS; i++) {
-		word = LOAD_WORD(name + i * 8);
+	for (int i = 0; i < n_words; i++) {
+		word = (__u64)typed(text + i * 8, struct timespec64)->tv_sec;
 		*(__u64 *)(to + i * 8) = word;
 		nul = (word - ones) & ~word &
 		      ones << 7; /* the lowest bit set is that of the first NUL */
@@ -71,51 +76,59 @@ static __always_inline long copy_short(__u8 *to, const unsigned char *name)
 	return 0;
 }
 
-static __always_inline bool path_name(struct path_walk *w)
+/* Names begin at a multiple of 8 in the kernel, so that no word goes over the end of a page. */
+static __always_inline bool path_name(struct path_walk *w, struct dentry *d, bool fast)
 {
-	const unsigned char *name = LOAD(w->d, struct dentry, d_name.name);
-	__u32 pos = w->s->pos;
+	const char *name = (const char *)READ(fast, d, struct dentry, d_name.name);
+	struct scratch_slot *s = w->s;
+	__u64 pos = w->pos;
 	long n = 0;
 
 	if (pos >= w->end || pos > EV_REC_MAX - NAME_LEN) {
-		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
+		s->flags |= 1u << EV_PATHF_TRUNCATED;
 		return false;
 	}
-	if (typed_loads())
-		n = copy_short(w->s->b + pos, name);
-	if (!n)
-		n = bpf_probe_read_kernel_str(w->s->b + pos, NAME_LEN, name);
+	if (fast)
+		n = copy_short(s->b + pos, name, NAME_WORDS);
+	if (!n) {
+		n = bpf_probe_read_kernel_str(s->b + pos, NAME_LEN, name);
+		if (n < 0)
+			n = 0;
+	}
+	barrier_var_(n);
+	n &= 2 * NAME_LEN - 1; /* the same to the verifier, whichever way it came */
 	if (n <= 1) {
-		w->s->flags |= 1u << EV_PATHF_UNREAD;
+		s->flags |= 1u << EV_PATHF_UNREAD;
 		return false;
 	}
 	if (pos + (__u64)n > w->end) {
-		w->s->flags |= 1u << EV_PATHF_TRUNCATED;
+		s->flags |= 1u << EV_PATHF_TRUNCATED;
 		return false;
 	}
-	w->s->walk.at[w->s->walk.ncomponents++ & (FILTER_COMPONENTS - 1)] = pos;
-	w->s->pos = pos + n;
+	s->walk.at[w->n & (FILTER_COMPONENTS - 1)] = pos;
+	w->n++;
+	w->pos = pos + n;
 	return true;
 }
 
-static long path_step(__u64 i, struct path_walk *w)
+/* 1: the end. */
+static __always_inline long path_step(struct path_walk *w, bool fast)
 {
-	struct dentry *parent;
-	__u32 pos;
+	struct dentry *d = w->d, *parent;
+	__u64 pos = w->pos;
 
-	if (w->d == w->root) {
-		if (path_over_mount(w))
+	if (d == w->root) {
+		if (path_over_mount(w, fast))
 			return 0;
 		w->done = 1;
 		return 1;
 	}
-	parent = LOAD(w->d, struct dentry, d_parent);
-	pos = w->s->pos;
-	if (!path_name(w))
+	parent = READ(fast, d, struct dentry, d_parent);
+	if (!path_name(w, d, fast))
 		return 1;
-	if (parent == w->d || !parent) { /* a file without a directory: memfd, pipe, handle */
+	if (parent == d || !parent) { /* a file without a directory: memfd, pipe, handle */
 		if (pos < EV_REC_MAX && w->s->b[pos] == '/')
-			w->s->pos = pos; /* "/": what the kernel calls a dentry without a name */
+			w->pos = pos; /* "/": what the kernel calls a dentry without a name */
 		w->s->flags |= 1u << EV_PATHF_DETACHED;
 		w->done = 1;
 		return 1;
@@ -124,10 +137,29 @@ static long path_step(__u64 i, struct path_walk *w)
 	return 0;
 }
 
-/* Does m, the last mount of a walk, root the task's own mount namespace? */
-static __always_inline __u32 path_end(struct mount *m, __u64 own)
+static __always_inline long path_steps(struct path_walk *w, bool fast)
 {
-	struct mnt_namespace *ns = LOAD(m, struct mount, mnt_ns);
+#pragma nounroll
+	for (int k = 0; k < PATH_AT_ONCE; k++)
+		if (path_step(w, fast))
+			return 1;
+	return 0;
+}
+
+static long path_steps_typed(__u64 i, struct path_walk *w)
+{
+	return path_steps(w, true);
+}
+
+static long path_steps_probed(__u64 i, struct path_walk *w)
+{
+	return path_steps(w, false);
+}
+
+/* Does m, the last mount of a walk, root the task's own mount namespace? */
+static __always_inline __u32 path_end(struct mount *m, __u64 own, bool fast)
+{
+	struct mnt_namespace *ns = READ(fast, m, struct mount, mnt_ns);
 	__u32 inum;
 
 	if ((long)ns < 0 && (long)ns >= -4095)
@@ -136,15 +168,30 @@ static __always_inline __u32 path_end(struct mount *m, __u64 own)
 		return 1u << EV_PATHF_DETACHED;
 	if ((__u64)ns == own)
 		return 0;
-	inum = LOAD(ns, struct mnt_namespace, ns.inum);
+	inum = READ(fast, ns, struct mnt_namespace, ns.inum);
 	return 1u << (inum && inum != MNT_NS_ANON_INO_ ? EV_PATHF_FOREIGN : EV_PATHF_DETACHED);
 }
 
-/* No longer linked: only by an open descriptor, or as a mount, is it still reached. fast: as READ. */
+/* No longer linked: only by an open descriptor, or as a mount, is it still reached. */
 static __always_inline bool unlinked(struct dentry *d, bool fast)
 {
 	return !READ(fast, d, struct dentry, d_hash.pprev) &&
 	       READ(fast, d, struct dentry, d_parent) != d;
+}
+
+/* Walks from where the slot says and writes the names. Returns enum ev_path_flag bits. */
+static __always_inline __u32 path_names(struct path_walk *w, bool fast)
+{
+	struct scratch_slot *s = w->s;
+	__u32 flags = 0;
+
+	path_begin(w, s, fast);
+	if (unlinked(w->d, fast))
+		flags |= 1u << EV_PATHF_DELETED;
+	s->flags = 0;
+	bpf_loop(PATH_STEPS / PATH_AT_ONCE, fast ? path_steps_typed : path_steps_probed, w, 0);
+	flags |= w->done ? path_end(w->m, s->own, fast) : 1u << EV_PATHF_TRUNCATED;
+	return flags | s->flags;
 }
 
 /* Writes the path that begins as the slot of scratch memory says at pos of it; its pos then says where
@@ -153,36 +200,40 @@ static __always_inline bool unlinked(struct dentry *d, bool fast)
 __noinline int path_at(__u32 scratch_key, __u32 pos)
 {
 	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
-	struct path_walk w = { .s = s, .end = (__u64)pos + EV_PATH_MAX };
-	__u32 flags = 0, at = pos;
+	struct path_walk w = {
+		.s = s, .pos = pos, .end = (__u64)pos + EV_PATH_MAX, .n = not_known
+	};
+	__u32 flags, at = pos;
 
 	if (!s)
 		return 1u << EV_PATHF_UNREAD;
-	path_begin(&w, s);
-	if (unlinked(w.d, false))
-		flags |= 1u << EV_PATHF_DELETED;
-	s->pos = pos;
-	s->flags = 0;
-	s->walk.ncomponents = 0;
-	bpf_loop(PATH_STEPS, path_step, &w, 0);
-	flags |= w.done ? path_end(w.m, s->own) : 1u << EV_PATHF_TRUNCATED;
-	if (s->pos == pos) { /* the root itself: one empty component */
+	flags = typed_loads() ? path_names(&w, true) : path_names(&w, false);
+	if (w.pos == pos) { /* the root itself: one empty component */
+		s->pos = pos;
+		s->walk.ncomponents = 0;
 		if (pos >= EV_REC_MAX)
 			return flags | 1u << EV_PATHF_UNREAD;
 		barrier_var_(at); /* the verifier of 6.1 knows the bounds of a copy alone */
 		s->b[at & (EV_REC_MAX - 1)] = 0;
-		s->pos = pos + 1;
+		w.pos = pos + 1;
 		s->walk.at[0] = pos;
-		s->walk.ncomponents = 1;
+		w.n = 1;
 	}
-	return flags | s->flags;
+	s->pos = w.pos;
+	s->walk.ncomponents = w.n;
+	return flags;
+}
+
+/* The mount namespace of t, to compare with. */
+static __always_inline __u64 own_mounts(struct task_struct *t)
+{
+	return (__u64)UNTRUSTED(t, struct task_struct)->nsproxy->mnt_ns;
 }
 
 /* Writes the path of (mnt, d) into the record at *pos, moves *pos past it, returns enum ev_path_flag
- * bits. ref is left absent when there is nothing to say. */
-static __always_inline __u32 path_write(struct emitter *e, __u32 *pos, struct ev_ref *ref,
-					struct vfsmount *mnt, struct dentry *d,
-					struct task_struct *t)
+ * bits. ref is left absent when there is nothing to say. own: own_mounts of the task. */
+static __always_inline __u32 path_write_for(struct emitter *e, __u32 *pos, struct ev_ref *ref,
+					    struct vfsmount *mnt, struct dentry *d, __u64 own)
 {
 	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 	__u32 flags, end;
@@ -192,7 +243,7 @@ static __always_inline __u32 path_write(struct emitter *e, __u32 *pos, struct ev
 		return 0;
 	s->mnt = (__u64)mnt;
 	s->dentry = (__u64)d;
-	s->own = (__u64)UNTRUSTED(t, struct task_struct)->nsproxy->mnt_ns;
+	s->own = own;
 	flags = path_at(emit_key(e), *pos);
 	end = s->pos;
 	if (end == *pos)
@@ -201,6 +252,13 @@ static __always_inline __u32 path_write(struct emitter *e, __u32 *pos, struct ev
 	ref->len = end - *pos;
 	*pos = end;
 	return flags;
+}
+
+static __always_inline __u32 path_write(struct emitter *e, __u32 *pos, struct ev_ref *ref,
+					struct vfsmount *mnt, struct dentry *d,
+					struct task_struct *t)
+{
+	return path_write_for(e, pos, ref, mnt, d, own_mounts(t));
 }
 
 static __always_inline struct vfsmount *file_mnt(struct file *f)

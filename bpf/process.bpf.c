@@ -10,7 +10,8 @@ enum {
 	OVERLAYFS_MAGIC = 0x794c7630,
 	TMPFS_MAGIC_ = 0x01021994,
 	S_ISUID_ = 04000,
-	S_ISGID_ = 02000
+	S_ISGID_ = 02000,
+	TEXT_WORDS = 6 /* of a text, before it is left to a helper */
 };
 
 SEC("tp_btf/sched_process_fork")
@@ -129,17 +130,25 @@ static __always_inline __u32 read_block(struct emitter *e, __u32 *pos, struct ev
 	return flags;
 }
 
+/* The texts of a linux_binprm begin at a multiple of 8, as names do. */
 static __always_inline void read_text(struct emitter *e, __u32 *pos, struct ev_ref *ref,
 				      const char *text)
 {
 	__u32 at = *pos;
-	long n;
+	long n = 0;
 
 	ref->off = ref->len = 0;
 	barrier_var_(at);
 	if (at >= EV_REC_MAX - EV_STR_MAX)
 		return;
-	n = bpf_probe_read_kernel_str(e->rec + at, EV_STR_MAX, text);
+	if (typed_loads())
+		n = copy_short(e->rec + at, text, TEXT_WORDS);
+	if (!n)
+		n = bpf_probe_read_kernel_str(e->rec + at, EV_STR_MAX, text);
+	if (n < 0)
+		n = 0;
+	barrier_var_(n);
+	n &= 2 * EV_STR_MAX - 1; /* the same to the verifier, whichever way it came */
 	if (n <= 1)
 		return;
 	ref->off = at;
@@ -161,20 +170,21 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 #define FILL_FILE(r, f)                                                                            \
 	do {                                                                                       \
 		struct inode *i_ = (f)->f_inode;                                                   \
-		__u32 dev_ = i_->i_sb->s_dev;                                                      \
+		struct super_block *sb_ = i_->i_sb;                                                \
+		__u32 dev_ = sb_->s_dev, mode_ = i_->i_mode;                                       \
 		(r)->inode = i_->i_ino;                                                            \
-		(r)->mode = i_->i_mode & 07777;                                                    \
+		(r)->mode = mode_ & 07777;                                                         \
 		(r)->file_uid = i_->i_uid.val;                                                     \
 		(r)->file_gid = i_->i_gid.val;                                                     \
 		(r)->dev_major = dev_major(dev_);                                                  \
 		(r)->dev_minor = dev_minor(dev_);                                                  \
+		(r)->exec_flags |= file_flags(i_, mode_, sb_->s_magic);                            \
 	} while (0)
 
 /* enum ev_exec_flag bits of the program file. */
-static __always_inline __u32 file_flags(struct file *f)
+static __always_inline __u32 file_flags(struct inode *inode, __u32 mode, __u64 magic)
 {
-	struct inode *inode = f->f_inode;
-	__u32 mode = inode->i_mode, flags = 0;
+	__u32 flags = 0;
 
 	if (mode & S_ISUID_)
 		flags |= 1u << EV_EXECF_SETUID;
@@ -182,7 +192,7 @@ static __always_inline __u32 file_flags(struct file *f)
 		flags |= 1u << EV_EXECF_SETGID;
 	if (!inode->i_nlink)
 		flags |= 1u << EV_EXECF_DELETED;
-	if (inode->i_sb->s_magic == OVERLAYFS_MAGIC && in_upper_layer(inode))
+	if (magic == OVERLAYFS_MAGIC && in_upper_layer(inode))
 		flags |= 1u << EV_EXECF_UPPER_LAYER;
 	return flags;
 }
@@ -198,12 +208,14 @@ static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r
 {
 	struct fs_struct *fs = UNTRUSTED(t, struct task_struct)->fs;
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
+	__u64 own = own_mounts(t);
 
-	r->path_flags = path_write(e, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
+	r->path_flags =
+		path_write_for(e, pos, &r->executable, f->f_path.mnt, f->f_path.dentry, own);
 	mark_exec(t, e, r->path_flags);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
-	r->cwd_flags = path_write(e, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, t);
+	r->cwd_flags = path_write_for(e, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, own);
 }
 
 static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *r, __u32 *pos,
@@ -213,8 +225,11 @@ static __always_inline void fill_exec_memory(struct emitter *e, struct ev_exec *
 
 	r->exec_flags |= read_block(e, pos, &r->args, mm->arg_start, mm->arg_end, cfg.args_max,
 				    EV_EXECF_ARGS_TRUNCATED, EV_EXECF_ARGS_UNREAD);
-	r->exec_flags |= read_block(e, pos, &r->env, mm->env_start, mm->env_end, cfg.env_max,
-				    EV_EXECF_ENV_TRUNCATED, EV_EXECF_ENV_UNREAD);
+	r->env.off = r->env.len = 0;
+	if (cfg.env_max)
+		r->exec_flags |=
+			read_block(e, pos, &r->env, mm->env_start, mm->env_end, cfg.env_max,
+				   EV_EXECF_ENV_TRUNCATED, EV_EXECF_ENV_UNREAD);
 	if (r->exec_flags & (1u << EV_EXECF_ARGS_TRUNCATED | 1u << EV_EXECF_ENV_TRUNCATED))
 		r->h.flags |= 1u << EV_HDR_TRUNCATED;
 	if (r->exec_flags & (1u << EV_EXECF_ARGS_UNREAD | 1u << EV_EXECF_ENV_UNREAD))
@@ -239,8 +254,8 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	r->exec_pad = 0;
 	r->argc = bprm->argc;
 	FILL_IDS(r, t);
+	r->exec_flags = 0;
 	FILL_FILE(r, f);
-	r->exec_flags = file_flags(f);
 	if (BPF_CORE_READ_BITFIELD(bprm, secureexec))
 		r->exec_flags |= 1u << EV_EXECF_SECUREEXEC;
 	if (bprm->fdpath)
@@ -266,6 +281,7 @@ struct {
 
 static __always_inline bool last_thread(struct task_struct *t, __u64 *ctx)
 {
+	struct signal_struct *s = UNTRUSTED(t, struct task_struct)->signal;
 	__u64 id;
 	__u8 one = 1;
 
@@ -274,13 +290,14 @@ static __always_inline bool last_thread(struct task_struct *t, __u64 *ctx)
 	if (s->live.counter > 0)
 		return false;
 	id = task_exec_id(t);
+	if (s->nr_threads == 1) /* any other is released: it has left its mark, or left none */
+		return !bpf_map_lookup_elem(&exited, &id);
 	return bpf_map_update_elem(&exited, &id, &one, BPF_NOEXIST) == 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *ctx)
 {
-	struct signal_struct *s = UNTRUSTED(t, struct task_struct)->signal;
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct emitter e;
 	struct ev_exit *r;
@@ -289,8 +306,6 @@ int process_exit(__u64 *ctx)
 	if (!last_thread(t, ctx) || is_self(t))
 		return 0;
 	if (!emit_reserve(&e, EV_EXIT, sizeof(*r)))
-	if (s->nr_threads == 1) /* any other is released: it has left its mark, or left none */
-		return !bpf_map_lookup_elem(&exited, &id);
 		return 0;
 	r = (struct ev_exit *)e.rec;
 	emit_current(&e, EV_EXIT, EV_HOOK_TP_EXIT);
@@ -320,7 +335,6 @@ static __always_inline bool fill_task_image(struct emitter *e, struct ev_task *r
 	if (!f)
 		return false;
 	FILL_FILE(r, f);
-	r->exec_flags |= file_flags(f);
 	r->path_flags = path_write(e, pos, &r->executable, file_mnt(f), file_dentry_(f), t);
 	if ((r->path_flags & 1u << EV_PATHF_PSEUDO) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;

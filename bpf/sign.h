@@ -306,7 +306,7 @@ static __always_inline bool sign_ended(struct sign_walk *w, __u64 own, bool fast
 
 	if (ns && (__u64)ns == own)
 		return true;
-	return !(path_end(w->m, own) & ~(1u << EV_PATHF_FOREIGN));
+	return !(path_end(w->m, own, fast) & ~(1u << EV_PATHF_FOREIGN));
 }
 
 static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64 own,

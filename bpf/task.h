@@ -80,8 +80,8 @@ static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task
 	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
 	const struct cred *cred = t->cred;
 
-	h->tgid = t->tgid;
-	h->tid = t->pid;
+	h->tgid = task->tgid;
+	h->tid = task->pid;
 	h->start_ns = leader->start_boottime;
 	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
 	h->parent_exec_id = read_exec_id(leader->real_parent);
