@@ -26,6 +26,7 @@ struct counting {
 	struct flow flows[YAML_MAX_DEPTH];
 	uint32_t nflows;
 	bool key_allowed;
+	bool only_newlines; /* no other byte begins a line break */
 	const char *key; /* begin of what is a key where a colon follows on its line; NULL: none */
 	const char *key_line;
 };
@@ -116,6 +117,13 @@ static void skip_class(struct counting *c, uint8_t class)
 
 static void skip_line(struct counting *c)
 {
+	const char *newline;
+
+	if (c->only_newlines) {
+		newline = memchr(c->p, '\n', (size_t)(c->end - c->p));
+		c->p = newline ? newline : c->end;
+		return;
+	}
 	for (skip_class(c, BREAK); c->p < c->end && !break_at(c, c->p); skip_class(c, BREAK))
 		c->p++;
 }
@@ -443,6 +451,8 @@ uint64_t yaml_count(struct str text, uint64_t most, uint32_t *line, uint32_t *co
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		c.p += 3;
 	c.line = c.p;
+	c.only_newlines = text.len && !memchr(text.p, '\r', text.len) &&
+			  !memchr(text.p, 0xc2, text.len) && !memchr(text.p, 0xe2, text.len);
 	c.key_allowed = true;
 	c.nodes = text.len != 0;
 	for (skip_blanks(&c); c.p < c.end; skip_blanks(&c))

@@ -6,12 +6,12 @@
 
 #include <sys/random.h>
 
-static uint64_t rotl(uint64_t x, int n)
+static inline uint64_t rotl(uint64_t x, int n)
 {
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];

@@ -365,7 +365,7 @@ static bool op_exists(const struct operand *o, const struct value *v, struct op_
 enum op_id op_by_word(struct str word)
 {
 	for (uint32_t i = 0; i < OP_MAX; i++)
-		if (str_eq(word, str_of(ops[i].word)))
+		if (word.len && word.p[0] == ops[i].word[0] && str_eq(word, str_of(ops[i].word)))
 			return (enum op_id)i;
 	return OP_MAX;
 }

@@ -23,9 +23,16 @@ static uint32_t hash_pred(const struct pred *p)
 {
 	uint64_t h = (((uint64_t)p->right << 32 | p->slot) + 1) * 0x9e3779b97f4a7c15ULL;
 	struct str key = p->operand->key;
+	uint64_t word;
 
-	for (uint32_t i = 0; i < key.len; i++)
-		h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3ULL;
+	for (; key.len >= 8; key.p += 8, key.len -= 8) {
+		memcpy(&word, key.p, 8);
+		h = (h ^ word) * 0xbf58476d1ce4e5b9ULL;
+		h ^= h >> 29;
+	}
+	word = 0;
+	memcpy(&word, key.p, key.len);
+	h = (h ^ word) * 0xbf58476d1ce4e5b9ULL;
 	return (uint32_t)(h ^ h >> 32);
 }
 
@@ -67,10 +74,13 @@ static int make_slot(struct slot_term *s, const struct term *t, uint32_t kind)
 static uint32_t slot_of(struct making *m, const struct term *t)
 {
 	struct kind_rules *kr = m->kr;
-	uintptr_t place = (uintptr_t)strmap_get(&kr->slot_places, t->key);
+	uintptr_t place;
 
+	if (kr->last_slot < kr->nslots && str_eq(kr->slots[kr->last_slot].key, t->key))
+		return kr->last_slot; /* most tests of a policy are of the same term */
+	place = (uintptr_t)strmap_get(&kr->slot_places, t->key);
 	if (place)
-		return (uint32_t)place - 1;
+		return kr->last_slot = (uint32_t)place - 1;
 	if (!array_grow(&kr->slots, kr->nslots, sizeof(*kr->slots)) ||
 	    make_slot(&kr->slots[kr->nslots], t, m->kind->kind)) {
 		m->err = -ENOMEM;

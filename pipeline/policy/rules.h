@@ -64,6 +64,7 @@ struct kind_rules {
 	uint32_t *index;	/* hash table of 1 + predicate while building */
 	uint32_t index_size;
 	struct strmap slot_places;	/* by key: 1 + slot; likewise */
+	uint32_t last_slot;	/* that was asked for; likewise */
 	struct access access;	/* while building */
 	struct index *lookup;	/* set by rules_seal; NULL: no rules */
 };

@@ -63,12 +63,20 @@ static bool escape(struct str text, uint32_t *at, char *out)
 	return false;
 }
 
+static bool has_slash(const char *p, const char *end)
+{
+	return memchr(p, '\\', (size_t)(end - p));
+}
+
 /* Where the text that opens at t->at closes; text.len where it does not. */
 static uint32_t closing_quote(struct str text, uint32_t at)
 {
-	char quote = text.p[at];
+	char quote = text.p[at++];
+	const char *next = memchr(text.p + at, quote, text.len - at);
 
-	for (at++; at < text.len && text.p[at] != quote; at++)
+	if (next && !has_slash(text.p + at, next))
+		return (uint32_t)(next - text.p);
+	for (; at < text.len && text.p[at] != quote; at++)
 		at += text.p[at] == '\\';
 	return at < text.len ? at : text.len;
 }
@@ -92,6 +100,11 @@ static void quoted(struct str text, struct token *t, struct pool *pool)
 	if (!out) {
 		bad(t, t->at, "out of memory");
 		return;
+	}
+	if (!has_slash(text.p + at, text.p + end)) {
+		n = end - at;
+		memcpy(out, text.p + at, n);
+		at = end;
 	}
 	while (at < end) {
 		bool slash = text.p[at] == '\\';
