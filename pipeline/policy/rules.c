@@ -11,11 +11,17 @@
 #include "pipeline/policy/index/scan.h"
 #include "pipeline/util.h"
 
+enum { RECENT = 32 };
+
 /* One rule of one kind under construction. */
 struct making {
 	struct kind_rules *kr;
 	const struct event_kind *kind;
 	uint32_t first; /* step */
+	struct {
+		const struct cond *test;
+		uint32_t pred;
+	} recent[RECENT]; /* by the place of the test: each is asked for several times */
 	int err;
 };
 
@@ -76,8 +82,9 @@ static uint32_t slot_of(struct making *m, const struct term *t)
 	struct kind_rules *kr = m->kr;
 	uintptr_t place;
 
+	/* Most tests of a policy are of the same term. */
 	if (kr->last_slot < kr->nslots && str_eq(kr->slots[kr->last_slot].key, t->key))
-		return kr->last_slot; /* most tests of a policy are of the same term */
+		return kr->last_slot;
 	place = (uintptr_t)strmap_get(&kr->slot_places, t->key);
 	if (place)
 		return kr->last_slot = (uint32_t)place - 1;
@@ -99,7 +106,7 @@ static bool is_pred(const struct pred *a, const struct pred *b)
 }
 
 /* The number of the predicate, which is new when no rule had it. */
-static uint32_t intern(struct making *m, const struct cond *test)
+static uint32_t add_pred(struct making *m, const struct cond *test)
 {
 	struct pred p = { .operand = test->operand,
 			  .slot = slot_of(m, test->left),
@@ -118,6 +125,17 @@ static uint32_t intern(struct making *m, const struct cond *test)
 	kr->preds[kr->npreds] = p;
 	kr->index[at] = ++kr->npreds;
 	return kr->npreds - 1;
+}
+
+static uint32_t intern(struct making *m, const struct cond *test)
+{
+	uint32_t place = (uint32_t)((uintptr_t)test / 16 % RECENT);
+
+	if (m->recent[place].test != test) {
+		m->recent[place].pred = add_pred(m, test);
+		m->recent[place].test = m->err ? NULL : test;
+	}
+	return m->recent[place].pred;
 }
 
 /* A term with a field that this kind has not is absent. */
