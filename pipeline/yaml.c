@@ -367,12 +367,13 @@ static void run(struct builder *b)
 /* Is it worth to begin? Where there are fewer bytes than nodes may be, they are counted as they come. */
 static void count_first(struct builder *b)
 {
-	struct str s = b->doc->source;
-	uint32_t line, column;
+	struct yaml_count n = { .nodes_max = YAML_MAX_NODES, .items_max = UINT64_MAX };
 
-	if (s.len > YAML_MAX_NODES &&
-	    yaml_count(s, YAML_MAX_NODES, &line, &column) > YAML_MAX_NODES)
-		fail(b, -E2BIG, line, column, "more than %d nodes", YAML_MAX_NODES);
+	if (b->doc->source.len <= YAML_MAX_NODES)
+		return;
+	yaml_count(b->doc->source, &n);
+	if (n.nodes > YAML_MAX_NODES)
+		fail(b, -E2BIG, n.line, n.column, "more than %d nodes", YAML_MAX_NODES);
 }
 
 int yaml_parse(struct yaml_doc **out, const char *file, struct str text, struct diags *d)

@@ -3,13 +3,14 @@
  * yaml_count: how many nodes a text has at least, by its tokens alone. It follows the rules that
  * libyaml's scanner has for where a token begins (indentation, simple keys, how a scalar goes on),
  * and counts places for nodes: one of an entry of a list, two of a pair of a map, one of the root.
+ * Items of the list of a key are counted where the entries of the first one's column are.
  * In doubt it counts nothing; where libyaml is sure to give up, it stops.
  */
 #include "pipeline/yaml.h"
 
 #include "pipeline/util.h"
 
-enum { INDENTS_MAX = 2 * YAML_MAX_DEPTH, KEY_MAX = 1024 };
+enum { INDENTS_MAX = 2 * YAML_MAX_DEPTH, KEY_MAX = 1024, NO_COLUMN = UINT32_MAX };
 
 /* An open list or map in brackets. */
 struct flow {
@@ -20,7 +21,10 @@ struct flow {
 
 struct counting {
 	const char *p, *end, *line; /* line: where that of p begins */
-	uint64_t nodes, most;
+	struct yaml_count *n;
+	struct str list;
+	bool in_list; /* in the value of that key */
+	uint32_t list_column; /* of its entries without brackets; NO_COLUMN: none was seen */
 	uint32_t indents[INDENTS_MAX],
 		nindents; /* columns of open lists and maps without brackets */
 	struct flow flows[YAML_MAX_DEPTH];
@@ -71,8 +75,14 @@ static inline void stop(struct counting *c)
 
 static inline void add(struct counting *c, uint32_t nodes)
 {
-	c->nodes += nodes;
-	if (c->nodes > c->most)
+	c->n->nodes += nodes;
+	if (c->n->nodes > c->n->nodes_max)
+		stop(c);
+}
+
+static inline void add_item(struct counting *c)
+{
+	if (++c->n->items > c->n->items_max)
 		stop(c);
 }
 
@@ -297,8 +307,11 @@ static void end_entry(struct counting *c, bool last)
 		stop(c);
 		return;
 	}
-	if (f->any)
+	if (f->any) {
 		add(c, f->map ? 2 : 1);
+		if (c->in_list && c->nflows == 1 && !f->map)
+			add_item(c);
+	}
 	f->any = f->pair = false;
 	c->nflows -= last;
 	c->p += c->p < c->end;
@@ -322,6 +335,10 @@ static void entry(struct counting *c)
 		return;
 	}
 	open_at(c, column(c));
+	if (c->in_list && c->list_column == NO_COLUMN)
+		c->list_column = column(c);
+	if (c->in_list && c->list_column == column(c))
+		add_item(c);
 	add(c, 1);
 	c->p += c->p < c->end;
 }
@@ -339,6 +356,15 @@ static void question(struct counting *c)
 	}
 }
 
+static bool is_list_key(const struct counting *c)
+{
+	struct str key = { c->key, (uint32_t)(c->p - c->key) };
+
+	while (key.len && is_blank(key.p[key.len - 1]))
+		key.len--;
+	return c->list.p && str_eq(key, c->list);
+}
+
 static void colon(struct counting *c)
 {
 	if (c->nflows) {
@@ -347,6 +373,10 @@ static void colon(struct counting *c)
 	}
 	if (c->key && c->key_line == c->line && c->p - c->key <= KEY_MAX) {
 		open_at(c, (uint32_t)(c->key - c->line));
+		if (c->key == c->line) {
+			c->in_list = is_list_key(c);
+			c->list_column = NO_COLUMN;
+		}
 		add(c, 2);
 		c->key_allowed = false;
 	} else if (c->key_allowed) { /* of a question mark, which counts, or of no key */
@@ -444,20 +474,23 @@ static void step(struct counting *c)
 	}
 }
 
-uint64_t yaml_count(struct str text, uint64_t most, uint32_t *line, uint32_t *col)
+void yaml_count(struct str text, struct yaml_count *n)
 {
-	struct counting c = { .p = text.p, .end = text.p + text.len, .most = most };
+	struct counting c = { .p = text.p,
+			      .end = text.p + text.len,
+			      .n = n,
+			      .list = str_of(n->list),
+			      .key_allowed = true };
 
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		c.p += 3;
 	c.line = c.p;
 	c.only_newlines = text.len && !memchr(text.p, '\r', text.len) &&
 			  !memchr(text.p, 0xc2, text.len) && !memchr(text.p, 0xe2, text.len);
-	c.key_allowed = true;
-	c.nodes = text.len != 0;
+	n->nodes = text.len != 0;
+	n->items = n->line = n->column = 0;
 	for (skip_blanks(&c); c.p < c.end; skip_blanks(&c))
 		step(&c);
-	if (c.nodes > most)
-		place(&c, text, line, col);
-	return c.nodes;
+	if (n->nodes > n->nodes_max || n->items > n->items_max)
+		place(&c, text, &n->line, &n->column);
 }

@@ -15,7 +15,11 @@
 #include "pipeline/slurp.h"
 #include "pipeline/util.h"
 
-enum { FILES_MAX = 20000, FILES_BYTES_MAX = 192 << 20 };
+enum {
+	FILES_MAX = 20000,
+	FILES_BYTES_MAX = 192 << 20,
+	COUNTED_FROM = 8 << 20, /* bytes: what fewer of them have too much of is soon read */
+};
 
 struct file {
 	struct {
@@ -329,39 +333,40 @@ static int load_files(struct policy_set *s, const struct file_list *l, struct ke
 	return err;
 }
 
-/* Nodes of a file, at least, or more than `most`. */
-static uint64_t count_nodes(const char *path, const struct source *kept, uint64_t most,
-			    uint32_t *line, uint32_t *column)
+static void count_file(const char *path, const struct source *kept, struct yaml_count *n)
 {
 	struct buf b = { 0 };
-	uint64_t n = 0;
 	char why[1];
 
 	if (kept)
-		n = yaml_count((struct str){ kept->text, kept->len }, most, line, column);
+		yaml_count((struct str){ kept->text, kept->len }, n);
 	else if (!slurp(path, YAML_MAX_BYTES, &b, why, sizeof(why)))
-		n = yaml_count((struct str){ b.p, (uint32_t)b.len }, most, line, column);
+		yaml_count((struct str){ b.p, (uint32_t)b.len }, n);
 	buf_free(&b);
-	return n;
 }
 
 /* A load that is too large is refused before it is read, which takes long. */
 static int count_first(const struct file_list *l, const struct kept *k, struct diags *d)
 {
-	uint64_t left = NATIVE_NODES_MAX;
-	uint32_t line, column;
+	uint64_t nodes = NATIVE_NODES_MAX, policies = POLICIES_MAX; /* that are left */
 
-	for (uint32_t i = 0; i < l->count && l->bytes > NATIVE_NODES_MAX; i++) {
+	for (uint32_t i = 0; i < l->count && l->bytes > COUNTED_FROM; i++) {
 		const char *path = l->files[i]->path;
-		uint64_t n = count_nodes(path, kept_text(k, path),
-					 MIN(left, (uint64_t)YAML_MAX_NODES), &line, &column);
+		struct yaml_count n = { .nodes_max = MIN(nodes, (uint64_t)YAML_MAX_NODES),
+					.items_max = policies,
+					.list = "policies" };
 
-		if (n > left) {
-			diag_add(d, path, line, column, "more than %d YAML nodes in all",
+		count_file(path, kept_text(k, path), &n);
+		if (n.nodes > nodes)
+			diag_add(d, path, n.line, n.column, "more than %d YAML nodes in all",
 				 NATIVE_NODES_MAX);
+		else if (n.items > policies)
+			diag_add(d, path, n.line, n.column, "more than %d policies in all",
+				 POLICIES_MAX);
+		if (n.nodes > nodes || n.items > policies)
 			return -E2BIG;
-		}
-		left -= n;
+		nodes -= n.nodes;
+		policies -= n.items;
 	}
 	return 0;
 }

@@ -30,15 +30,25 @@ static void walk(const struct yaml_doc *doc, const struct yaml_node *n, uint32_t
 			abort();
 }
 
-/* As many as most, it ends in the text. */
 static uint64_t count(struct str text, uint64_t most)
 {
-	uint32_t line = 1, column = 1;
-	uint64_t n = yaml_count(text, most, &line, &column);
+	struct yaml_count n = { .nodes_max = most, .items_max = most, .list = "policies" };
 
-	if (!line || !column || line > text.len + 1 || (n > most && n > most + 2))
+	yaml_count(text, &n);
+	if (n.nodes > most && (n.nodes > most + 2 || !n.line || !n.column || n.line > text.len + 1))
 		abort();
-	return n;
+	return n.nodes;
+}
+
+/* Are there no fewer items of the list? */
+static void check_items(struct str text, const struct yaml_doc *doc)
+{
+	struct yaml_count n = { .nodes_max = UINT64_MAX, .items_max = UINT64_MAX, .list = "a" };
+	const struct yaml_node *list = yaml_get(yaml_root(doc), "a");
+
+	yaml_count(text, &n);
+	if (list && list->type == YAML_LIST && n.items > list->count)
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -51,11 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 1 << 16)
 		return 0;
 	n = count(text, UINT64_MAX);
-	if (n)
+	if (n > 1)
 		count(text, n / 2);
 	if (!yaml_parse(&doc, "fuzz", text, &d)) {
 		if (d.errors || n > (yaml_nodes(doc) ? yaml_nodes(doc) : 1))
 			abort();
+		check_items(text, doc);
 		walk(doc, yaml_root(doc), 0);
 		yaml_doc_free(doc);
 	} else if (!d.errors) {

@@ -161,9 +161,11 @@ static void limits(void)
 
 static uint64_t count(struct str text)
 {
-	uint32_t line, column;
+	struct yaml_count n = { .nodes_max = UINT64_MAX, .items_max = UINT64_MAX };
 
-	return yaml_count(text, UINT64_MAX, &line, &column);
+	yaml_count(text, &n);
+	CHECK_INT(n.line, 0);
+	return n.nodes;
 }
 
 /* What is counted without a tree is what the tree has. */
@@ -229,20 +231,43 @@ static void counted_files(void)
 /* Where there are more than may be, it says where they begin to be. */
 static void counted_place(void)
 {
+	static const struct {
+		uint32_t max, nodes, line, column;
+	} cases[] = { { 9, 9, 0, 0 }, { 8, 9, 3, 5 }, { 6, 7, 2, 13 }, { 2, 3, 1, 2 } };
 	struct str text = STR("a:\n  \"\xc3\xa9\": [b, c,\nd, e]\n");
-	uint32_t line = 0, column = 0;
 
-	CHECK_INT(yaml_count(text, 9, &line, &column), 9);
-	CHECK_INT(line, 0);
-	CHECK_INT(yaml_count(text, 8, &line, &column), 9);
-	CHECK_INT(line, 3);
-	CHECK_INT(column, 5);
-	CHECK_INT(yaml_count(text, 6, &line, &column), 7);
-	CHECK_INT(line, 2);
-	CHECK_INT(column, 13);
-	CHECK_INT(yaml_count(text, 2, &line, &column), 3);
-	CHECK_INT(line, 1);
-	CHECK_INT(column, 2);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct yaml_count n = { .nodes_max = cases[i].max, .items_max = UINT64_MAX };
+
+		yaml_count(text, &n);
+		CHECK_INT(n.nodes, cases[i].nodes);
+		CHECK_INT(n.line, cases[i].line);
+		CHECK_INT(n.column, cases[i].column);
+	}
+}
+
+static void counted_items(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t items, line, column; /* with more than 2 */
+	} cases[] = {
+		{ "p: [a, [b, c], {d: e}, f]\n", 3, 1, 22 },
+		{ "p:\n- a\n- b: c\n  d:\n  - e\n  - f\n- g\n- h\nq:\n- i\n- j\n", 3, 7, 1 },
+		{ "q: [a, b, c]\np :\n  - a:\n    - b\n    - c\n  - - d\n    - e\n", 2, 0, 0 },
+		{ "q:\n  p:\n  - a\n  - b\n  - c\n", 0, 0, 0 },
+		{ "p: {a: [b, c, d]}\np2: [a, b, c]\n", 0, 0, 0 },
+		{ "p: |\n  - a\n  - b\n  - c\n", 0, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct yaml_count n = { .nodes_max = UINT64_MAX, .items_max = 2, .list = "p" };
+
+		yaml_count(str_of(cases[i].text), &n);
+		CHECK_INT(n.items, cases[i].items);
+		CHECK_INT(n.line, cases[i].line);
+		CHECK_INT(n.column, cases[i].column);
+	}
 }
 
 /* Where the mark @ is in the text of the scalar `s`, the source has it at line:column. */
@@ -367,9 +392,19 @@ static void errors_before_warnings(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(tree),      TEST(empty),   TEST(refused),       TEST(many_duplicates),
-		TEST(limits),    TEST(counted), TEST(counted_files), TEST(counted_place),
-		TEST(positions), TEST(files),   TEST(diags_as_text), TEST(errors_before_warnings),
+		TEST(tree),
+		TEST(empty),
+		TEST(refused),
+		TEST(many_duplicates),
+		TEST(limits),
+		TEST(counted),
+		TEST(counted_files),
+		TEST(counted_place),
+		TEST(counted_items),
+		TEST(positions),
+		TEST(files),
+		TEST(diags_as_text),
+		TEST(errors_before_warnings),
 	};
 
 	return test_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
