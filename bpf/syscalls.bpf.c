@@ -38,14 +38,17 @@ static const volatile __u8 slots[SYSCALLS] = {
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	__u64 nr = regs->orig_ax & ~(__u64)X32_BIT;
+	__u64 nr = regs->orig_ax;
 	unsigned long long *volatile saved; /* a register would be saved in every system call */
 	volatile __u32 both;
 	void *map = &dispatch;
 	__u32 slot;
 
-	if (nr >= SYSCALLS)
-		return 0;
+	if (nr >= SYSCALLS) {
+		nr &= ~(__u64)X32_BIT;
+		if (nr >= SYSCALLS)
+			return 0;
+	}
 	slot = slots[nr];
 	if (!slot)
 		return 0;
