@@ -57,6 +57,9 @@ struct scratch_slot {
 	/* Where the last path's components are, and the filter's automaton. */
 	struct filter_walk walk;
 	__u64 dir, name; /* signed from the text (sign.h) */
+	__u32 wants_image; /* 1: the next walk makes image (path.h) */
+	__u32 pad;
+	__u64 image;
 	struct program_mask programs[PROGRAM_MASKS]; /* that were executed lately (marks.h) */
 };
 

@@ -139,13 +139,13 @@ __noinline int walk_program(__u32 scratch_key, __u32 block, __u32 generation)
 	return 1;
 }
 
-/* The marks of the program whose path, with these flags, path_write has just written to s.
- * FILTER_UNKNOWN, FILTER_KNOWS_SELF or that with FILTER_MAYBE. */
+/* The marks of the program whose path, with these flags, path_write has just written to s, the slot of that
+ * key. FILTER_UNKNOWN, FILTER_KNOWS_SELF or that with FILTER_MAYBE. */
 static __always_inline __u32 mark_program(const struct filter_block *h, __u32 block,
-					  struct emitter *e, __u32 path_flags, __u64 *self)
+					  struct scratch_slot *s, __u32 scratch_key,
+					  __u32 path_flags, __u64 *self)
 {
 	const __u32 odd = 1u << EV_PATHF_PSEUDO | 1u << EV_PATHF_DELETED;
-	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 
 	*self = h->odd;
 	/* a file without a directory is detached too */
@@ -154,73 +154,10 @@ static __always_inline __u32 mark_program(const struct filter_block *h, __u32 bl
 	if (path_flags & ~(1u << EV_PATHF_FOREIGN | odd) || !s->walk.ncomponents ||
 	    s->walk.ncomponents > FILTER_COMPONENTS)
 		return FILTER_UNKNOWN;
-	if (!walk_program(emit_key(e), block, h->generation))
+	if (!walk_program(scratch_key, block, h->generation))
 		return FILTER_UNKNOWN;
 	*self = s->walk.mask | (path_flags & odd ? h->odd : 0);
 	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
-}
-
-struct image_walk {
-	struct path_walk at;
-	__u64 image;
-};
-
-/* 1: the end. fast: as READ. */
-static __always_inline long image_step(struct image_walk *w, bool fast)
-{
-	struct dentry *d = w->at.d, *parent;
-
-	if (d == w->at.root)
-		return !path_over_mount(&w->at, fast);
-	w->image = mix64(w->image ^ READ(fast, d, struct dentry, d_name.hash_len)) +
-		   READ(fast, d, struct dentry, d_seq.seqcount.sequence);
-	parent = READ(fast, d, struct dentry, d_parent);
-	if (!parent || parent == d)
-		return 1;
-	w->at.d = parent;
-	return 0;
-}
-
-static __always_inline long image_steps(struct image_walk *w, bool fast)
-{
-#pragma nounroll
-	for (int k = 0; k < PATH_AT_ONCE; k++)
-		if (image_step(w, fast))
-			return 1;
-	return 0;
-}
-
-static long image_steps_typed(__u64 i, struct image_walk *w)
-{
-	return image_steps(w, true);
-}
-
-static long image_steps_probed(__u64 i, struct image_walk *w)
-{
-	return image_steps(w, false);
-}
-
-static __always_inline void image_names(struct image_walk *w, struct scratch_slot *s, bool fast)
-{
-	path_begin(&w->at, s, fast);
-	bpf_loop(PATH_STEPS / PATH_AT_ONCE, fast ? image_steps_typed : image_steps_probed, w, 0);
-}
-
-/* Of the path that path_write wrote last, a number that is another one once any name on it has
- * changed: of each dentry, up to the root and over mounts, the hash of its name and parent and the
- * count of its renames. It stands alone for the verifier. */
-__noinline __u64 image_at(__u32 scratch_key)
-{
-	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
-	struct image_walk w = { .image = 1 };
-
-	if (!s)
-		return 0;
-	if (typed_loads())
-		image_names(&w, s, true);
-	else
-		image_names(&w, s, false);
-	return w.image;
 }
 
 static __always_inline bool has_children(struct task_struct *t)
@@ -232,7 +169,8 @@ static __always_inline bool has_children(struct task_struct *t)
 /* What t, the current task whose marks are m, runs from now on, for one block. */
 static __always_inline void mark_exec_for(struct filter_block *h, __u32 block,
 					  struct filter_marks *m, struct task_struct *t,
-					  struct emitter *e, __u32 path_flags)
+					  struct scratch_slot *s, __u32 scratch_key,
+					  __u32 path_flags)
 {
 	struct filter_mark *k;
 	__u64 self = 0;
@@ -240,7 +178,7 @@ static __always_inline void mark_exec_for(struct filter_block *h, __u32 block,
 
 	if (!h->marks)
 		return;
-	known = mark_program(h, block, e, path_flags, &self);
+	known = mark_program(h, block, s, scratch_key, path_flags, &self);
 	if (has_children(t))
 		__sync_fetch_and_or(&h->late, known ? self : ~0ULL);
 	if (!m)
@@ -255,17 +193,25 @@ static __always_inline void mark_exec_for(struct filter_block *h, __u32 block,
 		k->known = (k->known & ~FILTER_MAYBE) | (known & FILTER_MAYBE);
 }
 
-static __always_inline void mark_exec(struct task_struct *t, struct emitter *e, __u32 path_flags)
+/* The current task runs the program whose path, with these flags, path_write has just written to a slot, with
+ * its image. It stands alone for the verifier, which would else follow the rest of the record from each of
+ * its ends. Returns 0. */
+__noinline int mark_exec(__u32 scratch_key, __u32 path_flags)
 {
 	struct filter_block *now = filter_at(FILTER_NOW), *next = filter_at(FILTER_NEXT);
+	struct scratch_slot *s = bpf_map_lookup_elem(&scratch, &scratch_key);
+	struct task_struct *t = bpf_get_current_task_btf();
 	struct filter_marks *m = bpf_task_storage_get(&marks, t, NULL, 0);
 
+	if (!s)
+		return 0;
 	if (m)
-		m->image = image_at(emit_key(e));
+		m->image = s->image;
 	if (now)
-		mark_exec_for(now, FILTER_NOW, m, t, e, path_flags);
+		mark_exec_for(now, FILTER_NOW, m, t, s, scratch_key, path_flags);
 	if (next && (!now || now->generation != next->generation))
-		mark_exec_for(next, FILTER_NEXT, m, t, e, path_flags);
+		mark_exec_for(next, FILTER_NEXT, m, t, s, scratch_key, path_flags);
+	return 0;
 }
 
 /* A scan may be writing what is copied. It writes the generation and what is known last, so they are
@@ -348,6 +294,7 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 	const struct filter_block *h = filter_at(FILTER_NEXT);
 	__u64 execs = t->self_exec_id, self = 0, image = 0;
 	struct task_struct *u = UNTRUSTED(t, struct task_struct);
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 	struct mm_struct *mm = u->mm;
 	struct file *f = mm ? mm->exe_file : NULL;
 	__u32 pos = 0, flags;
@@ -363,9 +310,11 @@ static __always_inline void mark_self(struct task_struct *t, struct emitter *e)
 	if (k && k->generation == h->generation && k->known)
 		return; /* by the scan before, or inherited */
 	if (f) {
+		ask_image(e);
 		flags = path_write(e, &pos, &ref, file_mnt(f), file_dentry_(f), t);
-		image = image_at(emit_key(e));
-		known = h->marks ? mark_program(h, FILTER_NEXT, e, flags, &self) : FILTER_UNKNOWN;
+		image = s->image;
+		known = h->marks ? mark_program(h, FILTER_NEXT, s, emit_key(e), flags, &self)
+				 : FILTER_UNKNOWN;
 	}
 	m = bpf_task_storage_get(&marks, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!m)

@@ -111,6 +111,13 @@ static __always_inline bool path_name(struct path_walk *w, struct dentry *d, boo
 	return true;
 }
 
+/* In the slot, as its pos: what the verifier knows of it would make every step look new. */
+static __always_inline void path_image(struct scratch_slot *s, struct dentry *d, bool fast)
+{
+	s->image = mix64(s->image ^ READ(fast, d, struct dentry, d_name.hash_len)) +
+		   READ(fast, d, struct dentry, d_seq.seqcount.sequence);
+}
+
 /* 1: the end. */
 static __always_inline long path_step(struct path_walk *w, bool fast)
 {
@@ -123,6 +130,8 @@ static __always_inline long path_step(struct path_walk *w, bool fast)
 		w->done = 1;
 		return 1;
 	}
+	if (w->s->wants_image)
+		path_image(w->s, d, fast);
 	parent = READ(fast, d, struct dentry, d_parent);
 	if (!path_name(w, d, fast))
 		return 1;
@@ -194,6 +203,17 @@ static __always_inline __u32 path_names(struct path_walk *w, bool fast)
 	return flags | s->flags;
 }
 
+/* The next path that is written into this record is also to have its image: a number that is another one
+ * once any name on the path has changed, of each dentry, up to the root and over mounts, the hash of its
+ * name and parent and the count of its renames. Then in scratch_slot.image. */
+static __always_inline void ask_image(struct emitter *e)
+{
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
+
+	s->wants_image = 1;
+	s->image = 1;
+}
+
 /* Writes the path that begins as the slot of scratch memory says at pos of it; its pos then says where
  * the path ends. Returns enum ev_path_flag bits. It stands alone for the verifier, which would else
  * follow it from every state of its callers; so pointers come through the slot, as numbers. */
@@ -219,6 +239,7 @@ __noinline int path_at(__u32 scratch_key, __u32 pos)
 		s->walk.at[0] = pos;
 		w.n = 1;
 	}
+	s->wants_image = 0;
 	s->pos = w.pos;
 	s->walk.ncomponents = w.n;
 	return flags;

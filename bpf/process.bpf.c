@@ -30,7 +30,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	r->child_tgid = child->tgid;
 	*(__u32 *)r->pad0 = 0;
 	r->child_start_ns = child->start_boottime;
-	r->child_exec_id = task_exec_id(child);
+	/* it leads itself */
+	r->child_exec_id = exec_id_of(child->tgid, child->start_boottime, child->self_exec_id);
 	emit_submit(&e, EV_FORK, sizeof(*r));
 	return 0;
 }
@@ -210,9 +211,10 @@ static __always_inline void fill_exec_paths(struct emitter *e, struct ev_exec *r
 	__u32 pseudo = 1u << EV_PATHF_PSEUDO;
 	__u64 own = own_mounts(t);
 
+	ask_image(e);
 	r->path_flags =
 		path_write_for(e, pos, &r->executable, f->f_path.mnt, f->f_path.dentry, own);
-	mark_exec(t, e, r->path_flags);
+	mark_exec(emit_key(e), r->path_flags);
 	if ((r->path_flags & pseudo) && starts_memfd(e->rec + sizeof(*r)))
 		r->exec_flags |= 1u << EV_EXECF_MEMFD;
 	r->cwd_flags = path_write_for(e, pos, &r->cwd, fs->pwd.mnt, fs->pwd.dentry, own);
