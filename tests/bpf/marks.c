@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -300,10 +301,52 @@ static void deleted_program(void)
 	end(&m);
 }
 
+/* On one CPU, which keeps what was said of the programs it executed: of this text alone, and as long
+ * as the generation lasts. The texts begin alike, are as long as each other, or too long to be kept. */
+static void programs_that_ran_before(void)
+{
+	enum { PROGRAMS = 4, TURNS = 5 };
+	static const char *const dirs[PROGRAMS] = {
+		"a", "b", "longer",
+		"a-directory-of-a-name-that-is-as-long-as-what-is-kept-of-a-program-is"
+	};
+	char paths[PROGRAMS][200], other[200];
+	struct marked m;
+	cpu_set_t cpus;
+
+	begin(&m);
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	CHECK(!sched_setaffinity(0, sizeof(cpus), &cpus));
+	for (int i = 0; i < PROGRAMS; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "%s/%s", m.dir, dirs[i]);
+		CHECK(!mkdir(paths[i], 0700));
+		strcat(paths[i], "/program-that-reads");
+		CHECK(!link(m.cat, paths[i]));
+	}
+	for (int wanted = 0; wanted < PROGRAMS; wanted++) {
+		want(&m, paths[wanted], FILTER_SELF, false);
+		for (int turn = 0; turn < TURNS * PROGRAMS; turn++) {
+			run_reader(&m, paths[turn % PROGRAMS]);
+			CHECK_INT(seen(&m), turn % PROGRAMS == wanted);
+		}
+		memcpy(other, paths[wanted], sizeof(other));
+		other[strlen(other) - 1] = 'z';
+		CHECK(!rename(paths[wanted], other));
+		run_reader(&m, other);
+		CHECK_INT(seen(&m), 0);
+		CHECK(!rename(other, paths[wanted]));
+		run_reader(&m, paths[wanted]);
+		CHECK_INT(seen(&m), 1);
+	}
+	end(&m);
+}
+
 static const struct test tests[] = {
-	TEST(the_program_itself),  TEST(its_ancestors),          TEST(those_that_run_already),
-	TEST(parent_that_changes), TEST(parent_that_is_no_more), TEST(program_that_was_renamed),
-	TEST(deleted_program),
+	TEST(the_program_itself),     TEST(its_ancestors),
+	TEST(those_that_run_already), TEST(parent_that_changes),
+	TEST(parent_that_is_no_more), TEST(program_that_was_renamed),
+	TEST(deleted_program),        TEST(programs_that_ran_before),
 };
 
 int main(int argc, char **argv)
