@@ -6,7 +6,8 @@
  * memory belongs to a slot that is claimed by an exchange and not to the CPU. Programs do not
  * migrate. Every way to lose a record is counted in cpu_state.lost by kind and cause.
  *
- * The sequence number is taken just before the submit: a gap means that a record was lost.
+ * The sequence number is taken just before the submit, or before the place in the ring where a record
+ * of fixed size is built: a gap means that a record was lost.
  */
 #ifndef TOCSIN_EMIT_H
 #define TOCSIN_EMIT_H
