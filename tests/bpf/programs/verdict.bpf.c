@@ -22,6 +22,7 @@ static __always_inline bool take_text(struct emitter *e, const struct verdict_as
 	if (!n || n > FILTER_COMPONENTS || !len || len > EV_PATH_MAX)
 		return false;
 	s->walk.ncomponents = n;
+	s->pos = pos + len;
 	return !bpf_probe_read_user(s->b + pos, len, (const void *)a->text) &&
 	       !bpf_probe_read_user(s->walk.at, n * sizeof(s->walk.at[0]), (const void *)a->at);
 }
@@ -94,7 +95,8 @@ int verdict_program(struct verdict_ask *a)
 	if (!h || !emit_claim(&e, EV_EXEC))
 		return -1;
 	if (take_text(&e, a))
-		known = mark_program(h, FILTER_NOW, &e, 0, &self);
+		known = mark_program(h, FILTER_NOW, (struct scratch_slot *)e.rec, emit_key(&e), 0,
+				     &self);
 	emit_abort(&e);
 	a->mask = self;
 	return known == FILTER_KNOWS_SELF ? 0 : -1;
