@@ -20,7 +20,8 @@ struct pending {
 	struct ev_hdr h; /* of the task that connects */
 	__u16 state;
 	__u16 err; /* with which it was told */
-	__u32 wanted; /* outcomes, as the block of h.generation said when it did */
+	__u32 pad;
+	__u64 verdict; /* of when it began (filter_peer.h) */
 	__u64 sock; /* struct sock * */
 };
 
@@ -71,13 +72,17 @@ static __always_inline bool connecting_claim(struct pending_slot *s, __u64 cooki
 	return old == cookie || __sync_val_compare_and_swap(&s->cookie, old, cookie) == old;
 }
 
-/* Room for what is to be kept of the socket; what lies there is of no one. NULL: no memory. */
+/* Room for what is to be kept of the socket; what lies there is of no one. NULL: it is another's. */
 static __always_inline struct pending *connecting_add(__u64 cookie)
 {
 	struct pending_slot *s = connecting_slot(cookie);
 
-	if (s && connecting_claim(s, cookie))
-		return &s->p;
+	return s && connecting_claim(s, cookie) ? &s->p : NULL;
+}
+
+/* Room elsewhere, then. NULL: no memory. */
+static __always_inline struct pending *connecting_add_more(__u64 cookie)
+{
 	connecting_crowded = 1;
 	if (bpf_map_update_elem(&connecting_more, &cookie, &connecting_nothing, BPF_ANY))
 		return NULL;
@@ -93,12 +98,18 @@ static __always_inline struct pending *connecting_find(__u64 cookie)
 	return connecting_crowded ? bpf_map_lookup_elem(&connecting_more, &cookie) : NULL;
 }
 
+/* One that was found is done with. */
+static __always_inline void connecting_free(struct pending_slot *s)
+{
+	*(volatile __u64 *)&s->cookie = 0;
+}
+
 static __always_inline void connecting_remove(__u64 cookie)
 {
 	struct pending_slot *s = connecting_slot(cookie);
 
 	if (s && cookie && s->cookie == cookie)
-		*(volatile __u64 *)&s->cookie = 0;
+		connecting_free(s);
 	else if (connecting_crowded)
 		bpf_map_delete_elem(&connecting_more, &cookie);
 }

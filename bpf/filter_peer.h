@@ -4,6 +4,9 @@
  * decides a mask (filter_abi.h), or how the path of a Unix socket begins; port and task decide the
  * rest. What has no address of a peer is wanted, save for Unix sockets, which never have one.
  *
+ * A verdict is a number: the outcomes of which the event is wanted, a bit each, VERDICT_DROPS where what
+ * nobody wants is not sent, and in the upper half the generation of the block that says so.
+ *
  * The parts stand alone for the verifier, which would else follow them from every state of their
  * callers; and Linux 6.1 has 512 bytes of stack for a program with all that it calls.
  */
@@ -12,6 +15,9 @@
 
 #include "ask.h"
 #include "socket.h"
+
+#define VERDICT_DROPS (1ULL << EV_OUTCOME_MAX)
+#define VERDICT_OF(generation) ((__u64)(generation) << 32)
 
 /* The joins of accepts lie behind those of connects: found without a branch. */
 _Static_assert(__builtin_offsetof(struct filter_block, accept_joins) ==
@@ -44,8 +50,8 @@ static __always_inline __u64 unix_mask(const struct filter_block *h, const struc
 	return s.mask;
 }
 
-/* The mask of a peer. It stands alone for the verifier, which would else follow what comes after it from
- * each step at which the search can end; and nothing of its frame is needed while joins are asked. */
+/* The mask of a peer other than of IPv4. It stands alone for the verifier, which would else follow what
+ * comes after it from each step at which the search can end. */
 __noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 {
 	const struct filter_block *h = filter_now();
@@ -56,23 +62,24 @@ __noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
 	if (p->family == EV_FAMILY_UNIX)
 		return unix_mask(h, f, p);
-	if (p->family == EV_FAMILY_IPV4)
-		return filter_search(h, f->v4, f->nv4, 0, p->lo);
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
 }
 
-static __always_inline __u32 ask_about_peer(const struct peer *p, __u32 kind, __u32 generation,
-					    bool marked)
+static __always_inline __u32 ask_about_peer(const struct filter_block *h, const struct peer *p,
+					    __u32 kind, bool marked)
 {
-	const struct filter_block *h = filter_now();
-	struct ask a = { .head = h };
+	const struct filter_peers *f = kind == EV_ACCEPT ? &h->accept : &h->connect;
+	struct ask a;
 	__u64 mask;
 
-	if (!p || !h || h->generation != generation)
-		return FILTER_OUTCOMES;
-	mask = peer_mask(p, kind, generation);
+	if (p->family == EV_FAMILY_IPV4)
+		mask = filter_search4(h, f->v4, f->nv4, p->lo);
+	else
+		mask = peer_mask(p, kind, h->generation);
 	if (!mask || mask >> FILTER_SURE)
 		return mask ? FILTER_OUTCOMES : 0;
+	__builtin_memset(&a, 0, sizeof(a));
+	a.head = h;
 	a.buckets = &(&h->connect_joins)[kind == EV_ACCEPT];
 	a.facts.mask = mask;
 	a.facts.kind = kind;
@@ -80,49 +87,74 @@ static __always_inline __u32 ask_about_peer(const struct peer *p, __u32 kind, __
 	a.facts.transport = p->transport;
 	a.facts.via = p->uring ? VIA_IO_URING : VIA_SYSCALL;
 	a.facts.port = p->family == EV_FAMILY_UNIX ? ~0u : p->port;
-	ask_task(&a, bpf_get_current_task_btf(), marked);
+	if (marked)
+		return ask_of_task(&a, bpf_get_current_task_btf());
+	ask_task(&a, bpf_get_current_task_btf(), false);
 	return ask(&a);
 }
 
-/* Of which outcomes is the current task's peer wanted by the block of that generation? */
-__noinline int ask_peer(const struct peer *p, __u32 kind, __u32 generation)
+/* The verdict of the block in force on the current task's peer. marked, which the compiler knows: the
+ * program may look at the task's marks. */
+static __always_inline __u64 judge(const struct peer *p, __u32 kind, bool marked)
 {
-	return ask_about_peer(p, kind, generation, true);
+	const struct filter_block *h = filter_now();
+	__u64 verdict;
+	__u8 how;
+
+	if (!p || !h)
+		return FILTER_OUTCOMES;
+	verdict = VERDICT_OF(h->generation);
+	how = h->kinds[kind & (FILTER_KINDS - 1)];
+	if (h->mode == FILTER_MODE_ON)
+		verdict |= VERDICT_DROPS;
+	else if (h->mode == FILTER_MODE_OFF)
+		how = FILTER_KIND_ALL;
+	if (how == FILTER_KIND_NONE)
+		return verdict;
+	if (how != FILTER_KIND_TABLES || !p->family)
+		return verdict | FILTER_OUTCOMES;
+	return verdict | ask_about_peer(h, p, kind, marked);
+}
+
+__noinline __u64 judge_peer(const struct peer *p, __u32 kind)
+{
+	return judge(p, kind, true);
 }
 
 /* For programs on cgroups, which may not look into the storage of tasks. */
-__noinline int ask_peer_unmarked(const struct peer *p, __u32 kind, __u32 generation)
+__noinline __u64 judge_peer_unmarked(const struct peer *p, __u32 kind)
 {
-	return ask_about_peer(p, kind, generation, false);
+	return judge(p, kind, false);
 }
 
-/* Of which outcomes does anybody want it of the current task? A bit each. marked, which the compiler
- * knows: the program may look at the task's marks. */
-static __always_inline __u32 wanted_outcomes(const struct filter_block *h, __u32 kind,
-					     const struct peer *p, bool marked)
+/* The same verdict later: what another block says by now is not known. */
+static __always_inline __u64 verdict_now(__u64 verdict)
 {
-	if (!h || h->mode == FILTER_MODE_OFF)
-		return FILTER_OUTCOMES;
-	if (h->kinds[kind] != FILTER_KIND_TABLES)
-		return h->kinds[kind] != FILTER_KIND_NONE ? FILTER_OUTCOMES : 0;
-	if (!p->family)
-		return FILTER_OUTCOMES;
-	return marked ? ask_peer(p, kind, h->generation)
-		      : ask_peer_unmarked(p, kind, h->generation);
+	const struct filter_block *h = filter_now();
+	__u32 generation = h ? h->generation : 0;
+
+	return verdict >> 32 == generation ? verdict : VERDICT_OF(generation) | FILTER_OUTCOMES;
 }
 
-/* Begins the record of what came out so, unless nobody wants it. */
-static __always_inline bool filter_begin_peer(struct emitter *e, __u32 kind,
-					      const struct filter_block *h, __u32 wanted,
-					      __u32 outcome)
+/* Does nobody want what came out so? That is counted, and what is wanted of it is nothing. */
+static __always_inline bool peer_dropped(__u64 verdict, __u32 kind, __u32 outcome)
 {
-	bool yes = wanted >> outcome & 1;
-
-	e->rec = NULL;
-	e->signature = 0;
-	if (!yes && !filter_drop(e, h, kind))
+	if (verdict >> outcome & 1)
 		return false;
-	return filter_begin(e, kind, h, yes ? 0 : 1u << EV_HDR_WOULD_DROP);
+	filter_count(kind);
+	return verdict & VERDICT_DROPS;
+}
+
+/* Begins the record of what was not dropped. */
+static __always_inline bool peer_begin(struct emitter *e, __u32 kind, __u64 verdict, __u32 outcome)
+{
+	e->signature = 0;
+	if (!emit_claim(e, kind))
+		return false;
+	/* Not known to the verifier, which would else follow the rest for each of the values. */
+	e->generation = (__u32)(verdict >> 32) ^ not_known;
+	e->flags = (verdict >> outcome & 1 ? 0 : 1u << EV_HDR_WOULD_DROP) ^ not_known;
+	return true;
 }
 
 #endif

@@ -246,6 +246,20 @@ static inline __u64 filter_head_miss(const void *block, __u32 off, __u64 w0, __u
 	return miss | ((w1 & FILTER_WORD(block, off + 24)) ^ FILTER_WORD(block, off + 8));
 }
 
+/* The same of IPv4: of the n entries that are left, half are left out at each step. */
+static inline __u64 filter_search4(const void *block, __u32 off, __u32 n, __u64 address)
+{
+	for (__u32 i = 0; i < FILTER_SEARCH_STEPS && n > 1; i++) {
+		__u32 half = n / 2, at = off + half * 32;
+		__u64 above =
+			(address - FILTER_WORD(block, at + 8)) >> 63; /* neither is of 33 bits */
+
+		off += (half & ((__u32)above - 1)) * 32;
+		n -= half;
+	}
+	return FILTER_WORD(block, off + 16);
+}
+
 /* Of a Unix socket whose path begins with the words. */
 static inline __u64 filter_unix_bits(const void *block, __u32 off, __u64 w0, __u64 w1)
 {

@@ -10,14 +10,12 @@
  * A connect that failed before the socket had a peer (no route, no such path) has only the
  * caller's memory to show for it, and says so.
  */
-#include "connecting.h"
-#include "filter_peer.h"
 #include "syscalls.h"
+#include "tcp.h"
 #include "uring.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7 };
 enum { OP_ACCEPT = 13, OP_CONNECT = 16, ACCEPT_MULTISHOT = 1 };
 enum { EINTR_ = 4, EPIPE_ = 32, ECONNABORTED_ = 103, ECONNRESET_ = 104 };
 enum { EISCONN_ = 106, EALREADY_ = 114, EINPROGRESS_ = 115 };
@@ -46,131 +44,13 @@ struct {
 	__type(value, __u32); /* io_accept.file_slot */
 } uring_accepts SEC(".maps");
 
-static __always_inline void clear_connect(struct ev_connect *r)
-{
-	__builtin_memset((char *)r + sizeof(r->h), 0, sizeof(*r) - sizeof(r->h));
-}
-
-static __always_inline void set_addresses(struct ev_connect *r, const struct addresses *a)
-{
-	r->saddr = a->local;
-	r->daddr = a->peer;
-	r->sport = a->lport;
-	r->dport = a->pport;
-	r->family = a->family;
-}
-
-static __always_inline __u32 outcome_of(int err)
-{
-	return err ? EV_OUTCOME_FAILURE : EV_OUTCOME_SUCCESS;
-}
-
-/* The pending connect of a socket ended: send it under the header that was kept. It stands alone for
- * the verifier, which would else follow it for each map that p can be in. */
-__noinline int tcp_finish(struct pending *p, int newstate)
-{
-	const struct filter_block *h = filter_now();
-	struct addresses *a;
-	__u32 wanted, outcome;
-	struct emitter e;
-	struct ev_connect *r;
-	int err = 0;
-	__u64 now;
-
-	if (!p)
-		return 0;
-	if (newstate != ESTABLISHED)
-		err = LOAD((struct sock *)p->sock, struct sock, sk_err);
-	p->state = STATE_TOLD;
-	p->err = err;
-	outcome = newstate == CLOSE ? EV_OUTCOME_FAILURE : outcome_of(err);
-	wanted = h && h->generation == p->h.generation ? p->wanted : FILTER_OUTCOMES;
-	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted, outcome))
-		return 0;
-	a = addresses_in(e.rec);
-	sock_addresses((struct sock *)p->sock, a);
-	r = (struct ev_connect *)e.rec;
-	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
-	now = r->h.time_ns;
-	r->h = p->h;
-	r->h.time_ns = now;
-	r->h.cpu = e.cpu_id;
-	clear_connect(r);
-	set_addresses(r, a);
-	r->transport = EV_TRANSPORT_TCP;
-	r->io_uring = (p->h.flags >> EV_HDR_IO_URING) & 1;
-	r->error = err;
-	r->outcome = outcome;
-	emit_end(&e, EV_CONNECT, sizeof(*r));
-	return 0;
-}
-
-/* Is the current system call io_uring_enter, or the task a worker of io_uring? */
-static __always_inline bool in_uring(struct task_struct *t)
-{
-	__u32 flags = LOAD(t, struct task_struct, flags);
-	struct pt_regs *regs;
-
-	if (flags & (0x10 /* PF_IO_WORKER */ | 0x4000 /* PF_USER_WORKER */))
-		return true;
-	regs = (struct pt_regs *)bpf_task_pt_regs(t);
-	return regs && LOAD(regs, struct pt_regs, orig_ax) == 426;
-}
-
-/* What is kept of the current task and of what is wanted of it: when the socket leaves SYN_SENT, any
- * other may run. It stands alone for the verifier, as tcp_finish. */
-__noinline int tcp_keep(struct pending *p)
-{
-	struct task_struct *t = bpf_get_current_task_btf();
-	const struct filter_block *h = filter_now();
-	struct peer peer = { .transport = EV_TRANSPORT_TCP, .uring = in_uring(t) };
-
-	if (!p)
-		return 0;
-	p->h.kind = EV_CONNECT;
-	p->h.hook = EV_HOOK_TP_SOCK_STATE;
-	p->h.abi = EV_ABI;
-	p->h.flags = (__u32)peer.uring << EV_HDR_IO_URING;
-	fill_task(&p->h, t);
-	task_comm(&p->h.comm, t);
-	p->state = STATE_PENDING;
-	p->h.generation = h ? h->generation : 0;
-	p->wanted = FILTER_OUTCOMES;
-	peer.sock = p->sock;
-	if (find_peer(&peer))
-		p->wanted = wanted_outcomes(h, EV_CONNECT, &peer, true);
-	return 0;
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, const struct sock *s, int oldstate, int newstate)
 {
-	struct sock *sk = (struct sock *)s;
-	struct pending *p;
-	__u64 cookie;
-
-	if (newstate == SYN_SENT) {
-		if (sock_protocol(sk) != IPPROTO_TCP_ || !wanted(EV_CONNECT) ||
-		    is_self(bpf_get_current_task_btf()))
-			return 0;
-		p = connecting_add(bpf_get_socket_cookie((void *)s));
-		if (p) {
-			p->sock = (__u64)s;
-			tcp_keep(p);
-		}
-		return 0;
-	}
-	if (oldstate != SYN_SENT && (oldstate != CLOSE || newstate != CLOSE))
-		return 0;
-	cookie = sock_cookie(sk);
-	p = connecting_find(cookie);
-	if (!p)
-		return 0;
-	if (oldstate == SYN_SENT && p->state == STATE_PENDING)
-		tcp_finish(p, newstate);
-	/* The end of a call that failed asks whether that was told. */
-	if (oldstate == CLOSE || newstate != CLOSE)
-		connecting_remove(cookie);
+	if (newstate == SYN_SENT)
+		return tcp_begins(s);
+	if (oldstate == SYN_SENT || (oldstate == CLOSE && newstate == CLOSE))
+		return tcp_ends(s, oldstate, newstate);
 	return 0;
 }
 
@@ -226,101 +106,96 @@ static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 }
 
 /* Multipath TCP accepts sockets of its own; what connects is a TCP socket below it. */
-static __always_inline bool is_tcp(struct sock *sk)
+static __always_inline bool is_tcp(__u16 protocol)
 {
-	__u16 protocol = sock_protocol(sk);
-
 	return protocol == IPPROTO_TCP_ || protocol == IPPROTO_MPTCP_;
 }
 
 /* That socket, or NULL. */
-static __always_inline struct sock *tcp_of(struct sock *sk)
+static __always_inline struct sock *tcp_of(struct sock *sk, __u16 protocol)
 {
-	if (sock_protocol(sk) == IPPROTO_TCP_)
+	if (protocol == IPPROTO_TCP_)
 		return sk;
 	return bpf_core_type_exists(struct mptcp_sock___first)
 		       ? LOAD(sk, struct mptcp_sock___first, first)
 		       : NULL;
 }
 
-/* Does the end of this call say something that nobody else says? */
-static __always_inline bool connect_is_news(struct sock *sk, __u16 family, long ret, bool uring)
+/* Does the end of this call say something that nobody else says? Of TCP only a failure can. A call that
+ * succeeded and left the socket closed is a disconnect, with which what was told before is done. */
+static __always_inline bool connect_is_news(struct sock *sk, struct sock_kind kind, long ret,
+					    bool uring)
 {
-	if (in_progress(ret))
+	if (kind.family == AF_UNIX_)
+		return !in_progress(ret);
+	if (kind.family != AF_INET_ && kind.family != AF_INET6_)
 		return false;
-	if (family == AF_UNIX_)
-		return true;
-	if (sock_protocol(sk) == IPPROTO_UDP_)
-		return ret || LOAD(sk, struct sock, __sk_common.skc_dport); /* else: disconnected */
-	if (!is_tcp(sk))
-		return false;
-	sk = tcp_of(sk);
-	return sk && !tcp_was_told(sk, ret, uring) && ret;
-}
-
-static __always_inline __u8 transport_of(struct sock *sk)
-{
-	if (sock_family(sk) == AF_UNIX_)
-		return unix_transport(sk);
-	return is_tcp(sk) ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
+	if (is_tcp(kind.protocol)) {
+		if (!ret && kind.state != CLOSE && kind.protocol == IPPROTO_TCP_)
+			return false;
+		sk = in_progress(ret) ? NULL : tcp_of(sk, kind.protocol);
+		return sk && !tcp_was_told(sk, ret, uring) && ret;
+	}
+	return kind.protocol == IPPROTO_UDP_ && !in_progress(ret) &&
+	       (ret || LOAD(sk, struct sock, __sk_common.skc_dport)); /* else: disconnected */
 }
 
 /* peer: of a Unix socket, 0: none. */
 static __always_inline void fill_connect(struct ev_connect *r, __u32 *pos, struct sock *sk,
-					 long ret, __u64 peer)
+					 __u16 family, long ret, __u64 peer)
 {
 	struct addresses *a = addresses_in((__u8 *)r);
 
 	clear_connect(r);
 	r->error = -ret;
 	r->outcome = outcome_of(ret);
-	if (sock_family(sk) == AF_UNIX_) {
+	if (family == AF_UNIX_) {
 		r->family = EV_FAMILY_UNIX;
 		if (peer)
 			unix_bound((__u8 *)r, pos, &r->unix_path, (struct sock *)peer);
 		return;
 	}
-	r->family = sock_family(sk) == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
+	r->family = family == AF_INET_ ? EV_FAMILY_IPV4 : EV_FAMILY_IPV6;
 	if (!ret && sock_addresses(sk, a))
 		set_addresses(r, a);
 }
 
 /* addr NULL: io_uring, whose copy of the address is gone. */
-static __always_inline int connect_end(struct file *f, long ret, const void *addr, __u32 len,
-				       bool uring)
+static __always_inline int connect_end(struct task_struct *t, struct file *f, long ret,
+				       const void *addr, __u32 len, bool uring)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
-	const struct filter_block *h;
+	struct sock_kind kind;
 	__u32 pos = sizeof(struct ev_connect);
 	struct emitter e;
 	struct ev_connect *r;
 	struct peer p = { .uring = uring };
-	__u16 family;
+	__u64 verdict;
 
-	if (!sk || !wanted(EV_CONNECT))
+	if (!sk)
 		return 0;
-	family = sock_family(sk);
-	if (family != AF_UNIX_ && family != AF_INET_ && family != AF_INET6_)
+	kind = sock_kind_of(sk);
+	if (!connect_is_news(sk, kind, ret, uring) || !wanted(EV_CONNECT) || is_self(t))
 		return 0;
-	if (!connect_is_news(sk, family, ret, uring) || is_self(t))
-		return 0;
-	if (family == AF_UNIX_) {
+	if (kind.family == AF_UNIX_) {
 		p.family = EV_FAMILY_UNIX;
+		p.transport = unix_transport(sk);
 		p.sock = ret ? 0 : (__u64)LOAD((struct unix_sock *)sk, struct unix_sock, peer);
 		find_path_head(&p);
-	} else if (!ret) {
-		p.sock = (__u64)sk;
-		find_peer(&p);
+	} else {
+		p.transport = is_tcp(kind.protocol) ? EV_TRANSPORT_TCP : EV_TRANSPORT_UDP;
+		if (!ret) {
+			p.sock = (__u64)sk;
+			find_peer(&p);
+		}
 	}
-	p.transport = transport_of(sk);
-	h = filter_now();
-	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, &p, true),
-			       outcome_of(ret)))
+	verdict = judge_peer(&p, EV_CONNECT);
+	if (peer_dropped(verdict, EV_CONNECT, outcome_of(ret)) ||
+	    !peer_begin(&e, EV_CONNECT, verdict, outcome_of(ret)))
 		return 0;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
-	fill_connect(r, &pos, sk, ret, p.sock);
+	fill_connect(r, &pos, sk, kind.family, ret, p.sock);
 	r->transport = p.transport;
 	if (uring) {
 		r->io_uring = 1;
@@ -332,39 +207,38 @@ static __always_inline int connect_end(struct file *f, long ret, const void *add
 	return 0;
 }
 
-static __always_inline int accept_end(struct file *f, bool uring)
+static __always_inline int accept_end(struct task_struct *t, struct file *f, bool uring)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
 	struct sock *sk = sock_of_file(f);
 	struct peer p = { .sock = (__u64)sk, .transport = EV_TRANSPORT_TCP, .uring = uring };
 	__u32 pos = sizeof(struct ev_accept);
-	const struct filter_block *h;
+	struct sock_kind kind;
 	struct addresses *a;
 	struct emitter e;
 	struct ev_accept *r;
-	bool is_unix;
+	__u64 verdict;
 
 	if (!sk || !wanted(EV_ACCEPT))
 		return 0;
-	is_unix = sock_family(sk) == AF_UNIX_;
-	if (!is_unix && (!is_tcp(sk) || !find_peer(&p)))
+	kind = sock_kind_of(sk);
+	if (kind.family != AF_UNIX_ && (!is_tcp(kind.protocol) || !find_peer(&p)))
 		return 0;
 	if (is_self(t))
 		return 0;
-	if (is_unix) {
+	if (kind.family == AF_UNIX_) {
 		p.family = EV_FAMILY_UNIX;
 		p.transport = unix_transport(sk);
 		find_path_head(&p);
 	}
 	p.port = p.lport;
-	h = filter_now();
-	if (!filter_begin_peer(&e, EV_ACCEPT, h, wanted_outcomes(h, EV_ACCEPT, &p, true),
-			       EV_OUTCOME_SUCCESS))
+	verdict = judge_peer(&p, EV_ACCEPT);
+	if (peer_dropped(verdict, EV_ACCEPT, EV_OUTCOME_SUCCESS) ||
+	    !peer_begin(&e, EV_ACCEPT, verdict, EV_OUTCOME_SUCCESS))
 		return 0;
 	r = (struct ev_accept *)e.rec;
 	emit_current(&e, EV_ACCEPT, uring ? EV_HOOK_TP_IO_URING_COMPLETE : EV_HOOK_TP_SYS_EXIT);
 	a = addresses_in(e.rec);
-	if (!is_unix)
+	if (kind.family != AF_UNIX_)
 		sock_addresses(sk, a);
 	r->saddr = a->peer;
 	r->daddr = a->local;
@@ -376,7 +250,7 @@ static __always_inline int accept_end(struct file *f, bool uring)
 	r->io_uring = uring;
 	r->h.flags |= (__u32)uring << EV_HDR_IO_URING;
 	r->unix_path.off = r->unix_path.len = 0;
-	if (is_unix)
+	if (kind.family == AF_UNIX_)
 		unix_bound(e.rec, &pos, &r->unix_path, sk);
 	emit_end(&e, EV_ACCEPT, pos);
 	return 0;
@@ -386,7 +260,14 @@ static __always_inline int accept_end(struct file *f, bool uring)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(accept_exit, struct pt_regs *regs, long ret)
 {
-	return ret < 0 ? 0 : accept_end(file_of_fd(bpf_get_current_task_btf(), ret), false);
+	struct task_struct *t = bpf_get_current_task_btf();
+
+	if (ret < 0)
+		return 0;
+	/* times and keyctl have the numbers of accept and accept4 */
+	if (is_compat(t) && ((regs->orig_ax & 511) == 43 || (regs->orig_ax & 511) == 288))
+		return 0;
+	return accept_end(t, file_of_fd(t, ret), false);
 }
 
 struct call {
@@ -415,6 +296,8 @@ int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 	struct call c = { regs->di, regs->si, regs->dx };
 
 	if (is_compat(t)) {
+		if ((regs->orig_ax & 511) == 42) /* pipe */
+			return 0;
 		c.fd = (__u32)regs->bx;
 		c.addr = (__u32)regs->cx;
 		c.len = (__u32)regs->dx;
@@ -425,7 +308,7 @@ int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 				return 0;
 		}
 	}
-	return connect_end(file_of_fd(t, (int)c.fd), ret, (void *)c.addr, c.len, false);
+	return connect_end(t, file_of_fd(t, (int)c.fd), ret, (void *)c.addr, c.len, false);
 }
 
 /* Does the address given with a datagram, or set by the kernel (IPv4-mapped sockets), only repeat
@@ -478,10 +361,10 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	const struct ev_ip *to = &key->to;
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct peer p = { .transport = EV_TRANSPORT_UDP, .uring = in_uring(t) };
-	const struct filter_block *h;
 	struct bpf_sock *sk = ctx->sk;
 	struct emitter e;
 	struct ev_connect *r;
+	__u64 verdict;
 	__u8 one = 1;
 
 	key->cookie = bpf_get_socket_cookie(ctx);
@@ -493,9 +376,9 @@ static __always_inline int udp_send(struct bpf_sock_addr *ctx, struct udp_peer *
 	bpf_map_update_elem(&udp_peers, key, &one, BPF_ANY);
 	p.port = key->port;
 	set_peer(&p, to);
-	h = filter_now();
-	if (!filter_begin_peer(&e, EV_CONNECT, h, wanted_outcomes(h, EV_CONNECT, &p, false),
-			       EV_OUTCOME_SUCCESS))
+	verdict = judge_peer_unmarked(&p, EV_CONNECT);
+	if (peer_dropped(verdict, EV_CONNECT, EV_OUTCOME_SUCCESS) ||
+	    !peer_begin(&e, EV_CONNECT, verdict, EV_OUTCOME_SUCCESS))
 		return 1;
 	r = (struct ev_connect *)e.rec;
 	emit_current(&e, EV_CONNECT, EV_HOOK_CGROUP_SENDMSG);
@@ -548,7 +431,8 @@ static __always_inline int uring_end(struct io_ring_ctx *ring, void *req, __u64 
 	if (req) {
 		op = LOAD(req, struct io_kiocb, opcode);
 		if (op == OP_CONNECT)
-			return connect_end(LOAD(req, struct io_kiocb, file), res, NULL, 0, true);
+			return connect_end(bpf_get_current_task_btf(),
+					   LOAD(req, struct io_kiocb, file), res, NULL, 0, true);
 		if (op != OP_ACCEPT)
 			return 0;
 		slot = LOAD(req, struct io_accept, file_slot);
@@ -560,7 +444,7 @@ static __always_inline int uring_end(struct io_ring_ctx *ring, void *req, __u64 
 	}
 	if (res < 0)
 		return 0;
-	return accept_end(uring_new_file(ring, slot, t, res), true);
+	return accept_end(bpf_get_current_task_btf(), uring_new_file(ring, slot, t, res), true);
 }
 
 SEC("tp_btf/io_uring_complete")

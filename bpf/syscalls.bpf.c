@@ -54,9 +54,13 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	saved = ctx;
 	both = slot;
-	/* Which of the two it is, that program asks itself: it needs the task anyway. */
+	/* Which of the two it is, those programs ask themselves: they need the task anyway. */
 	if ((slot & 15) == SLOT_OPEN)
 		bpf_tail_call(ctx, &dispatch, SLOT_OPEN); /* known to the JIT: a jump */
+	if ((slot & 15) == SLOT_CONNECT)
+		bpf_tail_call(saved, &dispatch, SLOT_CONNECT);
+	if ((slot & 15) == SLOT_ACCEPT)
+		bpf_tail_call(saved, &dispatch, SLOT_ACCEPT);
 	slot = is_compat(bpf_get_current_task_btf()) ? both >> 4 : both & 15;
 	if (!slot)
 		return 0;

@@ -528,7 +528,7 @@ static void more_connects_than_slots(void)
 	enum { MANY = 6000 };
 	struct filter_range me = { geteuid(), geteuid() };
 	struct filter_clause c = { .uids = &me, .nuids = 1 };
-	struct rlimit files = { MANY + 100, MANY + 100 };
+	struct rlimit files = { MANY + 200, MANY + 200 };
 	struct sockaddr_storage at;
 	struct filtered f;
 	struct slow s;

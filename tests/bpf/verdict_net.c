@@ -23,7 +23,8 @@ static const uint32_t kinds[] = { EV_CONNECT, EV_ACCEPT };
 /* --- verdicts --- */
 
 /* What the hooks find in a socket. */
-static void fill_ask(struct verdict_peer *a, const struct event *e, struct str unix_path)
+static void fill_ask(struct verdict_peer *a, const struct event *e, struct str unix_path,
+		     uint32_t dressed)
 {
 	const struct ev_connect *c = (const struct ev_connect *)e->raw;
 	const struct ev_accept *in = (const struct ev_accept *)e->raw;
@@ -43,6 +44,7 @@ static void fill_ask(struct verdict_peer *a, const struct event *e, struct str u
 		a->uring = in->io_uring;
 	}
 	a->unmarked = e->raw->hook == EV_HOOK_CGROUP_SENDMSG;
+	a->dressed = dressed;
 	if (a->family == EV_FAMILY_UNIX)
 		memcpy(a->ip.addr, unix_path.p, MIN(unix_path.len, (uint32_t)sizeof(a->ip.addr)));
 }
@@ -82,7 +84,7 @@ static bool sends(struct proof *p, struct event *e, const struct filter_facts *f
 	bool wanted;
 
 	event_get(e, schema_field(e->kind, STR("network.unix.path")), &v);
-	fill_ask(&a, e, v.s);
+	fill_ask(&a, e, v.s, p->dressed);
 	CHECK_INT(bpf_prog_test_run_opts(p->program, &opts), 0);
 	wanted = a.outcomes >> outcome_of(e) & 1;
 	if (!filter_is_plain(e))

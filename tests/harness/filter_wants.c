@@ -111,7 +111,7 @@ static uint64_t peer_mask(const void *block, const struct filter_peers *p,
 	memcpy(words, e->peer->addr, sizeof(words));
 	memcpy(&word, e->peer->addr, sizeof(word));
 	if (e->peer->family == 4)
-		return filter_search(block, p->v4, p->nv4, 0, be32toh(word));
+		return filter_search4(block, p->v4, p->nv4, be32toh(word));
 	return filter_search(block, p->v6, p->nv6, be64toh(words[0]), be64toh(words[1]));
 }
 

@@ -178,6 +178,7 @@ static void wear_marks(struct proof *p, const struct event *e, struct filter_fac
 		return;
 	CHECK_INT(bpf_map_update_elem(p->maps.fd[MAP_MARKS], &p->self, &m, BPF_ANY), 0);
 	p->worn.marks = m;
+	p->dressed++;
 }
 
 /* --- cgroups --- */

@@ -46,6 +46,7 @@ struct proof {
 	int program_program, self_program;
 	int self; /* pidfd of the task that is dressed */
 	uint64_t self_cgroup; /* its key */
+	uint32_t dressed; /* how often its marks were changed */
 	struct {
 		uint32_t uid, euid;
 		struct filter_marks marks;

@@ -102,19 +102,21 @@ int verdict_program(struct verdict_ask *a)
 	return known == FILTER_KNOWS_SELF ? 0 : -1;
 }
 
-static __always_inline __u32 outcomes(const struct filter_block *h, __u32 kind,
-				      const struct peer *p, bool unmarked)
+static __u32 dressed;
+
+static long forget_step(__u64 i, void *unused)
 {
-	return unmarked ? wanted_outcomes(h, kind, p, false) : wanted_outcomes(h, kind, p, true);
+	task_answers[i & (TASK_ANSWERS - 1)] = 0;
+	return 0;
 }
 
 /* Of which outcomes does anybody want the connect, or the accept? */
 SEC("syscall")
 int verdict_peer(struct verdict_peer *a)
 {
-	const struct filter_block *h = filter_now();
 	struct ev_ip ip = a->ip;
 	struct peer p = { .port = a->port, .transport = a->transport, .uring = a->uring };
+	__u64 verdict;
 
 	/* a copy in fact: nobody may choose an offset in the context and read there */
 	asm volatile("" : : "r"(&ip) : "memory");
@@ -124,8 +126,12 @@ int verdict_peer(struct verdict_peer *a)
 	} else {
 		set_peer(&p, &ip);
 	}
-	a->outcomes = a->kind == EV_CONNECT ? outcomes(h, EV_CONNECT, &p, a->unmarked)
-					    : outcomes(h, EV_ACCEPT, &p, a->unmarked);
+	if (dressed != a->dressed) {
+		bpf_loop(TASK_ANSWERS, forget_step, NULL, 0);
+		dressed = a->dressed;
+	}
+	verdict = a->unmarked ? judge_peer_unmarked(&p, a->kind) : judge_peer(&p, a->kind);
+	a->outcomes = verdict & FILTER_OUTCOMES;
 	return 0;
 }
 

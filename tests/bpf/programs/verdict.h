@@ -33,8 +33,8 @@ struct verdict_peer {
 	__u16 kind, port;
 	__u8 family, transport, uring;
 	__u8 unmarked; /* as in programs that may not look at the task's marks */
+	__u32 dressed; /* another number than before: the task's marks are others, without an exec */
 	__u32 outcomes; /* the answer: of which it is wanted, a bit each */
-	__u32 pad;
 };
 
 /* verdict_self */
