@@ -74,8 +74,9 @@ static __always_inline __u32 fill_requested(struct emitter *e, struct ev_open *r
 }
 
 /* Where the file name is among the arguments, by the call's number. */
-static __always_inline const void *name_argument(struct pt_regs *regs, struct task_struct *t)
+static __always_inline const void *name_argument(struct task_struct *t)
 {
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 	__u64 nr = regs->orig_ax;
 
 	if (is_compat(t))
@@ -87,12 +88,10 @@ static __always_inline const void *name_argument(struct pt_regs *regs, struct ta
 	return (const void *)(nr == 2 || nr == 85 ? regs->di : regs->si);
 }
 
-/* known: the filter was asked, and somebody wants it. In a frame of its own, so that the way that most
- * opens take is short. */
-static __noinline int open_exit(unsigned long long *ctx, bool known)
+/* known: the filter was asked, and somebody wants it. It stands alone for the verifier, which would else
+ * follow it from every state of the short way. */
+__noinline int open_exit(long ret, bool known)
 {
-	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	long ret = ctx[1];
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct file *f = NULL;
 	struct emitter e;
@@ -124,7 +123,7 @@ static __noinline int open_exit(unsigned long long *ctx, bool known)
 			r->outcome = EV_OUTCOME_UNKNOWN;
 			r->h.flags |= 1u << EV_HDR_UNREAD;
 		}
-		len = fill_requested(&e, r, name_argument(regs, t), true);
+		len = fill_requested(&e, r, name_argument(t), true);
 	}
 	emit_end(&e, EV_OPEN, len);
 	return 0;
@@ -142,27 +141,23 @@ SEC("tp_btf/sys_exit")
 int file_open_exit(unsigned long long *ctx)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	const struct filter_seen *keys = &seen_keys;
-	unsigned long long *volatile saved = ctx; /* not in a register meanwhile */
+	const struct filter_keys *keys = &seen_keys.keys;
+	long volatile ret = ctx[1]; /* not in a register meanwhile */
 	struct file *volatile f;
-	__u64 mask, copy;
-	bool found;
+	__u32 number;
 
 	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
 		return 0;
 	barrier_var_(keys);
-	if ((long)ctx[1] < 0 || !keys->keys.k1)
-		return open_exit(saved, false);
-	if (typed_loads()) {
-		found = seen_mask(keys, t, ctx[1], &f, &mask);
-	} else {
-		found = seen_mask_probed(t, ctx[1], &f, &copy);
-		mask = copy;
+	if (ret < 0 || !keys->k1)
+		return open_exit(ret, false);
+	number = typed_loads() ? seen_mask(keys, t, ret, &f) : seen_mask_probed(t, ret, &f);
+	if (number != SEEN_NOTHING) {
+		if (number == SEEN_UNKNOWN)
+			return open_exit(ret, false);
+		if (wants_seen(f, number, VIA_SYSCALL))
+			return open_exit(ret, true);
 	}
-	if (!found)
-		return open_exit(saved, false);
-	if (mask && wants_seen(f, mask, VIA_SYSCALL))
-		return open_exit(saved, true);
 	filter_count(EV_OPEN);
 	return 0;
 }

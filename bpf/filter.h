@@ -36,6 +36,37 @@ struct {
 
 /* ---- what is known ---- */
 
+static __always_inline bool verdict_in_set(volatile struct filter_verdict_set *s, __u64 signature,
+					   __u64 *mask)
+{
+#pragma unroll
+	for (int i = 0; i < FILTER_WAYS; i++) {
+		__u64 m = s->way[i].mask;
+
+		if ((s->way[i].check ^ m) != signature)
+			continue;
+		*mask = m;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void verdict_to_set(volatile struct filter_verdict_set *s, __u64 signature,
+					   __u64 mask)
+{
+	__u32 to = FILTER_WAYS;
+
+#pragma unroll
+	for (int i = FILTER_WAYS - 1; i >= 0; i--)
+		if (!s->way[i].check)
+			to = i; /* the first, which is looked at first */
+	if (to == FILTER_WAYS)
+		to = bpf_get_prandom_u32();
+	to &= FILTER_WAYS - 1;
+	s->way[to].mask = mask;
+	s->way[to].check = signature ^ mask;
+}
+
 static __always_inline bool verdict_find(__u64 signature, __u64 *mask)
 {
 	__u32 at = filter_verdict_index(signature);

@@ -31,6 +31,8 @@ enum {
 	FILTER_UNIX_HEADS = 64, /* of all lists of socket paths */
 	FILTER_COMPONENTS = 128, /* of a path that can be judged */
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
+	FILTER_MASKS = 256,
+	FILTER_SEEN_BYTES = 1 << 21, /* in which masks are known again (seen_sets.h) */
 };
 
 #define FILTER_WANTED (1ULL << FILTER_SURE)
@@ -131,6 +133,8 @@ struct filter_block {
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
 	struct filter_buckets open_joins, connect_joins, accept_joins;
+	__u64 masks[FILTER_MASKS]; /* of paths that were opened, by the numbers that programs gave
+				    * them (seen.h); 0: the number is free */
 };
 
 /* By what the masks of paths are known again (seen.h), while a block is in force that filters opens by
@@ -141,21 +145,27 @@ struct filter_seen {
 	__u32 pad;
 };
 
+/* Where the automaton stands, and what it has found so far. */
+struct filter_state {
+	__u64 cell; /* of state */
+	__u64 mask;
+	__u32 state;
+	__u32 last; /* 1: in the last component */
+};
+
 /* A walk of the automaton (filter_walk.h). The text lies as in records: components from the last to
  * the first, each ended by NUL. It is read from the root on: '/' and the first component, '/' and
  * the next. */
 struct filter_walk {
-	__u64 cell; /* of state */
-	__u64 mask;
+	struct filter_state now;
 	__u64 dir_mask; /* before the last component */
-	__u32 state;
 	__u32 dir_state;
 	__u32 pos; /* of the next byte */
 	__u32 component; /* that is being read; 0 is the last */
 	__u32 byte; /* that waits; 0: none */
-	__u32 last; /* 1: in the last component */
 	__u32 done;
 	__u32 ncomponents;
+	__u32 pad;
 	__u16 at[FILTER_COMPONENTS]; /* where components begin */
 };
 

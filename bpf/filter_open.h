@@ -45,17 +45,23 @@ static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, s
 static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
 				 __u64 *mask)
 {
-	__u32 state = 0;
+	struct filter_walk *text = &((struct scratch_slot *)e->rec)->walk;
+	const struct filter_block *h = w->head;
 	__u64 before = 0;
-	bool clear;
+	__u32 state = 0;
 
-	if (w->leaf && dir_find(filter_dir_signature(w->dir, w->head), w->head, &state, &before))
-		clear = judge_name(e, w, state, before);
-	else
-		clear = judge_path(e, w, f, bpf_get_current_task_btf());
-	if (!clear)
-		return false;
-	*mask = ((struct scratch_slot *)e->rec)->walk.mask;
+	if (w->leaf && dir_find(filter_dir_signature(w->dir, h), h, &state, &before)) {
+		if (!judge_name(e, w, state, before))
+			return false;
+	} else {
+		if (!judge_path(e, w, f, bpf_get_current_task_btf()))
+			return false;
+		state = text->dir_state;
+		before = text->dir_mask;
+	}
+	if (!w->odd)
+		dir_store(filter_dir_signature(w->key.dir, h), h, state, before);
+	*mask = text->now.mask;
 	verdict_store(e->signature, *mask);
 	return true;
 }
@@ -80,17 +86,23 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 			return ANSWER_YES;
 	}
 	if (!w.odd)
-		seen_store(w.key, mask);
+		seen_store(h, &w.key, mask);
 	if (!mask)
 		return ANSWER_NO;
 	return mask >> FILTER_SURE || ask_file(h->generation, f, mask, via) ? ANSWER_YES
 									    : ANSWER_NO;
 }
 
-/* The same of a mask that is known by the short way. */
-static __noinline bool wants_seen(struct file *f, __u64 mask, __u8 via)
+/* The same of a mask that the short way knows by its number. */
+static __noinline bool wants_seen(struct file *f, __u32 number, __u8 via)
 {
-	return mask >> FILTER_SURE || ask_file(seen_keys.generation, f, mask, via);
+	const struct filter_block *h = filter_now();
+	__u64 mask;
+
+	if (!h || h->generation != seen_keys.generation)
+		return true;
+	mask = h->masks[number & (FILTER_MASKS - 1)];
+	return mask >> FILTER_SURE || ask_file(h->generation, f, mask, via);
 }
 
 /* Begins the record of an open, unless nobody wants it. wanted: that was asked already. */

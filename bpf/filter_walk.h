@@ -26,7 +26,7 @@ static inline __u64 filter_mix(__u64 x, const struct filter_keys *k)
 	return __builtin_bswap64(x * k->k1) * k->k2;
 }
 
-/* The words of a name are mixed in one after the other. From the second on they are under the seed,
+/* The words of a name are mixed in one after the other. From the second on they are under k1 too,
  * so that the second half of a name is not another name; that no byte of a name is 0 tells where the
  * last word ends. */
 static inline __u64 filter_sign(__u64 x, __u64 word, const struct filter_keys *k)
@@ -36,7 +36,7 @@ static inline __u64 filter_sign(__u64 x, __u64 word, const struct filter_keys *k
 
 static inline __u64 filter_sign_more(__u64 x, __u64 word, const struct filter_keys *k)
 {
-	return filter_mix(x ^ k->seed ^ word, k);
+	return filter_mix(x ^ k->k1 ^ word, k);
 }
 
 /* Of the word that holds the end of a text of n bytes (1 or more), what belongs to it. */
@@ -119,24 +119,73 @@ static inline __u64 filter_out_word(const void *block, const struct filter_text 
 }
 
 static inline void filter_found(const void *block, const struct filter_text *t,
-				struct filter_walk *w)
+				struct filter_state *s)
 {
-	__u32 n = filter_out_number(block, t, w->state, w->cell);
+	__u32 n = filter_out_number(block, t, s->state, s->cell);
 
-	w->mask |= filter_out_word(block, t, n, 0);
-	if (w->last)
-		w->mask |= filter_out_word(block, t, n, 1);
+	s->mask |= filter_out_word(block, t, n, 0);
+	if (s->last)
+		s->mask |= filter_out_word(block, t, n, 1);
+}
+
+/* What is found where the text ends. */
+static inline void filter_found_end(const void *block, const struct filter_text *t,
+				    struct filter_state *s)
+{
+	s->mask |= filter_out_word(block, t, filter_out_number(block, t, s->state, s->cell), 2);
+}
+
+static inline void filter_state_set(const void *block, const struct filter_text *t,
+				    struct filter_state *s, __u32 state, __u64 mask)
+{
+	s->state = state;
+	s->cell = filter_cell(block, t, state);
+	s->mask = mask;
+}
+
+/* One try to go on by byte c. False: it is to be tried again from the state that this one failed to. */
+static inline bool filter_try(const void *block, const struct filter_text *t,
+			      struct filter_state *s, __u32 c)
+{
+	__u32 to = (s->cell & 0xffffff) + c;
+	__u64 next = filter_cell(block, t, to);
+
+	if (filter_cell_byte(next) == c) {
+		s->state = to;
+		s->cell = next;
+		if (next >> 56)
+			filter_found(block, t, s);
+		return true;
+	}
+	if (s->state == t->root)
+		return true;
+	s->state = filter_cell_fail(s->cell);
+	s->cell = filter_cell(block, t, s->state);
+	return false;
+}
+
+static inline __u32 filter_fold(const struct filter_text *t, __u32 c)
+{
+	return t->fold && c - 'A' < 26 ? c + ('a' - 'A') : c;
+}
+
+/* The same of eight bytes: 0x20 is added to those from 'A' to 'Z'. Bits 7 of the sums tell of the lower bits
+ * of each byte, which do not carry into the next one, that they are at least 'A', and above 'Z'. */
+static inline __u64 filter_fold_word(__u64 word)
+{
+	const __u64 ones = 0x0101010101010101ULL, low = word & 0x7f * ones;
+	__u64 from = low + (0x80 - 'A') * ones, above = low + (0x80 - 'Z' - 1) * ones;
+
+	return word + ((from & ~above & ~word & 0x80 * ones) >> 2);
 }
 
 /* Before the first step of a whole path of w->ncomponents, which are at w->at. */
 static inline void filter_walk_begin(const void *block, const struct filter_text *t,
 				     struct filter_walk *w)
 {
-	w->state = t->start;
-	w->cell = filter_cell(block, t, t->start);
-	w->mask = t->base;
+	filter_state_set(block, t, &w->now, t->start, t->base);
 	w->component = w->ncomponents;
-	w->byte = w->last = w->done = 0;
+	w->byte = w->now.last = w->done = 0;
 	w->pos = 0xffffffff; /* no text yet: the first byte is the first '/' */
 }
 
@@ -144,11 +193,9 @@ static inline void filter_walk_begin(const void *block, const struct filter_text
 static inline void filter_walk_resume(const void *block, const struct filter_text *t,
 				      struct filter_walk *w, __u32 state, __u64 mask, __u32 pos)
 {
-	w->state = state;
-	w->cell = filter_cell(block, t, state);
-	w->mask = mask;
+	filter_state_set(block, t, &w->now, state, mask);
 	w->component = w->byte = w->done = 0;
-	w->last = 1;
+	w->now.last = 1;
 	w->pos = pos;
 }
 
@@ -160,8 +207,7 @@ static inline bool filter_walk_fetch(const struct filter_text *t, struct filter_
 
 	if (c) {
 		w->pos++;
-		if (t->fold && c - 'A' < 26)
-			c += 'a' - 'A';
+		c = filter_fold(t, c);
 	} else {
 		if (!w->component) {
 			w->done = 1;
@@ -175,36 +221,21 @@ static inline bool filter_walk_fetch(const struct filter_text *t, struct filter_
 	return true;
 }
 
-/* One step. False: the end of the text; w->mask is the answer and w->done 1. */
+/* One step. False: the end of the text; w->now.mask is the answer and w->done 1. */
 static inline bool filter_walk_step(const void *block, const struct filter_text *t,
 				    struct filter_walk *w, const __u8 *text, __u32 text_mask)
 {
-	__u64 next;
-	__u32 to;
-
 	if (!w->byte && !filter_walk_fetch(t, w, text, text_mask)) {
-		w->mask |= filter_out_word(block, t, filter_out_number(block, t, w->state, w->cell),
-					   2);
+		filter_found_end(block, t, &w->now);
 		return false;
 	}
-	to = (w->cell & 0xffffff) + w->byte;
-	next = filter_cell(block, t, to);
-	if (filter_cell_byte(next) != w->byte && w->state != t->root) {
-		w->state = filter_cell_fail(w->cell);
-		w->cell = filter_cell(block, t, w->state);
+	if (!filter_try(block, t, &w->now, w->byte))
 		return true;
-	}
-	if (filter_cell_byte(next) == w->byte) {
-		w->state = to;
-		w->cell = next;
-		if (next >> 56)
-			filter_found(block, t, w);
-	}
 	w->byte = 0;
-	if (!w->component && !w->last) { /* that was the last '/' */
-		w->last = 1;
-		w->dir_state = w->state;
-		w->dir_mask = w->mask;
+	if (!w->component && !w->now.last) { /* that was the last '/' */
+		w->now.last = 1;
+		w->dir_state = w->now.state;
+		w->dir_mask = w->now.mask;
 	}
 	return true;
 }

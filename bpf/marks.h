@@ -156,7 +156,7 @@ static __always_inline __u32 mark_program(const struct filter_block *h, __u32 bl
 		return FILTER_UNKNOWN;
 	if (!walk_program(scratch_key, block, h->generation))
 		return FILTER_UNKNOWN;
-	*self = s->walk.mask | (path_flags & odd ? h->odd : 0);
+	*self = s->walk.now.mask | (path_flags & odd ? h->odd : 0);
 	return FILTER_KNOWS_SELF | (path_flags & odd ? FILTER_MAYBE : 0);
 }
 

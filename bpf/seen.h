@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * The short way to the mask of a path: of files that were opened before under their path. Every
- * instruction here is run for every open of the machine.
+ * The short way to the mask of a path: of files that were opened before under their path, and of others in
+ * the directory of such a file. Every instruction here is run for every open of the machine.
  *
  * A mask is kept under a key: 64 bits over the chain of names from the file to the root of the mount
  * namespace, of each dentry the bytes of its name, and what the kernel keeps beside it: its length
@@ -9,7 +9,9 @@
  * path alone; the hash makes it one of names and parents that belong together, so that what a rename
  * leaves for a moment (a new parent and the old name) has a key that nothing is kept under, and d_seq
  * need not be read. What is kept comes from the long way (sign.h): names and hashes that it read
- * together under d_seq, and the mask of that text. The factors are the generation's, so all keys are
+ * together under d_seq, and the mask of that text. The last name has a key of its own, so that where
+ * the path is not known its directory may be: then the automaton goes on from there over the last name,
+ * which is read anew under d_seq (seen_first). The factors are the generation's, so all keys are
  * forgotten with it.
  *
  * What is not found here is asked about by the long way: names of more than SHORT_NAME bytes, a file
@@ -18,9 +20,9 @@
 #ifndef TOCSIN_SEEN_H
 #define TOCSIN_SEEN_H
 
-#include "sign.h"
+#include "seen_sets.h"
 
-enum { SEEN_FAR = 40, SEEN_BITS = 15, SEEN_SETS = 1 << SEEN_BITS };
+enum { SEEN_FAR = 40, SEEN_STACKED = 4, SEEN_ROUNDS = 24, SEEN_AT_ONCE = 6 };
 
 /* Written by user space around a change of the block (probes/filter.c): empty while it goes on. */
 struct filter_seen seen_keys SEC(".data.seen") = {};
@@ -32,32 +34,14 @@ volatile struct seen_home {
 	__u64 mnt, root, up, up_root;
 } seen_home = {};
 
-/* As verdicts, under keys. Not a map to look up in, but memory at an address that the programs have. */
-struct filter_verdict_set seen_sets[SEEN_SETS] = {};
-
-static __always_inline volatile struct filter_verdict_set *seen_set_of(__u64 key)
-{
-	__u64 at = key >> (64 - SEEN_BITS - 6) & (SEEN_SETS - 1) << 6; /* of 64 bytes */
-
-	barrier_var_(at);
-	return (void *)seen_sets + at;
-}
-
-static __always_inline bool seen_find(__u64 key, __u64 *mask)
-{
-	return verdict_in_set(seen_set_of(key), key, mask);
-}
-
-static __always_inline void seen_store(__u64 key, __u64 mask)
-{
-	verdict_to_set(seen_set_of(key), key, mask);
-}
-
 /* A walk at work. */
 struct seen_walk {
 	struct dentry *d, *root;
-	__u64 key;
+	__u64 x; /* key of the last name, then of its directory, so far */
 	struct filter_keys keys;
+	/* The last name: NULL in the root of all; its key; its directory. Not in registers meanwhile. */
+	struct dentry *volatile leaf;
+	volatile __u64 name, in;
 };
 
 /* ---- names ---- */
@@ -70,11 +54,11 @@ static __always_inline __u64 seen_last(__u64 word, __u64 len)
 	return word;
 }
 
-/* A name into the key: its first word, and where it lies. False: it is a long one. */
-static __always_inline bool seen_mix(struct seen_walk *w, __u64 word, const __u64 *name,
-				     __u64 hash_len)
+/* A name into a key: its first word, and where it lies. False: it is a long one. */
+static __always_inline bool seen_mix(__u64 *key, const struct filter_keys *k, __u64 word,
+				     const __u64 *name, __u64 hash_len)
 {
-	__u64 x = w->key, len = hash_len >> 32;
+	__u64 x = *key, len = hash_len >> 32;
 
 	barrier_var_(len);
 	if (len > 8) {
@@ -82,46 +66,91 @@ static __always_inline bool seen_mix(struct seen_walk *w, __u64 word, const __u6
 			return false;
 #pragma nounroll
 		do {
-			x = filter_sign(x, word, &w->keys) ^ w->keys.seed;
+			x = filter_sign(x, word, k) ^ k->k1;
 			word = *++name;
 			len -= 8;
 			barrier_var_(len);
 		} while (len > 8);
 	}
-	w->key = filter_sign(x, seen_last(word, len), &w->keys) + hash_len;
+	*key = filter_sign(x, seen_last(word, len), k) + hash_len;
 	return true;
 }
 
-/* newer: the dentry has a d_shortname. */
+/* That was the last name, of leaf; what follows are its directories. */
+static __always_inline void seen_last_name(struct seen_walk *w, struct dentry *leaf)
+{
+	w->leaf = leaf;
+	w->name = w->x;
+	w->in = (__u64)w->d;
+	w->x = w->keys.k1;
+}
+
+/* There is no name: it is the root of all. */
+static __always_inline void seen_no_name(struct seen_walk *w)
+{
+	w->leaf = NULL;
+	w->name = w->x;
+	w->x = w->keys.k1;
+}
+
+/* newer: the dentry has a d_shortname. A word of it, as one load. */
+#define SEEN_SHORT(d, newer, i)                                                                    \
+	((newer) ? (d)->d_shortname.words[i]                                                       \
+		 : *(const __u64 *)&((struct dentry___iname *)(d))->d_iname[(i)*8])
+
 static __always_inline bool seen_name(struct seen_walk *w, bool newer)
 {
 	struct dentry *d = w->d;
+	const __u64 *name = newer ? (const __u64 *)d->d_shortname.words
+				  : (const __u64 *)((struct dentry___iname *)d)->d_iname;
 
 	w->d = d->d_parent;
-	if (newer)
-		return seen_mix(w, d->d_shortname.words[0], (const __u64 *)d->d_shortname.words,
-				d->d_name.hash_len);
-	return seen_mix(w, *(const __u64 *)((struct dentry___iname *)d)->d_iname,
-			(const __u64 *)((struct dentry___iname *)d)->d_iname, d->d_name.hash_len);
+	return seen_mix(&w->x, &w->keys, *name, name, d->d_name.hash_len);
+}
+
+/* The same of at most two words. Most are of one: else registers were saved for the second. */
+static __always_inline bool seen_name_near(struct seen_walk *w, bool newer)
+{
+	struct dentry *d = w->d;
+	__u64 x = w->x, word = SEEN_SHORT(d, newer, 0), hash_len = d->d_name.hash_len;
+	__u64 len = hash_len >> 32;
+
+	barrier_var_(len);
+	if (__builtin_expect(len > 8, 0)) {
+		if (len > 16)
+			return false;
+		x = filter_sign(x, word, &w->keys) ^ w->keys.k1;
+		word = SEEN_SHORT(d, newer, 1);
+	}
+	w->d = d->d_parent;
+	w->x = filter_sign(x, seen_last(word, len), &w->keys) + hash_len;
+	return true;
 }
 
 /* By a probe read: what of a dentry is between these. linked: it is not unlinked. */
+enum { SEEN_HEAD_BYTES = 72 };
 #define SEEN_HEAD_AT bpf_core_field_offset(struct dentry, d_hash.pprev)
 #define SEEN_HEAD(copy, member, type)                                                              \
 	COPIED(copy, bpf_core_field_offset(struct dentry, member) - SEEN_HEAD_AT, type)
 
-static __always_inline bool seen_name_probed(struct seen_walk *w, bool *linked)
+#define SEEN_NAME(copy) (&COPIED(copy, SHORT_NAME_AT - SEEN_HEAD_AT, __u64))
+
+static __always_inline bool seen_head(__u64 *head, struct dentry *d)
 {
 	const __u32 size = SHORT_NAME_AT + SHORT_WORDS * 8 - SEEN_HEAD_AT;
-	__u64 head[9];
-	const __u64 *name;
 
-	if (size > sizeof(head) || bpf_probe_read_kernel(head, size, (char *)w->d + SEEN_HEAD_AT))
+	return size <= SEEN_HEAD_BYTES &&
+	       !bpf_probe_read_kernel(head, size, (char *)d + SEEN_HEAD_AT);
+}
+
+static __always_inline bool seen_name_probed(struct seen_walk *w, __u64 *head, bool *linked)
+{
+	if (!seen_head(head, w->d))
 		return false;
 	w->d = SEEN_HEAD(head, d_parent, struct dentry *);
 	*linked = SEEN_HEAD(head, d_hash.pprev, __u64);
-	name = &COPIED(head, SHORT_NAME_AT - SEEN_HEAD_AT, __u64);
-	return seen_mix(w, *name, name, SEEN_HEAD(head, d_name.hash_len, __u64));
+	return seen_mix(&w->x, &w->keys, *SEEN_NAME(head), SEEN_NAME(head),
+			SEEN_HEAD(head, d_name.hash_len, __u64));
 }
 
 /* ---- mounts ---- */
@@ -145,16 +174,24 @@ static __always_inline struct mount *seen_mount_of(struct vfsmount *mnt, bool fa
 	return CAST(fast, (char *)mnt - bpf_core_field_offset(struct mount, mnt), struct mount);
 }
 
-/* Over the first names, up to the root of their mount, written out. False: one is long, or they are
- * many. */
+/* Over the first names, up to the root of their mount, written out. False: one is longer than two
+ * words, or they are many. */
 static __always_inline bool seen_near(struct seen_walk *w, bool newer)
 {
+	struct dentry *leaf = w->d;
+
 #define OVER_ONE                                                                                   \
 	if (w->d == w->root)                                                                       \
 		return true;                                                                       \
-	if (!seen_name(w, newer))                                                                  \
+	if (!seen_name_near(w, newer))                                                             \
 	return false
-	OVER_ONE;
+	if (leaf == w->root) {
+		seen_no_name(w);
+		return true;
+	}
+	if (!seen_name_near(w, newer))
+		return false;
+	seen_last_name(w, leaf);
 	OVER_ONE;
 	OVER_ONE;
 	OVER_ONE;
@@ -178,45 +215,45 @@ static __always_inline bool seen_at_home(void)
 	return (__u64)m->mnt_parent == up && (__u64)m->mnt_mountpoint == seen_home.up_root;
 }
 
-/* Of any file, to the root of the task's mount namespace. */
-static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt, bool newer)
+/* Over the mounts that the file is the root of, and its last name. False: there is none, or it is long. */
+static __always_inline bool seen_leaf(struct seen_walk *w, struct mount **m, __u64 *head,
+				      bool newer, bool fast)
 {
-	struct mount *m = seen_mount_of(mnt, true);
-	struct mount *top = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
+	struct dentry *leaf;
+	bool linked = true;
 
+#pragma nounroll
+	for (__u32 i = 0; i < SEEN_STACKED && w->d == w->root; i++)
+		if (!seen_mount(w, m, fast))
+			return false;
+	leaf = w->d;
+	if (leaf == w->root || !(fast ? seen_name(w, newer) : seen_name_probed(w, head, &linked)) ||
+	    !linked)
+		return false;
+	seen_last_name(w, leaf);
+	return true;
+}
+
+/* Of any file, to the root of the task's mount namespace. */
+static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt, __u64 *head,
+				     bool newer, bool fast)
+{
+	struct mount *m = seen_mount_of(mnt, fast);
+	struct mount *top = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
+	bool linked;
+
+	if (!seen_leaf(w, &m, head, newer, fast))
+		return false;
 #pragma nounroll
 	for (__u32 i = 0; i < SEEN_FAR; i++) {
 		if (w->d != w->root) {
-			if (!seen_name(w, newer))
+			if (!(fast ? seen_name(w, newer) : seen_name_probed(w, head, &linked)))
 				return false;
 			continue;
 		}
 		if (m == top)
 			return true;
-		if (!seen_mount(w, &m, true))
-			return false;
-	}
-	return false;
-}
-
-/* The whole walk by probe reads. */
-static __always_inline bool seen_probed(struct seen_walk *w, struct vfsmount *mnt)
-{
-	struct mount *m = seen_mount_of(mnt, false);
-	struct mount *top = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
-	bool leaf = true, linked;
-
-#pragma nounroll
-	for (__u32 i = 0; i < SEEN_FAR; i++) {
-		if (w->d != w->root) {
-			if (!seen_name_probed(w, &linked) || (leaf && !linked))
-				return false;
-			leaf = false;
-			continue;
-		}
-		if (m == top)
-			return !leaf;
-		if (!seen_mount(w, &m, false))
+		if (!seen_mount(w, &m, fast))
 			return false;
 	}
 	return false;
@@ -244,60 +281,188 @@ static __always_inline void seen_set_home(struct task_struct *t)
 	seen_home.mnt = (__u64)mnt;
 }
 
-/* The whole walk: as the parts, from a file of mount mnt. */
-static __always_inline bool seen_typed(struct seen_walk *w, struct vfsmount *mnt, bool newer)
+static __always_inline void seen_begin(struct seen_walk *w, const struct filter_keys *keys,
+				       struct dentry *d)
 {
-	if ((__u64)mnt != seen_home.mnt) {
-		w->root = mnt->mnt_root;
-		return seen_far(w, mnt, newer);
+	w->d = d;
+	w->keys = *keys;
+	w->x = keys->seed;
+}
+
+/* The whole walk, from dentry d of mount mnt. */
+static __always_inline bool seen_typed(struct seen_walk *w, const struct filter_keys *keys,
+				       struct dentry *d, struct vfsmount *mnt, bool newer)
+{
+	volatile struct seen_home *home = &seen_home;
+
+	barrier_var_(home); /* one address for both */
+	seen_begin(w, keys, d);
+	if ((__u64)mnt == home->mnt) {
+		w->root = (struct dentry *)home->root;
+		if (seen_near(w, newer))
+			return seen_at_home();
+		seen_begin(w, keys, d);
 	}
-	w->root = (struct dentry *)seen_home.root;
-	return seen_near(w, newer) && seen_at_home();
+	w->root = mnt->mnt_root;
+	return seen_far(w, mnt, NULL, newer, true);
 }
 
-static __always_inline void seen_begin(struct seen_walk *w, const struct filter_seen *s)
+/* The last name of a path whose directory may be known, and the automaton at work on it. */
+struct seen_unknown {
+	struct filter_state at;
+	__u64 word; /* begins with the next byte */
+	__u32 taken, len; /* bytes */
+	__u64 leaf, in, dir; /* dentries; key of the directory */
+	__u64 head[SEEN_HEAD_BYTES / 8]; /* of the leaf */
+};
+
+/* Reads the name under d_seq. False: it is not in that directory any more, or is being moved. */
+static __always_inline bool seen_read(struct seen_unknown *l)
 {
-	w->keys = s->keys;
-	w->key = w->keys.seed;
+	struct dentry *d = (struct dentry *)l->leaf;
+	__u32 seq = LOAD(d, struct dentry, d_seq.seqcount.sequence);
+
+	barrier();
+	if (!seen_head(l->head, d))
+		return false;
+	barrier();
+	return !(seq & 1) && LOAD(d, struct dentry, d_seq.seqcount.sequence) == seq &&
+	       SEEN_HEAD(l->head, d_parent, __u64) == l->in;
 }
 
-/* Looks up the file that t, the current task, has at descriptor fd. False: not known. */
-static __always_inline bool seen_mask(const struct filter_seen *keys, struct task_struct *t,
-				      long fd, struct file *volatile *file, __u64 *mask)
+/* Of the name, from byte u->taken on. */
+static __always_inline __u64 seen_word(const struct filter_text *t, const struct seen_unknown *u)
+{
+	__u64 word = SEEN_NAME(u->head)[u->taken / 8 & (SHORT_WORDS - 1)];
+
+	return t->fold ? filter_fold_word(word) : word;
+}
+
+struct seen_step {
+	const struct filter_block *head;
+	struct seen_unknown *at; /* what lies in it is nothing that the verifier follows */
+};
+
+static long seen_name_step(__u64 i, struct seen_step *s)
+{
+	const struct filter_block *h = s->head;
+	const struct filter_text *t = &h->open;
+	struct seen_unknown *u = s->at;
+
+#pragma nounroll
+	for (int k = 0; k < SEEN_AT_ONCE; k++) {
+		if (!filter_try(h, t, &u->at, u->word & 0xff))
+			continue;
+		u->word >>= 8;
+		if (++u->taken >= u->len)
+			return 1;
+		if (!(u->taken & 7))
+			u->word = seen_word(t, u);
+	}
+	return 0;
+}
+
+/* A path that is not known: is its directory? Then the number of its mask, which is known from now on; else
+ * SEEN_UNKNOWN. It stands alone for the verifier. */
+__noinline int seen_first(struct seen_unknown *l)
+{
+	const struct filter_block *h = filter_now();
+	struct seen_step step = { h, l };
+	struct seen_key key;
+	__u64 mask, hash_len;
+	__u32 state, len;
+
+	if (!l || !h || h->generation != seen_keys.generation ||
+	    !dir_find(filter_dir_signature(l->dir, h), h, &state, &mask) || !seen_read(l))
+		return SEEN_UNKNOWN;
+	hash_len = SEEN_HEAD(l->head, d_name.hash_len, __u64);
+	len = hash_len >> 32;
+	key.name = h->keys.seed;
+	if (!len ||
+	    !seen_mix(&key.name, &h->keys, *SEEN_NAME(l->head), SEEN_NAME(l->head), hash_len))
+		return SEEN_UNKNOWN;
+	l->word = seen_word(&h->open, l);
+	l->len = len;
+	l->at.last = 1;
+	filter_state_set(h, &h->open, &l->at, state, mask);
+	bpf_loop(SEEN_ROUNDS, seen_name_step, &step, 0);
+	if (l->taken < l->len)
+		return SEEN_UNKNOWN;
+	filter_found_end(h, &h->open, &l->at);
+	key.dir = l->dir;
+	return seen_store(h, &key, l->at.mask);
+}
+
+/* In a frame of its own. */
+static __noinline __u32 seen_ask_first(struct dentry *leaf, __u64 in, __u64 dir)
+{
+	struct seen_unknown l = { .leaf = (__u64)leaf, .in = in, .dir = dir };
+
+	return seen_first(&l);
+}
+
+/* After the walk: the number of the mask. */
+static __always_inline __u32 seen_find(struct seen_walk *w)
+{
+	__u64 key = seen_join(w->name, w->x), at = seen_near_at(key, w->x);
+	__u64 number = SEEN_WORD(at) ^ key;
+
+	return number <= SEEN_NUMBER ? number : seen_search(key, at);
+}
+
+/* Looks up the file that t, the current task, has at descriptor fd. The number of its mask, or
+ * SEEN_UNKNOWN. */
+static __always_inline __u32 seen_mask(const struct filter_keys *keys, struct task_struct *t,
+				       long fd, struct file *volatile *file)
 {
 	struct callback_head *slot =
 		typed((char *)t->files->fdt->fd + fd * sizeof(void *), struct callback_head);
 	struct file *f = typed(slot->next, struct file);
 	struct vfsmount *mnt = f->f_path.mnt;
+	struct dentry *d = f->f_path.dentry;
 	struct seen_walk w;
+	__u32 number;
 	bool there;
 
 	*file = f;
-	w.d = f->f_path.dentry;
-	if (!w.d->d_hash.pprev)
-		return false;
-	seen_begin(&w, keys);
+	if (!d->d_hash.pprev)
+		return SEEN_UNKNOWN;
 	/* Asked once, so that names are read by code that knows where they lie. */
-	there = bpf_core_field_exists(struct dentry, d_shortname) ? seen_typed(&w, mnt, true)
-								  : seen_typed(&w, mnt, false);
-	return there && seen_find(w.key, mask);
+	there = bpf_core_field_exists(struct dentry, d_shortname)
+			? seen_typed(&w, keys, d, mnt, true)
+			: seen_typed(&w, keys, d, mnt, false);
+	if (!there)
+		return SEEN_UNKNOWN;
+	number = seen_find(&w);
+	return number || !w.leaf ? number : seen_ask_first(w.leaf, w.in, w.x);
 }
 
 /* The same where loads are not typed, in a frame of its own. */
-static __noinline bool seen_mask_probed(struct task_struct *t, long fd, struct file *volatile *file,
-					__u64 *mask)
+static __noinline __u32 seen_mask_probed(struct task_struct *t, long fd,
+					 struct file *volatile *file)
 {
-	const struct filter_seen *keys = &seen_keys;
 	struct file *f = LOAD_SLOT((char *)t->files->fdt->fd + fd * sizeof(void *));
+	struct seen_unknown l = {};
+	struct path *at = (struct path *)l.head; /* first; then the dentries */
+	struct vfsmount *mnt;
 	struct seen_walk w;
-	struct path at = {};
+	__u32 number;
 
-	bpf_core_read(&at, sizeof(at), &f->f_path);
+	if (bpf_core_read(at, sizeof(*at), &f->f_path))
+		return SEEN_UNKNOWN;
 	*file = f;
-	w.d = at.dentry;
-	w.root = LOAD(at.mnt, struct vfsmount, mnt_root);
-	seen_begin(&w, keys);
-	return seen_probed(&w, at.mnt) && seen_find(w.key, mask);
+	mnt = at->mnt;
+	seen_begin(&w, &seen_keys.keys, at->dentry);
+	w.root = LOAD(mnt, struct vfsmount, mnt_root);
+	if (!seen_far(&w, mnt, l.head, false, false))
+		return SEEN_UNKNOWN;
+	number = seen_find(&w);
+	if (number || !w.leaf)
+		return number;
+	l.leaf = (__u64)w.leaf;
+	l.in = w.in;
+	l.dir = w.x;
+	return seen_first(&l);
 }
 
 #endif

@@ -29,6 +29,11 @@ struct sign_seqs {
 	__u64 key; /* of their names and hashes (seen.h) */
 };
 
+/* What the mask of a path is known by again (seen.h). */
+struct seen_key {
+	__u64 name, dir; /* of the last name, from seed on, and of its directory, from k1 on */
+};
+
 /* A walk at work. */
 struct sign_walk {
 	struct dentry *d, *root; /* root: of mount m */
@@ -36,7 +41,7 @@ struct sign_walk {
 	const struct filter_block *head;
 	__u64 dir, name;
 	struct dentry *leaf; /* the dentry that the last name is of; NULL: there is none yet */
-	__u64 key; /* of names and hashes so far (seen.h) */
+	struct seen_key key; /* of names and hashes so far */
 	__u32 state; /* enum sign_state */
 	__u32 odd; /* 1: there is no key */
 };
@@ -55,15 +60,15 @@ static __always_inline __u64 name_word(const unsigned char *name, bool fast)
  * the loop. */
 #define SIGN_LONG(x, len, k, word)                                                                 \
 	({                                                                                         \
-		__u64 y_ = (x), seed_ = not_known;                                                 \
+		__u64 y_ = (x), more_ = not_known;                                                 \
 		__u32 words_ = (len) >> 3, tail_ = (len)&7;                                        \
 		_Pragma("nounroll") for (__u32 i_ = 0; i_ < NAME_WORDS_MAX && i_ < words_; i_++)   \
 		{                                                                                  \
-			y_ = filter_sign(y_ ^ seed_, word(i_ * 8), k);                             \
-			seed_ = (k)->seed;                                                         \
+			y_ = filter_sign(y_ ^ more_, word(i_ * 8), k);                             \
+			more_ = (k)->k1;                                                           \
 		}                                                                                  \
 		if (tail_)                                                                         \
-			y_ = filter_sign(y_ ^ seed_, filter_last_word(word((len)-tail_), tail_),   \
+			y_ = filter_sign(y_ ^ more_, filter_last_word(word((len)-tail_), tail_),   \
 					 k);                                                       \
 		y_;                                                                                \
 	})
@@ -219,7 +224,7 @@ static __always_inline bool sign_mount(struct sign_walk *w, bool fast)
 static __always_inline long sign_step_by(struct sign_walk *w, bool fast)
 {
 	struct dentry *d = w->d, *parent;
-	struct sign_seqs seqs = { .key = w->key };
+	struct sign_seqs seqs = { .key = w->leaf ? w->key.dir : w->key.name };
 	__u64 x = w->leaf ? w->dir : w->name;
 
 	if (d == w->root)
@@ -231,13 +236,14 @@ static __always_inline long sign_step_by(struct sign_walk *w, bool fast)
 		return 1;
 	}
 	w->d = parent;
-	w->key = seqs.key;
 	w->odd |= seqs.odd;
 	if (w->leaf) {
 		w->dir = x;
+		w->key.dir = seqs.key;
 	} else {
 		w->name = x;
 		w->leaf = d;
+		w->key.name = seqs.key;
 	}
 	return 0;
 }
@@ -282,7 +288,9 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 		return true;
 	w->name = x;
 	w->leaf = leaf;
+	w->key.name = seqs.key;
 	x = h->keys.seed;
+	seqs.key = h->keys.k1;
 	if (SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && d == root &&
 	    sign_mount(w, true)) {
 		d = w->d;
@@ -295,7 +303,7 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 	}
 	w->d = d;
 	w->dir = x;
-	w->key = seqs.key;
+	w->key.dir = seqs.key;
 	return !seqs.changed;
 }
 
@@ -332,7 +340,8 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64
 	w->root = root;
 	w->m = CAST(fast, (char *)mnt - bpf_core_field_offset(struct mount, mnt), struct mount);
 	w->head = h;
-	w->dir = w->name = w->key = h->keys.seed;
+	w->dir = w->name = w->key.name = h->keys.seed;
+	w->key.dir = h->keys.k1;
 	w->odd = not_known;
 	w->leaf = (void *)not_known; /* NULL */
 	w->state = SIGN_WALKS;
@@ -362,39 +371,6 @@ static __always_inline bool sign_file(struct sign_walk *w, struct file *f, __u64
 				      const struct filter_block *h)
 {
 	return typed_loads() ? sign_file_typed(w, f, own, h) : sign_file_probed(w, f, own, h);
-}
-
-/* ---- sets of masks ---- */
-
-static __always_inline bool verdict_in_set(volatile struct filter_verdict_set *s, __u64 signature,
-					   __u64 *mask)
-{
-#pragma unroll
-	for (int i = 0; i < FILTER_WAYS; i++) {
-		__u64 m = s->way[i].mask;
-
-		if ((s->way[i].check ^ m) != signature)
-			continue;
-		*mask = m;
-		return true;
-	}
-	return false;
-}
-
-static __always_inline void verdict_to_set(volatile struct filter_verdict_set *s, __u64 signature,
-					   __u64 mask)
-{
-	__u32 to = FILTER_WAYS;
-
-#pragma unroll
-	for (int i = FILTER_WAYS - 1; i >= 0; i--)
-		if (!s->way[i].check)
-			to = i; /* the first, which is looked at first */
-	if (to == FILTER_WAYS)
-		to = bpf_get_prandom_u32();
-	to &= FILTER_WAYS - 1;
-	s->way[to].mask = mask;
-	s->way[to].check = signature ^ mask;
 }
 
 /* ---- texts ---- */

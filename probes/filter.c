@@ -102,6 +102,18 @@ static int set_seen(struct probe_set *p, const struct filter_block *block)
 	return bpf_map_update_elem(p->maps.fd[MAP_SEEN], &zero, &seen, 0);
 }
 
+/* Empties what the masks of paths are kept in, while no program looks at it. */
+static int empty_seen(struct probe_set *p)
+{
+	CLEANUP_FREE void *words = NULL;
+	uint32_t zero = 0;
+
+	if (p->maps.fd[MAP_SEEN_WORDS] < 0)
+		return 0;
+	words = calloc(1, FILTER_SEEN_BYTES);
+	return words ? bpf_map_update_elem(p->maps.fd[MAP_SEEN_WORDS], &zero, words, 0) : -ENOMEM;
+}
+
 /* The programs learn by an open of the agent's own what its root is (seen_home in bpf/seen.h). */
 static void show_home(void)
 {
@@ -130,6 +142,7 @@ int probe_set_tables(struct probe_set *p, void *block, const struct probe_ask *a
 	}
 	if (rc || !scan)
 		empty_next(p);
+	rc = rc ? rc : empty_seen(p);
 	rc = rc ? rc : set_seen(p, head);
 	show_home();
 	return rc;

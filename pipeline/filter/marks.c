@@ -40,36 +40,31 @@ struct marker *marker_new(const struct filter_block *block, size_t bytes)
 	return m;
 }
 
-struct feed {
-	const struct filter_block *h;
-	struct filter_walk w;
-};
-
-/* last: of the last component, or the '/' before it. */
-static void feed(struct feed *f, char byte, bool last)
+static void feed(const struct filter_block *h, struct filter_state *s, char byte)
 {
-	uint32_t c = (uint8_t)byte;
+	uint32_t c = filter_fold(&h->program, (uint8_t)byte);
 
-	f->w.byte = f->h->program.fold && c - 'A' < 26 ? c + 'a' - 'A' : c;
-	f->w.component = !last;
-	while (f->w.byte)
-		filter_walk_step(f->h, &f->h->program, &f->w, (const uint8_t *)"", 0);
+	while (!filter_try(h, &h->program, s, c))
+		;
 }
 
 /* Walks the text, with a '/' in front where it shall be rooted and is not. */
 static uint64_t walk(const struct filter_block *h, struct str s, bool rooted)
 {
 	const char *last = memrchr(s.p, '/', s.len);
-	struct feed f = { .h = h, .w.ncomponents = 1 };
+	struct filter_state at = { .last = 0 };
 
-	filter_walk_begin(h, &h->program, &f.w);
-	if (rooted && s.p[0] != '/')
-		feed(&f, '/', !last);
-	for (const char *p = s.p; p < s.p + s.len; p++)
-		feed(&f, *p, !last || p >= last);
-	f.w.component = f.w.pos = 0;
-	filter_walk_step(h, &h->program, &f.w, (const uint8_t *)"", 0);
-	return f.w.mask;
+	filter_state_set(h, &h->program, &at, h->program.start, h->program.base);
+	if (rooted && s.p[0] != '/') {
+		feed(h, &at, '/');
+		at.last = !last;
+	}
+	for (const char *p = s.p; p < s.p + s.len; p++) {
+		feed(h, &at, *p);
+		at.last |= !last || p >= last;
+	}
+	filter_found_end(h, &h->program, &at);
+	return at.mask;
 }
 
 /* A path is all that patterns are made for. The name of a deleted program lacks the word behind, and that

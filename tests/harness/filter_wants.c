@@ -56,7 +56,7 @@ uint64_t filter_tables_mask(const void *block, size_t bytes, bool program, const
 	for (uint32_t i = 0; i < FILTER_STEPS; i++)
 		if (!filter_walk_step(block, t, &r->walk, r->text, TEXT_BYTES - 1))
 			break;
-	return r->walk.done ? r->walk.mask : FILTER_WANTED;
+	return r->walk.done ? r->walk.now.mask : FILTER_WANTED;
 }
 
 static uint64_t sign_name(const struct filter_block *h, uint64_t x, const uint8_t *name,

@@ -50,7 +50,7 @@ static __always_inline bool find_mask(struct emitter *e, const struct filter_blo
 		a->how = VERDICT_BY_PATH;
 		clear = walk_path(e, h, dir);
 	}
-	*mask = s->walk.mask;
+	*mask = s->walk.now.mask;
 	if (clear)
 		verdict_store(a->signature, *mask);
 	return clear;
