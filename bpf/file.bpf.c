@@ -135,6 +135,19 @@ static __always_inline bool is_not_open_32(__u64 nr)
 	return nr == 2 || nr == 85 || nr == 257 || nr == 304;
 }
 
+/* What follows from the number of a mask. */
+static __always_inline int open_known(__u32 number, long ret, struct file *volatile *f)
+{
+	if (number != SEEN_NOTHING) {
+		if (number == SEEN_UNKNOWN)
+			return open_exit(ret, false);
+		if (wants_seen(*f, number, VIA_SYSCALL))
+			return open_exit(ret, true);
+	}
+	seen_count();
+	return 0;
+}
+
 /* Tail-called by sys_exit for the open family, and for what other calls have the same numbers in the
  * other table. */
 SEC("tp_btf/sys_exit")
@@ -144,22 +157,15 @@ int file_open_exit(unsigned long long *ctx)
 	const struct filter_keys *keys = &seen_keys.keys;
 	long volatile ret = ctx[1]; /* not in a register meanwhile */
 	struct file *volatile f;
-	__u32 number;
 
 	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
 		return 0;
 	barrier_var_(keys);
 	if (ret < 0 || !keys->k1)
 		return open_exit(ret, false);
-	number = typed_loads() ? seen_mask(keys, t, ret, &f) : seen_mask_probed(t, ret, &f);
-	if (number != SEEN_NOTHING) {
-		if (number == SEEN_UNKNOWN)
-			return open_exit(ret, false);
-		if (wants_seen(f, number, VIA_SYSCALL))
-			return open_exit(ret, true);
-	}
-	filter_count(EV_OPEN);
-	return 0;
+	if (typed_loads()) /* written out twice, so that what is known of the number is not forgotten */
+		return open_known(seen_mask(keys, t, ret, &f), ret, &f);
+	return open_known(seen_mask_probed(t, ret, &f), ret, &f);
 }
 
 static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,

@@ -261,6 +261,14 @@ enum {
 	FILTER_DIR_SETS = 1 << 13,
 };
 
+/* Opens that the short way dropped, by the lowest bits of the CPU's number; each in its own cache line. */
+enum { FILTER_COUNTERS = 1024 };
+
+struct filter_counter {
+	__u64 n;
+	__u64 pad[7];
+};
+
 struct filter_verdict_set {
 	struct filter_verdict way[FILTER_WAYS];
 };

@@ -96,7 +96,7 @@ static __always_inline struct program_mask *mask_place(struct scratch_slot *s, _
 #define TEXT_WORD(s, at) (*(__u64 *)((s)->b + ((at) & (EV_REC_MAX - 1))))
 
 /* Walks the automaton of programs over the path in a scratch slot, unless the slot has kept what it said of
- * the very same text. Nothing else reads or writes what a slot keeps: it is claimed. 1: s->walk.mask is
+ * the very same text. Nothing else reads or writes what a slot keeps: it is claimed. 1: s->walk.now.mask is
  * set. It stands alone for the verifier, as walk_text. */
 __noinline int walk_program(__u32 scratch_key, __u32 block, __u32 generation)
 {
@@ -118,7 +118,7 @@ __noinline int walk_program(__u32 scratch_key, __u32 block, __u32 generation)
 		for (__u32 i = 0; i < PROGRAM_WORDS && i < words; i++)
 			differs |= p->text[i] ^ TEXT_WORD(s, at + i * 8);
 		if (!differs) {
-			s->walk.mask = p->mask;
+			s->walk.now.mask = p->mask;
 			return 1;
 		}
 	}
@@ -133,7 +133,7 @@ __noinline int walk_program(__u32 scratch_key, __u32 block, __u32 generation)
 #pragma nounroll
 	for (__u32 i = 0; i < PROGRAM_WORDS && i < words; i++)
 		p->text[i] = TEXT_WORD(s, at + i * 8);
-	p->mask = s->walk.mask;
+	p->mask = s->walk.now.mask;
 	p->generation = generation;
 	p->len = len;
 	return 1;

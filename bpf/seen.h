@@ -108,15 +108,15 @@ static __always_inline bool seen_name(struct seen_walk *w, bool newer)
 	return seen_mix(&w->x, &w->keys, *name, name, d->d_name.hash_len);
 }
 
-/* The same of at most two words. Most are of one: else registers were saved for the second. */
-static __always_inline bool seen_name_near(struct seen_walk *w, bool newer)
+/* The same of at most two words. Of most directories it is one: else registers were saved for the second. */
+static __always_inline bool seen_name_near(struct seen_walk *w, bool newer, bool leaf)
 {
 	struct dentry *d = w->d;
 	__u64 x = w->x, word = SEEN_SHORT(d, newer, 0), hash_len = d->d_name.hash_len;
 	__u64 len = hash_len >> 32;
 
 	barrier_var_(len);
-	if (__builtin_expect(len > 8, 0)) {
+	if (__builtin_expect(len > 8, leaf)) {
 		if (len > 16)
 			return false;
 		x = filter_sign(x, word, &w->keys) ^ w->keys.k1;
@@ -183,13 +183,13 @@ static __always_inline bool seen_near(struct seen_walk *w, bool newer)
 #define OVER_ONE                                                                                   \
 	if (w->d == w->root)                                                                       \
 		return true;                                                                       \
-	if (!seen_name_near(w, newer))                                                             \
+	if (!seen_name_near(w, newer, false))                                                      \
 	return false
 	if (leaf == w->root) {
 		seen_no_name(w);
 		return true;
 	}
-	if (!seen_name_near(w, newer))
+	if (!seen_name_near(w, newer, true))
 		return false;
 	seen_last_name(w, leaf);
 	OVER_ONE;
@@ -279,6 +279,16 @@ static __always_inline void seen_set_home(struct task_struct *t)
 	seen_home.up = up == m ? 0 : (__u64)up;
 	barrier();
 	seen_home.mnt = (__u64)mnt;
+}
+
+/* At a known address, as everything here. */
+struct filter_counter seen_dropped[FILTER_COUNTERS] SEC(".bss.dropped") = {};
+
+static __always_inline void seen_count(void)
+{
+	__u64 at = (bpf_get_smp_processor_id() & (FILTER_COUNTERS - 1)) << 6; /* of 64 bytes */
+
+	__sync_fetch_and_add((__u64 *)((void *)seen_dropped + at), 1);
 }
 
 static __always_inline void seen_begin(struct seen_walk *w, const struct filter_keys *keys,
@@ -407,6 +417,8 @@ static __always_inline __u32 seen_find(struct seen_walk *w)
 	__u64 key = seen_join(w->name, w->x), at = seen_near_at(key, w->x);
 	__u64 number = SEEN_WORD(at) ^ key;
 
+	if (number == SEEN_NOTHING) /* most are: asked first */
+		return SEEN_NOTHING;
 	return number <= SEEN_NUMBER ? number : seen_search(key, at);
 }
 
@@ -434,6 +446,8 @@ static __always_inline __u32 seen_mask(const struct filter_keys *keys, struct ta
 	if (!there)
 		return SEEN_UNKNOWN;
 	number = seen_find(&w);
+	if (number == SEEN_NOTHING)
+		return SEEN_NOTHING;
 	return number || !w.leaf ? number : seen_ask_first(w.leaf, w.in, w.x);
 }
 

@@ -35,6 +35,14 @@ static const volatile __u8 slots[SYSCALLS] = {
 	[364] = CALL_32(SLOT_ACCEPT), /* accept4 */
 };
 
+/* A tail call to a slot that is known, which the JIT makes a jump. The comment differs from one to the next,
+ * or the compiler would make one call of all, to a slot that is not known. */
+#define JUMP(ctx, slot)                                                                            \
+	do {                                                                                       \
+		bpf_tail_call(ctx, &dispatch, slot);                                               \
+		asm volatile("# " #slot ::: "memory");                                             \
+	} while (0)
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
@@ -56,11 +64,12 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	both = slot;
 	/* Which of the two it is, those programs ask themselves: they need the task anyway. */
 	if ((slot & 15) == SLOT_OPEN)
-		bpf_tail_call(ctx, &dispatch, SLOT_OPEN); /* known to the JIT: a jump */
+		JUMP(ctx, SLOT_OPEN);
+	slot = both; /* read anew: no register is saved for it, and opens are not one case of many */
 	if ((slot & 15) == SLOT_CONNECT)
-		bpf_tail_call(saved, &dispatch, SLOT_CONNECT);
+		JUMP(saved, SLOT_CONNECT);
 	if ((slot & 15) == SLOT_ACCEPT)
-		bpf_tail_call(saved, &dispatch, SLOT_ACCEPT);
+		JUMP(saved, SLOT_ACCEPT);
 	slot = is_compat(bpf_get_current_task_btf()) ? both >> 4 : both & 15;
 	if (!slot)
 		return 0;

@@ -104,11 +104,12 @@ static json_t *kernel_object(const struct probe_set *set)
 		self += c->self;
 		for (uint32_t k = 0; k < EV_MAX; k++) {
 			sent[k] += c->sent[k];
-			filtered[k] += c->filtered[k];
 			for (uint32_t i = 0; i < EV_LOSS_MAX_; i++)
 				lost[k][i] += c->lost[k][i];
 		}
 	}
+	for (uint32_t k = 0; k < EV_MAX; k++)
+		filtered[k] = probe_set_filtered(set, k);
 	put(o, "self", self);
 	json_object_set_new(o, "sent", kinds_object(sent));
 	json_object_set_new(o, "filtered", kinds_object(filtered));

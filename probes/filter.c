@@ -114,6 +114,30 @@ static int empty_seen(struct probe_set *p)
 	return words ? bpf_map_update_elem(p->maps.fd[MAP_SEEN_WORDS], &zero, words, 0) : -ENOMEM;
 }
 
+/* Opens that the short way dropped are counted apart. */
+static uint64_t dropped_by_seen(const struct probe_set *p)
+{
+	CLEANUP_FREE struct filter_counter *c = calloc(FILTER_COUNTERS, sizeof(*c));
+	uint32_t zero = 0;
+	uint64_t n = 0;
+
+	if (!c || p->maps.fd[MAP_DROPPED] < 0 ||
+	    bpf_map_lookup_elem(p->maps.fd[MAP_DROPPED], &zero, c))
+		return 0;
+	for (int i = 0; i < FILTER_COUNTERS; i++)
+		n += c[i].n;
+	return n;
+}
+
+uint64_t probe_set_filtered(const struct probe_set *p, uint32_t kind)
+{
+	uint64_t n = kind == EV_OPEN ? dropped_by_seen(p) : 0;
+
+	for (uint32_t i = 0; kind < EV_MAX && i < p->ncpu; i++)
+		n += ((volatile struct cpu_state *)p->cpus)[i].filtered[kind];
+	return n;
+}
+
 /* The programs learn by an open of the agent's own what its root is (seen_home in bpf/seen.h). */
 static void show_home(void)
 {

@@ -15,7 +15,8 @@
 /* Maps that objects share by name. Each is made after the definition in the first object that
  * has it. */
 enum shared_map { MAP_EVENTS, MAP_CPUS, MAP_CONTROL, MAP_SCRATCH, MAP_DISPATCH, MAP_FILTER, MAP_VERDICTS,
-		  MAP_DIRS, MAP_CGROUPS, MAP_SEEN, MAP_SEEN_WORDS, MAP_MARKS, MAP_LINEAGES, SHARED_MAPS };
+		  MAP_DIRS, MAP_CGROUPS, MAP_SEEN, MAP_SEEN_WORDS, MAP_DROPPED, MAP_MARKS, MAP_LINEAGES,
+		  SHARED_MAPS };
 
 struct shared_maps {
 	int fd[SHARED_MAPS];	/* -1: not made yet */

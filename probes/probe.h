@@ -89,6 +89,8 @@ int probe_set_wait(struct probe_set *p, int timeout_ms);
 void probe_set_wake(struct probe_set *p);	/* from any thread */
 int probe_set_ncpu(const struct probe_set *p);
 const volatile struct cpu_state *probe_set_cpu(const struct probe_set *p, int cpu);	/* live counters */
+/* Events of the kind that the kernel filter dropped, or would have, on all CPUs. */
+uint64_t probe_set_filtered(const struct probe_set *p, uint32_t kind);
 /* From now on these kinds are reported: hooks of new ones are loaded and attached, and programs of
  * others that stay attached send nothing. probe_coverage then says what is seen. Main thread.
  * 0; -ENOSYS, -ENOMEM, with err filled. */

@@ -159,11 +159,7 @@ void filtered_check(struct filtered *f, const char *path)
 /* Events of the kind that were dropped, or marked to be. */
 uint64_t filtered_out(const struct filtered *f, uint32_t kind)
 {
-	uint64_t n = 0;
-
-	for (int i = 0; i < probe_set_ncpu(f->l.set); i++)
-		n += probe_set_cpu(f->l.set, i)->filtered[kind];
-	return n;
+	return probe_set_filtered(f->l.set, kind);
 }
 
 /* The stored mask of a path. False: none is. */

@@ -84,7 +84,7 @@ static void *make_block(uint32_t n, uint8_t mode)
 static int run_with_filter(const char *how, uint32_t n, char **command)
 {
 	struct probe_cfg cfg = live_defaults;
-	uint64_t filtered = 0, sent = 0;
+	uint64_t sent = 0;
 	struct probe_set *set;
 	void *block = make_block(n, strcmp(how, "off") ? FILTER_MODE_ON : FILTER_MODE_OFF);
 	char err[256];
@@ -105,12 +105,10 @@ static int run_with_filter(const char *how, uint32_t n, char **command)
 	}
 	CHECK_INT(probe_set_tables(set, block, NULL), 0);
 	rc = run(command);
-	for (int i = 0; i < probe_set_ncpu(set); i++) {
-		filtered += probe_set_cpu(set, i)->filtered[EV_OPEN];
+	for (int i = 0; i < probe_set_ncpu(set); i++)
 		sent += probe_set_cpu(set, i)->sent[EV_OPEN];
-	}
-	fprintf(stderr, "# opens: %llu filtered, %llu sent\n", (unsigned long long)filtered,
-		(unsigned long long)sent);
+	fprintf(stderr, "# opens: %llu filtered, %llu sent\n",
+		(unsigned long long)probe_set_filtered(set, EV_OPEN), (unsigned long long)sent);
 	probe_set_free(set);
 	free(block);
 	return rc;
