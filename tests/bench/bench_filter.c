@@ -274,8 +274,10 @@ static void put(struct bench *b, void *block, bool fresh)
 	struct filter_block *h = block;
 
 	h->generation = ++b->generation;
-	if (fresh)
+	if (fresh) {
 		h->keys.seed = b->generation * 0x9e3779b97f4a7c15ULL;
+		h->keys.k1 = h->keys.seed | 1;
+	}
 	if (probe_set_tables(b->probes, block, NULL))
 		die("tables", "the kernel does not take them");
 }

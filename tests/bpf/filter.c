@@ -237,7 +237,7 @@ static void full_of_others(void)
 		filtered_look(path);
 		filtered_check_stored(&f, path);
 	}
-	CHECK_INT(filtered_seen(&f, NULL, NULL), 30 * 3);
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 30 * 4);
 	filtered_end(&f);
 }
 
@@ -389,35 +389,66 @@ static uint32_t told(struct filtered *f, const char *path)
 	return filtered_seen(f, path, NULL);
 }
 
-/* A path that was opened before is known without its verdict: that another one lies there shows only
- * when the short way is closed. */
+/* Whoever asks the long way finds that the path is wanted. */
+static void store_wanted(struct filtered *f, const char *path)
+{
+	uint64_t s = filter_tables_signature(f->block, path);
+	uint32_t at = (uint32_t)(s >> 40) & (FILTER_VERDICT_SETS - 1);
+	struct filter_verdict_set set = { .way[0] = { s ^ FILTER_WANTED, FILTER_WANTED } };
+
+	CHECK_INT(bpf_map_update_elem(f->l.set->maps.fd[MAP_VERDICTS], &at, &set, 0), 0);
+}
+
+static void set_seen_keys(struct filtered *f, const struct filter_seen *keys)
+{
+	uint32_t zero = 0;
+
+	CHECK_INT(bpf_map_update_elem(f->l.set->maps.fd[MAP_SEEN], &zero, keys, 0), 0);
+}
+
+/* A path that was opened before is known without its verdict, and so is another one in its directory: that
+ * something else lies there shows only when the short way is closed. */
 static void known_by_the_short_way(bool no_typed_loads)
 {
-	struct filtered f;
-	struct filter_verdict_set set = { 0 };
+	static const char *const names[] = { "name of two words", "x", "12345678", "123456789",
+					     "a name of thirty-one bytes, all" };
 	struct filter_seen keys;
-	uint32_t at, zero = 0;
+	struct filtered f;
+	uint32_t zero = 0;
 	char path[128];
-	uint64_t s;
 
 	filtered_begin(&f, no_typed_loads);
 	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
-	snprintf(path, sizeof(path), "%s/name of two words", f.dir);
-	filtered_touch(path);
-	CHECK_INT(told(&f, path), 0);
-	s = filter_tables_signature(f.block, path);
-	at = (uint32_t)(s >> 40) & (FILTER_VERDICT_SETS - 1);
-	set.way[0] = (struct filter_verdict){ s ^ FILTER_WANTED, FILTER_WANTED };
-	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_VERDICTS], &at, &set, 0), 0);
-	CHECK_INT(told(&f, path), 0);
 	CHECK_INT(bpf_map_lookup_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys), 0);
 	CHECK(keys.generation == f.generation && keys.keys.k1);
-	keys.keys.seed ^= 1; /* other keys: nothing is known under them */
-	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys, 0), 0);
-	CHECK_INT(told(&f, path), 1);
-	keys.keys = (struct filter_keys){ 0 }; /* closed */
-	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys, 0), 0);
-	CHECK_INT(told(&f, path), 1);
+	for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct filter_seen other = keys;
+
+		snprintf(path, sizeof(path), "%s/%s", f.dir, names[i]);
+		store_wanted(&f, path);
+		if (i) { /* the first makes the directory known */
+			filtered_touch(path);
+			CHECK_INT(filtered_seen(&f, path, NULL), 0);
+		} else {
+			set_seen_keys(&f, &(struct filter_seen){ 0 });
+			filtered_touch(path);
+			CHECK_INT(filtered_seen(&f, path, NULL), 1);
+			set_seen_keys(&f, &keys);
+			filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+			CHECK_INT(bpf_map_lookup_elem(f.l.set->maps.fd[MAP_SEEN], &zero, &keys), 0);
+			other = keys;
+			CHECK_INT(told(&f, path), 0);
+			store_wanted(&f, path);
+		}
+		CHECK_INT(told(&f, path), 0);
+		other.keys.k1 ^= 2; /* nothing is known under other keys */
+		set_seen_keys(&f, &other);
+		CHECK_INT(told(&f, path), 1);
+		set_seen_keys(&f, &(struct filter_seen){ 0 }); /* closed */
+		CHECK_INT(told(&f, path), 1);
+		set_seen_keys(&f, &keys);
+		CHECK_INT(told(&f, path), 0);
+	}
 	filtered_end(&f);
 }
 
@@ -431,13 +462,90 @@ static void known_by_probe_reads(void)
 	known_by_the_short_way(true);
 }
 
+/* Words of others in every place: what is known again gives way, and answers stay true. */
+static void full_of_other_words(void)
+{
+	uint64_t *words = malloc(FILTER_SEEN_BYTES);
+	struct filtered f;
+	uint32_t zero = 0, n = FILTER_SEEN_BYTES / 8;
+	char path[128];
+
+	CHECK(words);
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_SUFFIX, "7");
+	for (uint32_t i = 0; i < n; i++)
+		words[i] = (uint64_t)roll(~0u) << 32 | roll(~0u) | 1;
+	CHECK_INT(bpf_map_update_elem(f.l.set->maps.fd[MAP_SEEN_WORDS], &zero, words, 0), 0);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(path, sizeof(path), "%s/%d", f.dir, i);
+		filtered_touch(path);
+		filtered_look(path);
+		filtered_look(path);
+	}
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 300 * 3);
+	filtered_end(&f);
+	free(words);
+}
+
+/* Where all numbers of masks are others', the long way answers. */
+static void no_number_for_a_mask(void)
+{
+	struct filter_pattern p = { .type = FILTER_PREFIX };
+	struct filter_range user = { 1, 1 };
+	struct filter_clause c = { .paths = &p, .npaths = 1, .uids = &user, .nuids = 1 };
+	struct filter_block *h;
+	struct filtered f;
+	char path[128];
+
+	filtered_begin(&f, false);
+	CHECK(!chmod(f.dir, 0755));
+	p.text = str_of(f.dir);
+	filtered_install(&f, EV_OPEN, &c, 1, FILTER_MODE_ON);
+	h = f.block;
+	for (uint32_t i = 0; i < FILTER_MASKS; i++)
+		h->masks[i] = ~0ULL << 32 | i;
+	h->generation = ++f.generation;
+	CHECK_INT(probe_set_tables(f.l.set, h, NULL), 0);
+	filtered_forget(&f);
+	for (uint32_t i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "%s/%u", f.dir, i);
+		filtered_touch(path);
+		CHECK(!setresuid(0, i % 2, 0));
+		filtered_look(path);
+		filtered_look(path);
+		CHECK(!setresuid(0, 0, 0));
+		CHECK_INT(filtered_seen(&f, path, NULL), i % 2 ? 2 : 0);
+	}
+	filtered_end(&f);
+}
+
+/* Each drop is counted, whichever way it was decided. */
+static void drops_are_counted(void)
+{
+	struct filtered f;
+	uint64_t before;
+	char path[128];
+
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	before = filtered_out(&f, EV_OPEN);
+	for (uint32_t i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/%u", f.dir, i % 10);
+		filtered_touch(path);
+	}
+	CHECK(filtered_out(&f, EV_OPEN) - before >= 100); /* others open files too */
+	CHECK(filtered_out(&f, EV_OPEN) - before < 100000);
+	filtered_end(&f);
+}
+
 static const struct test tests[] = {
 	TEST(known_by_words),          TEST(known_by_probe_reads),
 	TEST(patterns_by_words),       TEST(patterns_by_probe_reads),
 	TEST(conditions_on_the_rest),  TEST(modes_and_generations),
 	TEST(answers_follow_the_task), TEST(new_generation_judges_anew),
 	TEST(full_of_others),          TEST(fought_over),
-	TEST(torn_pairs_are_nobodys),
+	TEST(torn_pairs_are_nobodys),  TEST(full_of_other_words),
+	TEST(no_number_for_a_mask),    TEST(drops_are_counted),
 };
 
 int main(int argc, char **argv)

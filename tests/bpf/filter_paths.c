@@ -160,6 +160,94 @@ static void renames_racing_opens(void)
 	filtered_end(&f);
 }
 
+enum { NEW_FILES = 4000 };
+
+/* Files that the generation has not met, in the directory by whichever name it has. How many opens
+ * succeeded. */
+static uint32_t open_new_while_renamed(struct filtered *f, struct race *r)
+{
+	const char *const dirs[] = { r->a, r->other };
+	uint32_t opened = 0;
+	pthread_t t;
+
+	r->stop = false;
+	CHECK(!pthread_create(&t, NULL, rename_back_and_forth, r));
+	for (uint32_t i = 0; i < NEW_FILES; i++) {
+		char path[256];
+		int fd = -1;
+
+		for (uint32_t k = 0; k < 2 && fd < 0; k++) {
+			snprintf(path, sizeof(path), "%s/new%u", dirs[k], i);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+		}
+		if (fd < 0)
+			continue;
+		opened++;
+		close(fd);
+		if (!(i % 512))
+			live_read(&f->l);
+	}
+	r->stop = true;
+	pthread_join(t, NULL);
+	return opened;
+}
+
+/* What those files' masks are known as is true under each name of the directory. */
+static uint32_t check_new(struct filtered *f, const struct race *r)
+{
+	const char *const names[] = { r->a, r->other, r->a };
+	uint32_t checked = 0;
+	char path[256];
+
+	for (uint32_t k = 0; k < ARRAY_LEN(names); k++) {
+		uint32_t wanted = 0;
+
+		CHECK(!k || !rename(names[k - 1], names[k]));
+		filtered_forget(f);
+		for (uint32_t i = 0; i < NEW_FILES; i++, checked++) {
+			snprintf(path, sizeof(path), "%s/new%u", names[k], i);
+			filtered_look(path);
+			wanted += filtered_should(f, path);
+		}
+		CHECK_INT(filtered_seen(f, NULL, NULL), wanted);
+		CHECK_INT(wanted, k == 1 ? 0 : NEW_FILES);
+	}
+	return checked;
+}
+
+/* The same of first opens in a directory that is known: their last name is read apart from the others. */
+static void renames_racing_first_opens(bool no_typed_loads)
+{
+	uint32_t opened, checked;
+	struct race r = { 0 };
+	char base[96], path[256];
+	struct filtered f;
+
+	filtered_begin(&f, no_typed_loads);
+	snprintf(base, sizeof(base), "%s/p", f.dir);
+	race_begin(&r, base);
+	for (uint32_t i = 0; i < NEW_FILES; i++) {
+		snprintf(path, sizeof(path), "%s/new%u", r.a, i);
+		filtered_touch(path);
+	}
+	filtered_want_one(&f, FILTER_PREFIX, r.a);
+	opened = open_new_while_renamed(&f, &r);
+	checked = check_new(&f, &r);
+	printf("# %u renames, %u opens, %u masks judged again\n", r.count * 4, opened, checked);
+	CHECK(r.count > 20 && opened > NEW_FILES / 4);
+	filtered_end(&f);
+}
+
+static void renames_racing_first_opens_by_words(void)
+{
+	renames_racing_first_opens(false);
+}
+
+static void renames_racing_first_opens_by_probe_reads(void)
+{
+	renames_racing_first_opens(true);
+}
+
 static void private_mounts(void)
 {
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
@@ -383,7 +471,7 @@ static void every_length(bool no_typed_loads)
 			filtered_touch(path);
 			filtered_look(path);
 			filtered_look(path);
-			expected += filtered_should(&f, path) ? 3 : 0;
+			expected += filtered_should(&f, path) ? 4 : 0;
 			filtered_check_stored(&f, path);
 		}
 		CHECK_INT(filtered_seen(&f, NULL, NULL), expected);
@@ -422,7 +510,7 @@ static void names_that_go_on(void)
 		filtered_look(path);
 		filtered_check_stored(&f, path);
 		CHECK_INT(filtered_should(&f, path), i == 1);
-		CHECK_INT(filtered_seen(&f, path, NULL), i == 1 ? 2 : 0);
+		CHECK_INT(filtered_seen(&f, path, NULL), i == 1 ? 3 : 0);
 	}
 	filtered_end(&f);
 }
@@ -455,10 +543,20 @@ static void deep_paths(void)
 }
 
 static const struct test tests[] = {
-	TEST(renames_racing_opens),      TEST(names_of_one_file), TEST(moved_mounts),
-	TEST(reused_names_and_dentries), TEST(caches_dropped),    TEST(files_without_a_path),
-	TEST(inside_a_chroot),           TEST(on_overlayfs),      TEST(names_of_every_length),
-	TEST(by_probe_reads_too),        TEST(names_that_go_on),  TEST(deep_paths),
+	TEST(renames_racing_opens),
+	TEST(names_of_one_file),
+	TEST(moved_mounts),
+	TEST(renames_racing_first_opens_by_words),
+	TEST(renames_racing_first_opens_by_probe_reads),
+	TEST(reused_names_and_dentries),
+	TEST(caches_dropped),
+	TEST(files_without_a_path),
+	TEST(inside_a_chroot),
+	TEST(on_overlayfs),
+	TEST(names_of_every_length),
+	TEST(by_probe_reads_too),
+	TEST(names_that_go_on),
+	TEST(deep_paths),
 };
 
 int main(int argc, char **argv)

@@ -26,6 +26,7 @@ void filtered_want(struct filtered *f, const struct filter_pattern *p, uint32_t 
 void filtered_want_one(struct filtered *f, uint8_t type, const char *text);
 void filtered_touch(const char *path);
 void filtered_look(const char *path);
+void filtered_look_anew(const struct filtered *f, const char *path);
 void filtered_drop_caches(void);
 uint32_t filtered_count(struct filtered *f, const char *path, uint32_t *flags);
 uint32_t filtered_seen(struct filtered *f, const char *path, uint32_t *flags);
