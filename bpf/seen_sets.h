@@ -15,10 +15,10 @@ _Static_assert(SEEN_BYTES == 1 << SEEN_BITS, "places are the upper bits of keys"
 /* Numbers of masks: of none, of 0; the others are in the block. */
 enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_NUMBERS };
 
-/* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. Eight make a set. A word stays
- * where it was put or is replaced, so what a set holds is in its own place or before the first empty one, and
- * what belongs to a set with an empty place is nowhere else. User space empties all between two generations.
- * Not a map to look up in, but memory at an address that the programs have. */
+/* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. Eight make a
+ * set. A word stays where it was put or is replaced, so what a set holds is in its own place or before the
+ * first empty one, and what belongs to a set with an empty place is nowhere else. User space empties all
+ * between two generations. Not a map to look up in, but memory at an address that the programs have. */
 __u64 seen_words[SEEN_BYTES / 8] SEC(".bss.seen") __attribute__((aligned(64))) = {};
 
 #define SEEN_NUMBER 0xffULL
@@ -69,9 +69,13 @@ static __always_inline __u32 seen_in_set(__u64 key, __u64 at, bool *full)
 __noinline int seen_search(__u64 key, __u64 at)
 {
 	bool full = false;
-	__u32 number = seen_in_set(key, at, &full);
+	__u64 number = seen_in_set(key, at, &full);
 
-	return full ? seen_in_set(key, seen_far_at(key), &full) : number;
+	if (!full)
+		return number;
+	at = seen_far_at(key);
+	number = SEEN_WORD(at) ^ key;
+	return number <= SEEN_NUMBER ? number : seen_in_set(key, at, &full);
 }
 
 static __always_inline bool seen_put(__u64 word, __u64 at)
@@ -100,8 +104,9 @@ __noinline int seen_keep(__u64 word, __u64 at)
 	if (seen_put(word, at) || seen_put(word, far))
 		return 0;
 	to = bpf_get_prandom_u32();
-	at = ((to & 64 ? at : far) & (SEEN_BYTES - 64)) + (to & 56);
-	SEEN_WORD(at) = word;
+	at = ((to & 64 ? at : far) & -64) | (to & 56);
+	barrier_var_(at);
+	SEEN_WORD(at & (SEEN_BYTES - 8)) = word;
 	return 0;
 }
 
