@@ -26,11 +26,20 @@ struct object {
 };
 
 static const char *const shared_names[SHARED_MAPS] = {
-	[MAP_EVENTS] = "events",     [MAP_CPUS] = "cpus",         [MAP_CONTROL] = "control",
-	[MAP_SCRATCH] = "scratch",   [MAP_DISPATCH] = "dispatch", [MAP_FILTER] = "filter",
-	[MAP_VERDICTS] = "verdicts", [MAP_DIRS] = "dirs",         [MAP_CGROUPS] = "filter_cgroups",
-	[MAP_SEEN] = ".data.seen",   [MAP_MARKS] = "marks",       [MAP_LINEAGES] = "lineages",
-	[MAP_SEEN_WORDS] = ".bss.seen", [MAP_DROPPED] = ".bss.dropped",
+	[MAP_EVENTS] = "events",
+	[MAP_CPUS] = "cpus",
+	[MAP_CONTROL] = "control",
+	[MAP_SCRATCH] = "scratch",
+	[MAP_DISPATCH] = "dispatch",
+	[MAP_FILTER] = "filter",
+	[MAP_VERDICTS] = "verdicts",
+	[MAP_DIRS] = "dirs",
+	[MAP_CGROUPS] = "filter_cgroups",
+	[MAP_SEEN] = ".data.seen",
+	[MAP_MARKS] = "marks",
+	[MAP_LINEAGES] = "lineages",
+	[MAP_SEEN_WORDS] = ".bss.seen",
+	[MAP_DROPPED] = ".bss.dropped",
 };
 
 /* Where libbpf's messages of the call at work go; the callback has no context of its own. */
