@@ -180,6 +180,10 @@ void syslog_net_drop(struct syslog_net *n)
 {
 	if (n->fd >= 0)
 		close(TAKE_FD(n->fd));
+	if (n->transport == TRANSPORT_UDP && n->next) {
+		n->state = NET_CONNECTING; /* only a sent datagram tells that nobody is there */
+		return;
+	}
 	forget_addresses(n);
 	n->state = NET_IDLE;
 	n->backoff_ns = n->backoff_ns ? MIN(n->backoff_ns * 2, BACKOFF_MAX_NS) : BACKOFF_MIN_NS;

@@ -292,8 +292,28 @@ static void udp_datagrams(void)
 	int fd = inet_socket(SOCK_DGRAM, &port);
 	char text[100];
 
-	snprintf(text, sizeof(text), "transport=udp,address=localhost:%u", port);
+	snprintf(text, sizeof(text), "transport=udp,address=127.0.0.1:%u", port);
 	datagrams(text, fd);
+}
+
+/* Where the name's first address is that of IPv6, as on most machines, nobody listens there. */
+static void udp_name_with_a_second_address(void)
+{
+	uint16_t port = 0;
+	int fd = inet_socket(SOCK_DGRAM, &port);
+	char text[100], m[9000];
+	struct sinkrun r;
+	ssize_t n = -1;
+
+	snprintf(text, sizeof(text), "transport=udp,address=localhost:%u", port);
+	CHECK_INT(sinkrun_open(&r, &sink_syslog, text), 0);
+	for (uint64_t i = 0; i < 5 && n < 0; i++) {
+		sinkrun_send(&r, i, 1, DOC_ALERT, 0);
+		n = receive(&r, fd, m, sizeof(m));
+	}
+	CHECK(n > 0);
+	sinkrun_close(&r, 100);
+	close(fd);
 }
 
 static void unix_stream_has_a_line_each(void)
@@ -575,6 +595,7 @@ int main(int argc, char **argv)
 		TEST(largest_header_leaves_room),
 		TEST(unix_datagrams),
 		TEST(udp_datagrams),
+		TEST(udp_name_with_a_second_address),
 		TEST(unix_stream_has_a_line_each),
 		TEST(datagram_receiver_that_comes_later_or_is_slow),
 		TEST(tcp_octet_counting),
