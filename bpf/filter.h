@@ -108,12 +108,17 @@ static __always_inline void dir_store(__u64 signature, const struct filter_block
 {
 	__u32 at = filter_dir_index(signature), to = bpf_get_prandom_u32() & (FILTER_DIR_WAYS - 1);
 	volatile struct filter_dir_set *s = bpf_map_lookup_elem(&dirs, &at);
+	__u64 check = signature ^ filter_dir_sum(state, mask, h);
 
 	if (!s)
 		return;
+#pragma unroll
+	for (int i = 0; i < FILTER_DIR_WAYS; i++)
+		if (s->way[i].check == check && s->way[i].state == state)
+			return; /* it is there */
 	s->way[to].state = state;
 	s->way[to].mask = mask;
-	s->way[to].check = signature ^ filter_dir_sum(state, mask, h);
+	s->way[to].check = check;
 }
 
 /* ---- what is not ---- */
@@ -128,6 +133,13 @@ static __always_inline bool walk_name(struct emitter *e, const struct filter_blo
 	return walk_text(emit_key(e), FILTER_NOW, h->generation, false);
 }
 
+/* Has the directory of the path that was signed in s room for any name? Else a path in it may be cut, and
+ * what is cut is never judged. */
+static __always_inline bool dir_has_room(const struct scratch_slot *s)
+{
+	return s->pos - s->walk.at[0] + NAME_LEN <= EV_PATH_MAX;
+}
+
 /* Walks a whole path; its directory, whose names are signed as dir, is known from now on. */
 static __always_inline bool walk_path(struct emitter *e, const struct filter_block *h, __u64 dir)
 {
@@ -136,7 +148,8 @@ static __always_inline bool walk_path(struct emitter *e, const struct filter_blo
 	filter_walk_begin(h, &h->open, &s->walk);
 	if (!walk_text(emit_key(e), FILTER_NOW, h->generation, false))
 		return false;
-	dir_store(filter_dir_signature(dir, h), h, s->walk.dir_state, s->walk.dir_mask);
+	if (dir_has_room(s))
+		dir_store(filter_dir_signature(dir, h), h, s->walk.dir_state, s->walk.dir_mask);
 	return true;
 }
 

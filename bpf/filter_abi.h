@@ -134,7 +134,7 @@ struct filter_block {
 	struct filter_peers connect, accept;
 	struct filter_buckets open_joins, connect_joins, accept_joins;
 	__u64 masks[FILTER_MASKS]; /* of paths that were opened, by the numbers that programs gave
-				    * them (seen.h); 0: the number is free */
+				    * them (seen_sets.h); 0: the number is free */
 };
 
 /* By what the masks of paths are known again (seen.h), while a block is in force that filters opens by

@@ -45,7 +45,7 @@ static __always_inline bool judge_path(struct emitter *e, struct sign_walk *w, s
 static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct file *f,
 				 __u64 *mask)
 {
-	struct filter_walk *text = &((struct scratch_slot *)e->rec)->walk;
+	struct scratch_slot *s = (struct scratch_slot *)e->rec;
 	const struct filter_block *h = w->head;
 	__u64 before = 0;
 	__u32 state = 0;
@@ -56,12 +56,12 @@ static __noinline bool judge_new(struct emitter *e, struct sign_walk *w, struct 
 	} else {
 		if (!judge_path(e, w, f, bpf_get_current_task_btf()))
 			return false;
-		state = text->dir_state;
-		before = text->dir_mask;
+		state = s->walk.dir_state;
+		before = s->walk.dir_mask;
 	}
-	if (!w->odd)
+	if (!w->odd && dir_has_room(s))
 		dir_store(filter_dir_signature(w->key.dir, h), h, state, before);
-	*mask = text->now.mask;
+	*mask = s->walk.now.mask;
 	verdict_store(e->signature, *mask);
 	return true;
 }

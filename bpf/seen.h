@@ -82,7 +82,7 @@ static __always_inline void seen_last_name(struct seen_walk *w, struct dentry *l
 	w->leaf = leaf;
 	w->name = w->x;
 	w->in = (__u64)w->d;
-	w->x = w->keys.k1;
+	w->x = w->keys.k2;
 }
 
 /* There is no name: it is the root of all. */
@@ -90,7 +90,7 @@ static __always_inline void seen_no_name(struct seen_walk *w)
 {
 	w->leaf = NULL;
 	w->name = w->x;
-	w->x = w->keys.k1;
+	w->x = w->keys.k2;
 }
 
 /* newer: the dentry has a d_shortname. A word of it, as one load. */
@@ -127,7 +127,7 @@ static __always_inline bool seen_name_near(struct seen_walk *w, bool newer, bool
 	return true;
 }
 
-/* By a probe read: what of a dentry is between these. linked: it is not unlinked. */
+/* By a probe read: what of a dentry is between these. */
 enum { SEEN_HEAD_BYTES = 72 };
 #define SEEN_HEAD_AT bpf_core_field_offset(struct dentry, d_hash.pprev)
 #define SEEN_HEAD(copy, member, type)                                                              \
@@ -143,12 +143,11 @@ static __always_inline bool seen_head(__u64 *head, struct dentry *d)
 	       !bpf_probe_read_kernel(head, size, (char *)d + SEEN_HEAD_AT);
 }
 
-static __always_inline bool seen_name_probed(struct seen_walk *w, __u64 *head, bool *linked)
+static __always_inline bool seen_name_probed(struct seen_walk *w, __u64 *head)
 {
 	if (!seen_head(head, w->d))
 		return false;
 	w->d = SEEN_HEAD(head, d_parent, struct dentry *);
-	*linked = SEEN_HEAD(head, d_hash.pprev, __u64);
 	return seen_mix(&w->x, &w->keys, *SEEN_NAME(head), SEEN_NAME(head),
 			SEEN_HEAD(head, d_name.hash_len, __u64));
 }
@@ -220,15 +219,13 @@ static __always_inline bool seen_leaf(struct seen_walk *w, struct mount **m, __u
 				      bool newer, bool fast)
 {
 	struct dentry *leaf;
-	bool linked = true;
 
 #pragma nounroll
 	for (__u32 i = 0; i < SEEN_STACKED && w->d == w->root; i++)
 		if (!seen_mount(w, m, fast))
 			return false;
 	leaf = w->d;
-	if (leaf == w->root || !(fast ? seen_name(w, newer) : seen_name_probed(w, head, &linked)) ||
-	    !linked)
+	if (leaf == w->root || !(fast ? seen_name(w, newer) : seen_name_probed(w, head)))
 		return false;
 	seen_last_name(w, leaf);
 	return true;
@@ -240,14 +237,13 @@ static __always_inline bool seen_far(struct seen_walk *w, struct vfsmount *mnt, 
 {
 	struct mount *m = seen_mount_of(mnt, fast);
 	struct mount *top = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
-	bool linked;
 
 	if (!seen_leaf(w, &m, head, newer, fast))
 		return false;
 #pragma nounroll
 	for (__u32 i = 0; i < SEEN_FAR; i++) {
 		if (w->d != w->root) {
-			if (!(fast ? seen_name(w, newer) : seen_name_probed(w, head, &linked)))
+			if (!(fast ? seen_name(w, newer) : seen_name_probed(w, head)))
 				return false;
 			continue;
 		}
@@ -419,7 +415,7 @@ static __always_inline __u32 seen_find(struct seen_walk *w)
 
 	if (number == SEEN_NOTHING) /* most are: asked first */
 		return SEEN_NOTHING;
-	return number <= SEEN_NUMBER ? number : seen_search(key, at);
+	return number <= SEEN_LOWEST ? number : seen_search(key, at);
 }
 
 /* Looks up the file that t, the current task, has at descriptor fd. The number of its mask, or
@@ -437,7 +433,7 @@ static __always_inline __u32 seen_mask(const struct filter_keys *keys, struct ta
 	bool there;
 
 	*file = f;
-	if (!d->d_hash.pprev)
+	if (!d->d_hash.pprev && d->d_parent != d) /* unlinked, and not a root */
 		return SEEN_UNKNOWN;
 	/* Asked once, so that names are read by code that knows where they lie. */
 	there = bpf_core_field_exists(struct dentry, d_shortname)
@@ -466,6 +462,8 @@ static __noinline __u32 seen_mask_probed(struct task_struct *t, long fd,
 		return SEEN_UNKNOWN;
 	*file = f;
 	mnt = at->mnt;
+	if (unlinked(at->dentry, false))
+		return SEEN_UNKNOWN;
 	seen_begin(&w, &seen_keys.keys, at->dentry);
 	w.root = LOAD(mnt, struct vfsmount, mnt_root);
 	if (!seen_far(&w, mnt, l.head, false, false))

@@ -13,7 +13,7 @@ enum { SEEN_BITS = 21, SEEN_BYTES = FILTER_SEEN_BYTES, SEEN_NEAR = 8192, SEEN_TR
 _Static_assert(SEEN_BYTES == 1 << SEEN_BITS, "places are the upper bits of keys");
 
 /* Numbers of masks: of none, of 0; the others are in the block. */
-enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_NUMBERS };
+enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_FIRST };
 
 /* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. Eight make a
  * set. A word stays where it was put or is replaced, so what a set holds is in its own place or before the
@@ -21,7 +21,7 @@ enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_NUMBERS };
  * between two generations. Not a map to look up in, but memory at an address that the programs have. */
 __u64 seen_words[SEEN_BYTES / 8] SEC(".bss.seen") __attribute__((aligned(64))) = {};
 
-#define SEEN_NUMBER 0xffULL
+#define SEEN_LOWEST 0xffULL
 #define SEEN_WORD(at) (*(volatile __u64 *)((void *)seen_words + (at)))
 
 /* Of the two keys of a path, that of the last name turned around: what is known of the difference of two names
@@ -55,7 +55,7 @@ static __always_inline __u32 seen_in_set(__u64 key, __u64 at, bool *full)
 	for (int i = 0; i < 8; i++) {
 		__u64 word = SEEN_WORD(at + i * 8), number = word ^ key;
 
-		if (number <= SEEN_NUMBER)
+		if (number <= SEEN_LOWEST)
 			return number;
 		if (!word)
 			return SEEN_UNKNOWN;
@@ -75,22 +75,26 @@ __noinline int seen_search(__u64 key, __u64 at)
 		return number;
 	at = seen_far_at(key);
 	number = SEEN_WORD(at) ^ key;
-	return number <= SEEN_NUMBER ? number : seen_in_set(key, at, &full);
+	return number <= SEEN_LOWEST ? number : seen_in_set(key, at, &full);
 }
 
+/* Puts a word to its place or into the set, unless it is there. False: there is no room. */
 static __always_inline bool seen_put(__u64 word, __u64 at)
 {
-	if (!SEEN_WORD(at & (SEEN_BYTES - 8))) {
+	__u64 own = SEEN_WORD(at & (SEEN_BYTES - 8));
+
+	if (!own)
 		SEEN_WORD(at & (SEEN_BYTES - 8)) = word;
+	if (!own || own == word)
 		return true;
-	}
 	at &= SEEN_BYTES - 64;
 #pragma unroll
 	for (int i = 0; i < 8; i++) {
-		if (SEEN_WORD(at + i * 8))
-			continue;
-		SEEN_WORD(at + i * 8) = word;
-		return true;
+		own = SEEN_WORD(at + i * 8);
+		if (!own)
+			SEEN_WORD(at + i * 8) = word;
+		if (!own || own == word)
+			return true;
 	}
 	return false;
 }
@@ -124,8 +128,8 @@ __noinline int seen_number(__u64 mask, __u32 generation)
 #pragma unroll
 	for (int i = 0; i < SEEN_TRIES; i++, n++) {
 		n &= FILTER_MASKS - 1;
-		if (n < SEEN_NUMBERS)
-			n = SEEN_NUMBERS;
+		if (n < SEEN_FIRST)
+			n = SEEN_FIRST;
 		there = masks[n];
 		if (!there)
 			there = __sync_val_compare_and_swap(&masks[n], 0, mask);

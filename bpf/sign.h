@@ -7,7 +7,7 @@
  * parent were read), where a mount moves, where the walk does not end at the root of a mount namespace,
  * and for a file without a name.
  *
- * Every instruction here is run for every open of the machine. So where loads are typed (fast), the
+ * This is run for every open that is not known by the short way (seen.h). Where loads are typed (fast), the
  * pointers keep their type from one dentry to the next, and nothing is cast on the way; elsewhere the
  * head of a dentry is copied by one probe read. The first typed steps are written out: a round of
  * bpf_loop costs two dozen instructions besides.
@@ -31,7 +31,7 @@ struct sign_seqs {
 
 /* What the mask of a path is known by again (seen.h). */
 struct seen_key {
-	__u64 name, dir; /* of the last name, from seed on, and of its directory, from k1 on */
+	__u64 name, dir; /* of the last name, from seed on, and of its directory, from k2 on */
 };
 
 /* A walk at work. */
@@ -290,7 +290,7 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 	w->leaf = leaf;
 	w->key.name = seqs.key;
 	x = h->keys.seed;
-	seqs.key = h->keys.k1;
+	seqs.key = h->keys.k2;
 	if (SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && d == root &&
 	    sign_mount(w, true)) {
 		d = w->d;
@@ -341,7 +341,7 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64
 	w->m = CAST(fast, (char *)mnt - bpf_core_field_offset(struct mount, mnt), struct mount);
 	w->head = h;
 	w->dir = w->name = w->key.name = h->keys.seed;
-	w->key.dir = h->keys.k1;
+	w->key.dir = h->keys.k2;
 	w->odd = not_known;
 	w->leaf = (void *)not_known; /* NULL */
 	w->state = SIGN_WALKS;

@@ -487,6 +487,40 @@ static void full_of_other_words(void)
 	free(words);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* However often the long way judges a path, it is kept once. */
+static void words_are_kept_once(void)
+{
+	uint64_t *words = malloc(FILTER_SEEN_BYTES);
+	struct filtered f;
+	uint32_t zero = 0, n = FILTER_SEEN_BYTES / 8, kept = 0;
+	char path[128];
+
+	CHECK(words);
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_SUFFIX, "7");
+	for (uint32_t i = 0; i < 1000; i++) {
+		snprintf(path, sizeof(path), "%s/%u", f.dir, i % 20);
+		filtered_touch(path);
+		filtered_look_anew(&f, path);
+	}
+	CHECK_INT(bpf_map_lookup_elem(f.l.set->maps.fd[MAP_SEEN_WORDS], &zero, words), 0);
+	qsort(words, n, sizeof(*words), by_value);
+	for (uint32_t i = 1; i < n; i++) {
+		CHECK(!words[i] || words[i] != words[i - 1]);
+		kept += words[i] != 0;
+	}
+	CHECK(kept >= 20);
+	filtered_end(&f);
+	free(words);
+}
+
 /* Where all numbers of masks are others', the long way answers. */
 static void no_number_for_a_mask(void)
 {
@@ -545,7 +579,8 @@ static const struct test tests[] = {
 	TEST(answers_follow_the_task), TEST(new_generation_judges_anew),
 	TEST(full_of_others),          TEST(fought_over),
 	TEST(torn_pairs_are_nobodys),  TEST(full_of_other_words),
-	TEST(no_number_for_a_mask),    TEST(drops_are_counted),
+	TEST(words_are_kept_once),     TEST(no_number_for_a_mask),
+	TEST(drops_are_counted),
 };
 
 int main(int argc, char **argv)

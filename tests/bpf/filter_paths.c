@@ -452,6 +452,95 @@ static void on_overlayfs(void)
 	filtered_end(&f);
 }
 
+/* A file that is mounted elsewhere and unlinked has no path; the dentry that it is mounted on has one. */
+static void unlinked_and_mounted(bool no_typed_loads)
+{
+	struct filtered f;
+	char a[128], b[128];
+
+	private_mounts();
+	filtered_begin(&f, no_typed_loads);
+	snprintf(a, sizeof(a), "%s/a", f.dir);
+	snprintf(b, sizeof(b), "%s/b", f.dir);
+	filtered_touch(a);
+	filtered_touch(b);
+	CHECK(!mount(a, b, NULL, MS_BIND, NULL));
+	for (int known = 0; known < 2; known++) {
+		filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+		for (int i = 0; known && i < 2; i++)
+			filtered_look(b);
+		CHECK_INT(filtered_seen(&f, NULL, NULL), 0);
+		if (known)
+			CHECK(!unlink(a));
+		filtered_look(b);
+		CHECK_INT(filtered_seen(&f, NULL, NULL), known);
+	}
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	filtered_touch(a); /* the directory is known, the file is not */
+	filtered_look(b);
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 1);
+	umount2(b, MNT_DETACH);
+	filtered_end(&f);
+}
+
+static void unlinked_and_mounted_by_words(void)
+{
+	unlinked_and_mounted(false);
+}
+
+static void unlinked_and_mounted_by_probe_reads(void)
+{
+	unlinked_and_mounted(true);
+}
+
+/* A name in a known directory that makes a path too long for a record: what is cut is sent. */
+static void paths_at_the_limit(void)
+{
+	char name[256], dir[4200], *end;
+	struct filtered f;
+	int fd, file;
+
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	fd = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	end = dir + sprintf(dir, "%s", f.dir);
+	memset(name, 'd', sizeof(name));
+	while (end - dir < 4076) {
+		size_t n = (size_t)MIN(4076 - (end - dir) - 1, 200);
+		int next;
+
+		if (4076 - (end - dir) - 1 - n == 1)
+			n--; /* room for a last component */
+		CHECK(n);
+		name[n] = '\0';
+		CHECK(!mkdirat(fd, name, 0755));
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		CHECK(next >= 0);
+		close(fd);
+		fd = next;
+		name[n] = 'd';
+		end += sprintf(end, "/%.*s", (int)n, name);
+	}
+	filtered_forget(&f);
+	for (int i = 0; i < 3; i++) {
+		file = openat(fd, "a", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+		CHECK(file >= 0);
+		close(file);
+	}
+	CHECK_INT(filtered_seen(&f, NULL, NULL), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		file = openat(fd, "a-name-of-thirty-one-bytes-in-it", O_CREAT | O_RDWR | O_CLOEXEC,
+			      0644);
+		CHECK(file >= 0);
+		close(file);
+		CHECK_INT(filtered_seen(&f, NULL, NULL), i + 1);
+	}
+	CHECK(!unlinkat(fd, "a-name-of-thirty-one-bytes-in-it", 0)); /* by no whole path */
+	close(fd);
+	filtered_end(&f);
+}
+
 /* Names of every length, so that every rest of a word is met. */
 static void every_length(bool no_typed_loads)
 {
@@ -546,6 +635,9 @@ static const struct test tests[] = {
 	TEST(renames_racing_opens),
 	TEST(names_of_one_file),
 	TEST(moved_mounts),
+	TEST(unlinked_and_mounted_by_words),
+	TEST(unlinked_and_mounted_by_probe_reads),
+	TEST(paths_at_the_limit),
 	TEST(renames_racing_first_opens_by_words),
 	TEST(renames_racing_first_opens_by_probe_reads),
 	TEST(reused_names_and_dentries),
