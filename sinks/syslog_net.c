@@ -181,7 +181,7 @@ void syslog_net_drop(struct syslog_net *n)
 	if (n->fd >= 0)
 		close(TAKE_FD(n->fd));
 	if (n->transport == TRANSPORT_UDP && n->next) {
-		n->state = NET_CONNECTING; /* only a sent datagram tells that nobody is there */
+		n->state = NET_CONNECTING; /* a datagram that was sent told that nobody is there */
 		return;
 	}
 	forget_addresses(n);
@@ -388,6 +388,20 @@ bool syslog_net_connected(const struct syslog_net *n)
 	return n->state == NET_UP;
 }
 
+/* Has the datagram that was just sent come back? On the same machine that is known at once, and then it is
+ * sent to the name's next address, if there is one. */
+static bool refused(const struct syslog_net *n)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (n->transport != TRANSPORT_UDP || !n->next)
+		return false;
+	getsockopt(n->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	errno = error;
+	return error;
+}
+
 int64_t syslog_net_send(struct syslog_net *n, const void *p, size_t len)
 {
 	ssize_t rc;
@@ -395,6 +409,8 @@ int64_t syslog_net_send(struct syslog_net *n, const void *p, size_t len)
 	do
 		rc = send(n->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (rc < 0 && errno == EINTR);
+	if (rc >= 0 && refused(n))
+		rc = -1;
 	if (rc >= 0) {
 		n->backoff_ns = 0;
 		return rc;

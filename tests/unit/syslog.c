@@ -301,19 +301,10 @@ static void udp_name_with_a_second_address(void)
 {
 	uint16_t port = 0;
 	int fd = inet_socket(SOCK_DGRAM, &port);
-	char text[100], m[9000];
-	struct sinkrun r;
-	ssize_t n = -1;
+	char text[100];
 
 	snprintf(text, sizeof(text), "transport=udp,address=localhost:%u", port);
-	CHECK_INT(sinkrun_open(&r, &sink_syslog, text), 0);
-	for (uint64_t i = 0; i < 5 && n < 0; i++) {
-		sinkrun_send(&r, i, 1, DOC_ALERT, 0);
-		n = receive(&r, fd, m, sizeof(m));
-	}
-	CHECK(n > 0);
-	sinkrun_close(&r, 100);
-	close(fd);
+	datagrams(text, fd);
 }
 
 static void unix_stream_has_a_line_each(void)
