@@ -33,7 +33,7 @@ install() {
 	flock 8
 	[ -e "$CACHE/complete" ] && return
 	pom >"$CACHE/pom.xml"
-	mvn -B -q -Dstyle.color=never -f "$CACHE/pom.xml" -Dmaven.repo.local="$CACHE/m2" dependency:copy-dependencies \
+	mvn -B -q -f "$CACHE/pom.xml" -Dmaven.repo.local="$CACHE/m2" dependency:copy-dependencies \
 		-DincludeScope=runtime -DoutputDirectory="$CACHE/libs" >&2
 	rm -rf "$CACHE/m2"
 	touch "$CACHE/complete"
