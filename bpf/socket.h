@@ -58,23 +58,21 @@ struct sock_kind {
 	__u8 state;
 };
 
+static __always_inline struct sock_kind sock_kind_by(struct sock *sk, bool fast)
+{
+	struct sock_kind k;
+
+	sk = CAST(fast, sk, struct sock);
+	k.family = READ(fast, sk, struct sock, __sk_common.skc_family);
+	k.protocol = READ(fast, sk, struct sock, sk_protocol);
+	k.state = READ(fast, sk, struct sock, __sk_common.skc_state);
+	return k;
+}
+
 /* All at once, which costs less than one after the other. */
 static __always_inline struct sock_kind sock_kind_of(struct sock *sk)
 {
-	struct sock_kind k;
-	struct sock *fast;
-
-	if (typed_loads()) {
-		fast = typed(sk, struct sock);
-		k.family = fast->__sk_common.skc_family;
-		k.protocol = fast->sk_protocol;
-		k.state = fast->__sk_common.skc_state;
-	} else {
-		k.family = sock_family(sk);
-		k.protocol = sock_protocol(sk);
-		k.state = LOAD(sk, struct sock, __sk_common.skc_state);
-	}
-	return k;
+	return typed_loads() ? sock_kind_by(sk, true) : sock_kind_by(sk, false);
 }
 
 /* 0: nobody has asked for it yet. */
@@ -186,9 +184,9 @@ static __always_inline void peer_ip6(struct peer *p, const struct in6_addr *a)
 	p->lo = (__u32)p->lo;
 }
 
-static __always_inline int find_peer_by(struct peer *p, bool fast)
+/* fast: as READ. */
+static __always_inline int find_peer_by(struct peer *p, struct sock *sk, bool fast)
 {
-	struct sock *sk = CAST(fast, p->sock, struct sock);
 	__u16 family = READ(fast, sk, struct sock, __sk_common.skc_family);
 	struct in6_addr in;
 	__u32 ports;
@@ -214,29 +212,8 @@ __noinline int find_peer(struct peer *p)
 {
 	if (!p)
 		return 0;
-	return typed_loads() ? find_peer_by(p, true) : find_peer_by(p, false);
-}
-
-/* The same of a socket whose type the verifier knows, which costs a quarter. */
-static __always_inline int find_peer_of(struct peer *p, const struct sock *sk)
-{
-	struct in6_addr in;
-
-	if (sk->__sk_common.skc_family == AF_INET_) {
-		p->family = EV_FAMILY_IPV4;
-		p->lo = bpf_ntohl(sk->__sk_common.skc_daddr);
-	} else if (sk->__sk_common.skc_family == AF_INET6_) {
-		in.in6_u.u6_addr32[0] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[0];
-		in.in6_u.u6_addr32[1] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[1];
-		in.in6_u.u6_addr32[2] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[2];
-		in.in6_u.u6_addr32[3] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[3];
-		peer_ip6(p, &in);
-	} else {
-		return 0;
-	}
-	p->lport = sk->__sk_common.skc_num;
-	p->port = bpf_ntohs(sk->__sk_common.skc_dport);
-	return 1;
+	return typed_loads() ? find_peer_by(p, typed(p->sock, struct sock), true)
+			     : find_peer_by(p, (struct sock *)p->sock, false);
 }
 
 /* The same of an address that is known. */

@@ -108,7 +108,7 @@ static __noinline int tcp_begins(const struct sock *s)
 	if (is_self(t))
 		return 0;
 	peer.uring = in_uring(t);
-	find_peer_of(&peer, s);
+	find_peer_by(&peer, (struct sock *)s, true); /* its type is known: no cast */
 	verdict = judge_peer(&peer, EV_CONNECT);
 	cookie = bpf_get_socket_cookie((void *)s);
 	p = connecting_add(cookie);
