@@ -405,10 +405,10 @@ int set_load(struct policy_set **out, const char *const *paths, uint32_t npaths,
 			err = 0;
 		}
 	}
-	if (!err && missing != -E2BIG)
+	if (!err && missing != -E2BIG) {
 		err = count_first(&l, k, d);
-	if (!err && missing != -E2BIG)
-		err = load_files(s, &l, k, d);
+		err = err ? err : load_files(s, &l, k, d);
+	}
 	files_free(&l);
 	if (!err && !missing)
 		err = set_end(s);
