@@ -50,6 +50,7 @@ struct window {
 	bool trailing; /* the last step must not happen */
 	bool forgot;
 	uint64_t forgot_ns;
+	uint64_t ends_ns; /* sequence: nothing that has begun so far lasts longer */
 	_Atomic uint64_t evicted;
 };
 
@@ -184,6 +185,7 @@ static void begin(struct window *w, const struct window_item *it)
 	struct stage g = { .live = true, .start_ns = it->time_ns };
 	struct state *x;
 
+	w->ends_ns = MAX(w->ends_ns, window_later(it->time_ns, w->cfg.within_ns));
 	if (w->nstages == 1) {
 		wait_for_end(w, it, &g);
 		return;
@@ -242,6 +244,15 @@ static void guard(struct window *w, uint32_t n, const struct window_item *it)
 		clear_stage(w, &stages(x)[n - 1]);
 	else if (it->time_ns <= x->due_ns)
 		store_drop(&w->store, x);
+}
+
+bool window_expects(const struct window *w, uint32_t step, uint64_t time_ns)
+{
+	if (!w->stage_of[step] && !(w->cfg.negated & 1u << step))
+		return true;
+	if (!atomic_load_explicit(&w->store.used, memory_order_relaxed))
+		return false;
+	return w->cfg.negated & 1u << step || time_ns <= w->ends_ns;
 }
 
 enum window_answer window_step(struct window *w, uint32_t step, const struct window_item *it,

@@ -79,6 +79,9 @@ enum window_answer {
 	WINDOW_FIRED, /* the sequence is complete, *f says it, and its key starts anew */
 };
 
+/* False: an event of that time at that step would change nothing, whatever its key, because no sequence has
+ * begun that it could go on with. */
+bool window_expects(const struct window *w, uint32_t step, uint64_t time_ns);
 /* An event passes step `step` of a sequence. For an event that passes several: the last step
  * first, and none after an answer but WINDOW_GOES_ON. */
 enum window_answer window_step(struct window *w, uint32_t step, const struct window_item *it,

@@ -357,6 +357,8 @@ static enum window_answer feed(struct windows *ws, const struct one *o, const st
 	struct keeping k = { .ws = ws, .o = o, .rule = r, .e = e, .step = step_of(r) };
 	struct window_item it = { .time_ns = e->raw->time_ns, .keep = keep, .arg = &k };
 
+	if (is_sequence(o->w) && !window_expects(o->machine, k.step, it.time_ns))
+		return WINDOW_GOES_ON; /* most events: no key is made */
 	arena_reset(&ws->scratch);
 	if (is_sequence(o->w))
 		return feed_step(ws, o, k.step, &it, e, f);
