@@ -136,8 +136,9 @@ static bool is_user_manager(const struct proctable *t, const struct proc *p)
 
 static uint8_t door_named(struct str name)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(doors); i++)
-		if ((doors[i].prefix ? name.len >= doors[i].len : name.len == doors[i].len) &&
+	for (uint32_t i = 0; name.len && i < ARRAY_LEN(doors); i++)
+		if (doors[i].name[0] == name.p[0] && /* no other is looked at */
+		    (doors[i].prefix ? name.len >= doors[i].len : name.len == doors[i].len) &&
 		    !memcmp(name.p, doors[i].name, doors[i].len))
 			return doors[i].type;
 	return ENTRY_NONE;

@@ -128,6 +128,7 @@ struct image *image_new(const struct ctx_process *ctx, bool compact)
 	img->bytes = (uint32_t)bytes;
 	img->ctx = src;
 	img->ctx.start_ns = 0;
+	img->ctx.sid = img->ctx.pgid = 0;
 	at = img->data;
 	for (uint32_t i = 0; i < g->nfields; i++) {
 		struct str *s = (struct str *)((char *)&img->ctx + g->fields[i].offset);

@@ -11,7 +11,7 @@
 
 struct image {
 	uint32_t refs, bytes;	/* bytes: of the whole allocation */
-	struct ctx_process ctx;	/* start_ns is the process's matter and zero here */
+	struct ctx_process ctx;	/* start_ns, sid and pgid are the process's matter and zero here */
 	char data[];
 };
 

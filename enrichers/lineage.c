@@ -217,7 +217,7 @@ static void show_parent(struct proctable *t, struct proc *p, struct proc *q)
 static void link_parent(struct proctable *t, struct proc *p, struct proc *q)
 {
 	if (p->forked && !p->image && q->image)
-		proctable_set_image(t, p, image_ref(q->image));
+		proctable_set_image(t, p, image_ref(q->image), q->process.sid, q->process.pgid);
 	if (!q->as_parent)
 		q->as_parent = make(t, q);
 	if (p->lineage == q->as_parent && p->parent_image == q->image &&

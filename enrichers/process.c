@@ -15,6 +15,7 @@
 
 #include "enrichers/counter.h"
 #include "enrichers/enricher.h"
+#include "enrichers/known.h"
 #include "enrichers/proctable.h"
 #include "enrichers/texts.h"
 #include "pipeline/util.h"
@@ -66,6 +67,7 @@ struct process {
 	struct outside *outside;
 	struct image_plan exec_plan, task_plan;
 	struct texts texts;
+	struct known known;
 	uint64_t asks_second, asks; /* budget of questions for unknown processes */
 	uint64_t exec_lost_ns; /* when an exec, or what may be one, was last reported lost */
 	counter_t counters[C_MAX];
@@ -118,7 +120,7 @@ static void ask_pending(struct process *s, struct proc *p, struct ctx_process *c
 
 static void confirm(struct process *s, struct proc *p)
 {
-	proctable_set_image(&s->table, p, image_ref(p->pending));
+	proctable_set_image(&s->table, p, image_ref(p->pending), p->process.sid, p->process.pgid);
 	entry_image(&s->table, p);
 	lineage_changed(&s->table, p);
 	count(s, C_CONFIRMED);
@@ -141,12 +143,11 @@ static void prove_idle(struct process *s, uint64_t now_ns)
 			confirm(s, p);
 }
 
-static void set_image(struct process *s, struct proc *p, const struct ctx_process *c)
+static void set_image(struct process *s, struct proc *p, struct image *img, uint32_t sid,
+		      uint32_t pgid)
 {
-	struct image *img = proctable_image(&s->table, c);
-
 	if (img)
-		proctable_set_image(&s->table, p, img);
+		proctable_set_image(&s->table, p, img, sid, pgid);
 	else
 		count(s, C_NO_MEMORY);
 }
@@ -232,7 +233,8 @@ static void on_fork(struct process *s, struct proc *forker, const struct ev_fork
 		c->forked = true;
 	}
 	if (!c->image && forker->image)
-		proctable_set_image(&s->table, c, image_ref(forker->image));
+		proctable_set_image(&s->table, c, image_ref(forker->image), forker->process.sid,
+				    forker->process.pgid);
 	lineage_set_parent(&s->table, c, forker);
 	entry_fork(&s->table, c, forker);
 }
@@ -258,11 +260,32 @@ static void set_entry(struct process *s, struct proc *p, const struct proc *old)
 		entry_find(&s->table, p, lineage_parent(&s->table, p));
 }
 
+/* A reference to the image that the record tells of; NULL without memory. */
+static struct image *image_of(struct process *s, struct event *e)
+{
+	const struct ev_exec *r = (const struct ev_exec *)e->raw;
+	struct image *img = known_find(&s->known, r);
+	uint64_t compacted = s->table.compacted;
+	struct ctx_process c;
+
+	if (img)
+		return image_ref(img);
+	if (s->table.bytes >= s->cfg.max_bytes)
+		known_forget(&s->known, &s->table);
+	image_absent(&c);
+	image_from_record(&c, e, &s->exec_plan);
+	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
+	texts_finish(&s->texts, &c);
+	img = proctable_image(&s->table, &c);
+	if (img && s->table.compacted == compacted)
+		known_keep(&s->known, &s->table, r, img);
+	return img;
+}
+
 static struct proc *on_exec(struct process *s, struct event *e)
 {
 	const struct ev_exec *r = (const struct ev_exec *)e->raw;
 	struct proc *old = image_before(s, r), *p = proctable_find(&s->table, r->h.exec_id);
-	struct ctx_process c;
 
 	s->table.pinned[0] = old;
 	prove(s, old, r->h.time_ns);
@@ -275,11 +298,7 @@ static struct proc *on_exec(struct process *s, struct event *e)
 		lineage_inherit(&s->table, p, old);
 	else if (!p->has_parent)
 		parent_from_header(s, p, r->h.parent_exec_id, 0);
-	image_absent(&c);
-	image_from_record(&c, e, &s->exec_plan);
-	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
-	texts_finish(&s->texts, &c);
-	set_image(s, p, &c);
+	set_image(s, p, image_of(s, e), r->sid, r->pgid);
 	set_entry(s, p, old);
 	p->forked = p->from_task = false;
 	if (old) {
@@ -317,7 +336,7 @@ static void on_task(struct process *s, struct event *e)
 	known = c.executable.len || r->exec_flags & 1u << EV_EXECF_KTHREAD;
 	if (known)
 		texts_finish(&s->texts, &c);
-	set_image(s, p, &c);
+	set_image(s, p, proctable_image(&s->table, &c), c.sid, c.pgid);
 	if (!known || r->exec_flags & 1u << EV_EXECF_ARGS_UNREAD)
 		ask_pending(s, p, &c);
 	lineage_changed(&s->table, p);
@@ -435,6 +454,7 @@ static void process_close(void *state)
 {
 	struct process *s = state;
 
+	known_forget(&s->known, &s->table);
 	proctable_free(&s->table);
 	texts_free(&s->texts);
 	free(s);

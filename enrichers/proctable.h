@@ -63,6 +63,8 @@ struct proctable_cfg {
 struct proctable {
 	struct proctable_cfg cfg;
 	struct idmap by_exec_id, by_pid;	/* by_pid: the newest living image of a process */
+	struct proc *spare;	/* entries to be used again, by next */
+	uint32_t nspare;
 	struct proc_list living, gone;		/* living: the longest unseen first, roughly; gone: by gone_ns */
 	const struct proc *pinned[2];		/* entries the caller works with: not evicted */
 	uint64_t bytes;		/* of images, lineages and entry leaders */
@@ -106,8 +108,9 @@ struct proc *proctable_add(struct proctable *t, uint64_t exec_id, uint32_t pid, 
 /* An image from ctx, made compact where the table is over its bytes. NULL without memory. */
 struct image *proctable_image(struct proctable *t, const struct ctx_process *ctx);
 void proctable_drop(struct proctable *t, struct image *img);	/* a reference; NULL is legal */
-/* Takes the reference over. */
-void proctable_set_image(struct proctable *t, struct proc *p, struct image *img);
+/* Takes the reference over. sid and pgid: of the process when it executed the image. */
+void proctable_set_image(struct proctable *t, struct proc *p, struct image *img, uint32_t sid,
+			 uint32_t pgid);
 void proctable_set_pending(struct proctable *t, struct proc *p, struct image *img, uint64_t asked_ns);
 /* The process ended (exited), or runs another image now. Again: no effect. */
 void proctable_gone(struct proctable *t, struct proc *p, bool exited, uint64_t now_ns);
