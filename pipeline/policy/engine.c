@@ -13,6 +13,7 @@
 #include "pipeline/encode.h"
 #include "pipeline/message.h"
 #include "pipeline/policy/index/index.h"
+#include "pipeline/policy/index/recall.h"
 #include "pipeline/policy/window/windows.h"
 #include "pipeline/util.h"
 
@@ -65,6 +66,28 @@ static inline const struct value *fetch(struct policy_engine *p, uint32_t i)
 	return slot->there ? &slot->v : NULL;
 }
 
+/* An expression is asked once of a text that comes again soon, as most do. */
+static bool ask_expression(struct policy_engine *p, const struct operand *o, const struct value *v)
+{
+	struct recalled *r = p->look.recall ? recall_place(p->look.recall, o, v->s) : NULL;
+	uint64_t limits = regex_limit_hits(p->scratch.regex);
+	bool yes;
+
+	if (r && recall_fits(r, o, v->s))
+		return r->nkeys;
+	yes = o->eval(o, v, &p->scratch);
+	if (r && regex_limit_hits(p->scratch.regex) == limits) {
+		recall_begin(r, o, v->s);
+		r->nkeys = yes;
+	}
+	return yes;
+}
+
+static bool ask(struct policy_engine *p, const struct operand *o, const struct value *v)
+{
+	return o->base == OP_REGEX ? ask_expression(p, o, v) : o->eval(o, v, &p->scratch);
+}
+
 static __attribute__((noinline)) bool evaluate(struct policy_engine *p, uint32_t i)
 {
 	const struct pred *pred = &p->kr->preds[i];
@@ -74,7 +97,7 @@ static __attribute__((noinline)) bool evaluate(struct policy_engine *p, uint32_t
 	if (!left) {
 		yes = false;
 	} else if (pred->right == SLOT_NONE) {
-		yes = pred->operand->eval(pred->operand, left, &p->scratch);
+		yes = ask(p, pred->operand, left);
 	} else {
 		right = fetch(p, pred->right);
 		yes = right && op_pair(pred->operand, left, right);

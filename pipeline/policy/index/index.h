@@ -21,6 +21,7 @@ struct scan_scratch;
 struct index_scratch {
 	struct scan_scratch *scan;
 	struct inside_seen seen;
+	struct recall *recall;
 };
 
 /* Bits of rules, with a bit for each word that is not zero, and once more. */

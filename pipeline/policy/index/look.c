@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "pipeline/policy/index/parts.h"
-
+#include "pipeline/policy/index/recall.h"
 #include "pipeline/util.h"
 
 /* One look. */
@@ -13,11 +13,14 @@ struct looking {
 	const struct index *x;
 	struct marks *m;
 	struct index_scratch *scratch;
+	struct recalled *kept; /* NULL: what is hit is not kept */
 };
 
 static inline void hit(const struct looking *l, uint32_t key)
 {
 	mark_key(l->x, l->m, key);
+	if (l->kept)
+		recall_add(l->kept, key);
 }
 
 static void hit_of(void *arg, uint32_t key)
@@ -129,11 +132,37 @@ static void look_address(const struct looking *l, const struct slot_index *s,
 			look_net(l, &s->nets, addr, &s->nets.lengths[i]);
 }
 
+static void look_all_text(struct looking *l, const struct slot_index *s, const struct value *v)
+{
+	if (v->class != EV_CLASS_LIST)
+		look_text(l, s, v->s);
+	else if (s->by_element)
+		look_list(l, s, v->s);
+	look_inside(l, s, v->s);
+}
+
+/* By what is kept of it, or else by all that the slot has. */
+static void look_string(struct looking *l, const struct slot_index *s, const struct value *v)
+{
+	struct recalled *p = recall_place(l->scratch->recall, s, v->s);
+
+	if (p && recall_fits(p, s, v->s)) {
+		for (uint32_t i = 0; i < p->nkeys; i++)
+			mark_key(l->x, l->m, p->keys[i]);
+		return;
+	}
+	if (p)
+		recall_begin(p, s, v->s);
+	l->kept = p;
+	look_all_text(l, s, v);
+	l->kept = NULL;
+}
+
 void index_look(const struct index *x, uint32_t n, const struct value *v, struct marks *m,
 		struct index_scratch *scratch)
 {
 	const struct slot_index *s = &x->slots[n];
-	struct looking l = { x, m, scratch };
+	struct looking l = { x, m, scratch, NULL };
 
 	if (s->present != NO_KEY)
 		hit(&l, s->present);
@@ -141,14 +170,7 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 	case EV_CLASS_COMM:
 	case EV_CLASS_STR:
 	case EV_CLASS_PATH:
-		look_text(&l, s, v->s);
-		look_inside(&l, s, v->s);
-		break;
-	case EV_CLASS_LIST:
-		if (s->by_element)
-			look_list(&l, s, v->s);
-		look_inside(&l, s, v->s);
-		break;
+	case EV_CLASS_LIST: look_string(&l, s, v); break;
 	case EV_CLASS_JSON: break; /* cannot be tested */
 	case EV_CLASS_IP: look_address(&l, s, &v->ip); break;
 	case EV_CLASS_BITS:
@@ -161,6 +183,10 @@ void index_look(const struct index *x, uint32_t n, const struct value *v, struct
 
 int index_scratch_for(struct index_scratch *s, const struct index *x)
 {
+	if (!s->recall)
+		s->recall = calloc(1, sizeof(*s->recall));
+	if (!s->recall)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < x->nslots; i++) {
 		const struct slot_index *slot = &x->slots[i];
 
@@ -178,7 +204,9 @@ void index_scratch_free(struct index_scratch *s)
 {
 	scan_scratch_free(s->scan);
 	inside_seen_free(&s->seen);
+	free(s->recall);
 	s->scan = NULL;
+	s->recall = NULL;
 }
 
 uint32_t index_slot(const struct index *x, uint32_t n)
