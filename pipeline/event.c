@@ -20,10 +20,16 @@ enum {
 			  1u << EV_PATHF_UNREAD | 1u << EV_PATHF_PSEUDO,
 };
 
-/* Classes that valid_field looks at. */
-enum {
-	CHECKED =
-		1u << EV_CLASS_STR | 1u << EV_CLASS_LIST | 1u << EV_CLASS_PATH | 1u << EV_CLASS_IP,
+/* T_U8, T_U16, …: number, class of each type. */
+enum type_number {
+#define TYPE(id, ctype, class, names) T_##id,
+#include "bpf/types.def"
+#undef TYPE
+};
+enum type_class {
+#define TYPE(id, ctype, class, names) T_CLASS_##id = EV_CLASS_##class,
+#include "bpf/types.def"
+#undef TYPE
 };
 
 static const char *valid_ref(const struct ev_ref *r, const struct event_kind *k, uint32_t len,
@@ -86,22 +92,42 @@ static const char *valid_ip(const struct ev_ip *ip)
 	return ip->family ? "address of unknown family" : NULL;
 }
 
+/* The rows of a kind, each written out: of a PATHFLAGS the n-th is that of slot n. */
+#define EV_BEGIN(id, stem, kind, category, help)                                                   \
+	case EV_##id: {                                                                            \
+		const struct ev_##stem *r = rec;                                                   \
+		uint32_t n = 0;                                                                    \
+		(void)r, (void)n;
+#define FLAGS(type, name)                                                                          \
+	if ((int)T_##type == (int)T_PATHFLAGS && n++ == slot)                                      \
+		memcpy(&flags, &r->name, MIN(sizeof(flags), sizeof(r->name)));
+#define EV_FIELD(type, name, path, help) FLAGS(type, name)
+#define EV_OPT(type, name, path, help) FLAGS(type, name)
+#define EV_ID(type, name, path, help) FLAGS(type, name)
+#define EV_CTX(type, name, help) FLAGS(type, name)
+#define EV_END(id)                                                                                 \
+	break;                                                                                     \
+	}
+
 uint32_t event_path_flags(const struct event_kind *k, const void *rec, uint32_t slot)
 {
-	for (uint32_t i = 0; i < k->nfields; i++)
-		if (k->fields[i].names == &type_names_PATHFLAGS && !slot--)
-			return *(const uint32_t *)((const char *)rec + k->fields[i].offset);
-	return 0;
+	uint32_t flags = 0;
+
+	switch (k->kind) {
+#include "bpf/events.def"
+	}
+	return flags;
 }
 
-static const char *valid_field(const struct event_kind *k, const struct field *f, const char *rec,
-			       uint32_t len)
+static inline __attribute__((always_inline)) const char *valid_field(const struct event_kind *k,
+								     int class, const void *at,
+								     const char *rec, uint32_t len,
+								     uint32_t slot)
 {
-	const void *at = rec + f->offset;
 	const struct ev_ref *r = at;
 	const char *why;
 
-	switch (f->class) {
+	switch (class) {
 	case EV_CLASS_STR: return r->off ? valid_ref(r, k, len, EV_STR_MAX) : NULL;
 	case EV_CLASS_LIST:
 		if (!r->off)
@@ -112,11 +138,38 @@ static const char *valid_field(const struct event_kind *k, const struct field *f
 		if (!r->off)
 			return NULL;
 		why = valid_ref(r, k, len, EV_PATH_MAX);
-		return why ? why
-			   : valid_path(rec + r->off, r->len, event_path_flags(k, rec, f->group));
+		return why ? why : valid_path(rec + r->off, r->len, event_path_flags(k, rec, slot));
 	case EV_CLASS_IP: return valid_ip(at);
 	default: return NULL;
 	}
+}
+
+/* Likewise; what need not be looked at is gone when this is compiled. n: PATH fields so far. */
+#define EV_BEGIN(id, stem, kind, category, help)                                                   \
+	case EV_##id: {                                                                            \
+		const struct ev_##stem *r = rec;                                                   \
+		uint32_t n = 0;                                                                    \
+		(void)r, (void)n;
+#define VALID(type, name)                                                                          \
+	if (!bad)                                                                                  \
+		bad = valid_field(k, T_CLASS_##type, &r->name, rec, len, n);                       \
+	n += (int)T_##type == (int)T_PATH;
+#define EV_FIELD(type, name, path, help) VALID(type, name)
+#define EV_OPT(type, name, path, help) VALID(type, name)
+#define EV_ID(type, name, path, help) VALID(type, name)
+#define EV_CTX(type, name, help) VALID(type, name)
+#define EV_END(id)                                                                                 \
+	break;                                                                                     \
+	}
+
+static const char *valid_fields(const struct event_kind *k, const void *rec, uint32_t len)
+{
+	const char *bad = NULL;
+
+	switch (k->kind) {
+#include "bpf/events.def"
+	}
+	return bad;
 }
 
 static const char *valid_header(const struct ev_hdr *h, uint32_t len)
@@ -155,14 +208,10 @@ int event_validate(struct event *e, struct arena *arena, const void *rec, uint32
 		return -EINVAL;
 	}
 	k = schema_kind(h->kind);
-	for (uint32_t i = 0; i < k->nfields; i++) {
-		if (!(CHECKED >> k->fields[i].class & 1))
-			continue;
-		bad = valid_field(k, &k->fields[i], rec, len);
-		if (bad) {
-			*why = bad;
-			return -EINVAL;
-		}
+	bad = valid_fields(k, rec, len);
+	if (bad) {
+		*why = bad;
+		return -EINVAL;
 	}
 	e->raw = h;
 	e->kind = k;
