@@ -11,34 +11,7 @@
 
 #include "pipeline/util.h"
 
-enum {
-	EVICT_ASKS = 2, /* questions asked to find one entry to evict */
-	SPARE_MAX = 2048, /* entries that wait to be used again */
-};
-
-/* Zeroed; NULL without memory. */
-static struct proc *proc_new(struct proctable *t)
-{
-	struct proc *p = t->spare;
-
-	if (!p)
-		return calloc(1, sizeof(*p));
-	t->spare = p->next;
-	t->nspare--;
-	memset(p, 0, sizeof(*p));
-	return p;
-}
-
-static void proc_free(struct proctable *t, struct proc *p)
-{
-	if (t->nspare == SPARE_MAX) {
-		free(p);
-		return;
-	}
-	p->next = t->spare;
-	t->spare = p;
-	t->nspare++;
-}
+enum { EVICT_ASKS = 2 }; /* questions asked to find one entry to evict */
 
 static void list_add(struct proc_list *l, struct proc *p)
 {
@@ -99,7 +72,7 @@ static void forget(struct proctable *t, struct proc *p)
 	lineage_drop(t, p->lineage);
 	lineage_drop(t, p->as_parent);
 	entry_drop(t, p->entry);
-	proc_free(t, p);
+	procpool_put(&t->pool, p);
 }
 
 static bool pinned(const struct proctable *t, const struct proc *p)
@@ -195,11 +168,11 @@ struct proc *proctable_add(struct proctable *t, uint64_t exec_id, uint32_t pid, 
 	while (t->by_exec_id.count >= t->cfg.max_processes)
 		if (!evict(t, now_ns))
 			return NULL;
-	p = proc_new(t);
+	p = procpool_get(&t->pool);
 	if (!p)
 		return NULL;
 	if (idmap_put(&t->by_exec_id, exec_id, p)) {
-		proc_free(t, p);
+		procpool_put(&t->pool, p);
 		return NULL;
 	}
 	p->exec_id = exec_id;
@@ -327,10 +300,7 @@ void proctable_free(struct proctable *t)
 
 	while ((p = t->living.first) || (p = t->gone.first))
 		forget(t, p);
-	while ((p = t->spare)) {
-		t->spare = p->next;
-		free(p);
-	}
+	procpool_free(&t->pool);
 	idmap_free(&t->by_exec_id);
 	idmap_free(&t->by_pid);
 }

@@ -16,6 +16,7 @@
 #include "enrichers/idmap.h"
 #include "enrichers/image.h"
 #include "enrichers/lineage.h"
+#include "enrichers/procpool.h"
 
 struct proc {
 	/* What every event looks at, together. */
@@ -27,6 +28,7 @@ struct proc {
 	bool forked;		/* its fork was seen and no exec since: it runs its parent's image */
 	bool from_task;		/* found running: what it says is older than the entry */
 	uint8_t door;		/* what its program makes of those it starts, see entry.c */
+	uint8_t number;		/* procpool.c's */
 	struct entry *entry;	/* its entry leader; NULL: not known */
 	struct lineage *lineage;	/* of its ancestors, the parent first */
 	/* Answers about the process that hold for this image only if it was still running it at
@@ -63,8 +65,7 @@ struct proctable_cfg {
 struct proctable {
 	struct proctable_cfg cfg;
 	struct idmap by_exec_id, by_pid;	/* by_pid: the newest living image of a process */
-	struct proc *spare;	/* entries to be used again, by next */
-	uint32_t nspare;
+	struct procpool pool;	/* memory of the entries */
 	struct proc_list living, gone;		/* living: the longest unseen first, roughly; gone: by gone_ns */
 	const struct proc *pinned[2];		/* entries the caller works with: not evicted */
 	uint64_t bytes;		/* of images, lineages and entry leaders */
