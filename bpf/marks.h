@@ -243,7 +243,7 @@ static __always_inline void mark_fork(struct task_struct *parent, struct task_st
 	to = bpf_task_storage_get(&marks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!to)
 		return;
-	to->parent = process ? task_exec_id(parent) : from ? from->parent : 0;
+	to->parent = process ? read_exec_id(parent) : from ? from->parent : 0;
 	if (!from)
 		return;
 	to->image = from->image;

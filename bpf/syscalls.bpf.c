@@ -52,13 +52,9 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	void *map = &dispatch;
 	__u32 slot;
 
-	if (nr >= SYSCALLS) {
-		nr &= ~(__u64)X32_BIT;
-		if (nr >= SYSCALLS)
-			return 0;
-	}
-	slot = slots[nr];
-	if (!slot)
+	slot = slots[nr & (SYSCALLS -
+			   1)]; /* what is out of range is asked last: few calls come so far */
+	if (!slot || (nr & ~(__u64)X32_BIT) >= SYSCALLS)
 		return 0;
 	saved = ctx;
 	both = slot;
