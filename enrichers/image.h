@@ -11,6 +11,7 @@
 
 struct image {
 	uint32_t refs, bytes;	/* bytes: of the whole allocation */
+	uint64_t id;		/* no other image of the table has had it */
 	struct ctx_process ctx;	/* start_ns, sid and pgid are the process's matter and zero here */
 	char data[];
 };

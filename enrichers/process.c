@@ -357,6 +357,7 @@ static void show(struct process *s, struct event *e, struct proc *p)
 	if (p->epoch != s->table.epoch)
 		lineage_refresh(&s->table, p);
 	e->ctx[CTX_PROCESS] = &p->process;
+	e->image = p->image ? p->image->id : 0;
 	if (p->has_parent)
 		e->ctx[CTX_PARENT] = &p->parent;
 	if (p->entry)

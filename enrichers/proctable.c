@@ -198,6 +198,7 @@ struct image *proctable_image(struct proctable *t, const struct ctx_process *ctx
 	img = image_new(ctx, full);
 	if (!img)
 		return NULL;
+	img->id = ++t->images;
 	t->compacted += full;
 	t->bytes += img->bytes;
 	return img;

@@ -72,6 +72,7 @@ struct proctable {
 	uint32_t npending;	/* entries with a pending image */
 	uint32_t epoch;		/* raised when an entry changed that others may show as ancestor */
 	uint64_t versions;	/* given to entries so far */
+	uint64_t images;	/* made so far */
 	int64_t clock_offset_ns;	/* boot time to wall clock, for starts in a lineage */
 	uint64_t reaped, evicted, lost_exits, compacted;
 };

@@ -218,6 +218,7 @@ int event_validate(struct event *e, struct arena *arena, const void *rec, uint32
 	e->arena = arena;
 	memset(e->ctx, 0, sizeof(e->ctx));
 	memset(e->version, 0, sizeof(e->version));
+	e->image = 0;
 	memset(e->paths, 0, sizeof(e->paths));
 	arena_reset(arena);
 	return 0;

@@ -16,6 +16,9 @@ struct event {
 	/* Of what ctx points to: an enricher gives the same number again only for the same content,
 	 * strings included, so that what was made of it can be used again. 0: it gives none. */
 	uint64_t version[CTX_MAX];
+	/* Of the process context: the same number is given again only for the same content but for
+	 * start_ns, sid and pgid. 0: none is given. */
+	uint64_t image;
 	struct arena *arena;
 	/* Raw PATH fields are turned round once, at their first use: by the field's `group`.
 	 * p NULL: not yet. */

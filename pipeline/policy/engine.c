@@ -27,6 +27,16 @@ struct slot {
 
 typedef _Atomic uint64_t counter;
 
+enum { IMAGES = 64, IMAGE_RULES = 16 };
+
+/* The rules of a kind that the index found by fields of one image (struct event). */
+struct image_rules {
+	const struct kind_rules *kr;
+	uint64_t image; /* 0: nothing is kept here */
+	uint32_t count;
+	uint32_t rules[IMAGE_RULES];
+};
+
 struct policy_engine {
 	const struct policy_set *set;
 	const struct kind_rules *kr; /* of the event being judged */
@@ -38,6 +48,9 @@ struct policy_engine {
 	struct op_scratch scratch;
 	struct marks marks;
 	struct index_scratch look;
+	uint64_t slots_first[EV_MAX]; /* of a kind's index: a bit for each of the first 64 slots */
+	uint64_t by_image[EV_MAX]; /* those of them that say the same for the same image */
+	struct image_rules images[IMAGES];
 	struct suppress *suppress;
 	struct windows *windows; /* NULL: no policy has one */
 	struct match *matches;
@@ -244,19 +257,49 @@ static void add_match(struct policy_engine *p, uint32_t found, const struct rule
 	m->matched = explain(p, r);
 }
 
+static void look_at(struct policy_engine *p, const struct index *x, uint32_t i)
+{
+	const struct value *v = fetch(p, index_slot(x, i));
+
+	if (v)
+		index_look(x, i, v, &p->marks, &p->look);
+}
+
+static void look_at_all(struct policy_engine *p, const struct index *x, uint64_t slots)
+{
+	for (; slots; slots &= slots - 1)
+		look_at(p, x, (uint32_t)__builtin_ctzll(slots));
+}
+
+/* Most events are of images that others were of before. Nothing is marked yet. */
+static void look_at_image(struct policy_engine *p, const struct index *x, uint64_t slots)
+{
+	struct image_rules *r = &p->images[(p->e->image + p->e->kind->kind) % IMAGES];
+
+	if (r->image == p->e->image && r->kr == p->kr) {
+		for (uint32_t i = 0; i < r->count; i++)
+			marks_set(&p->marks, r->rules[i]);
+		return;
+	}
+	look_at_all(p, x, slots);
+	r->kr = p->kr;
+	r->count = marks_list(&p->marks, r->rules, IMAGE_RULES);
+	r->image = r->count <= IMAGE_RULES ? p->e->image : 0;
+}
+
 /* Marks the rules that this event may make hold. */
 static void look_up(struct policy_engine *p)
 {
 	const struct index *x = p->kr->lookup;
+	uint64_t by_image = p->e->image ? p->by_image[p->e->kind->kind] : 0;
 	const uint32_t *always;
-	uint32_t n, slot;
+	uint32_t n;
 
-	for (uint32_t i = 0; (slot = index_slot(x, i)) != UINT32_MAX; i++) {
-		const struct value *v = fetch(p, slot);
-
-		if (v)
-			index_look(x, i, v, &p->marks, &p->look);
-	}
+	if (by_image)
+		look_at_image(p, x, by_image);
+	look_at_all(p, x, p->slots_first[p->e->kind->kind] & ~by_image);
+	for (uint32_t i = 64; index_slot(x, i) != UINT32_MAX; i++)
+		look_at(p, x, i);
 	always = index_always(x, &n);
 	for (uint32_t i = 0; i < n; i++)
 		marks_set(&p->marks, always[i]);
@@ -459,6 +502,26 @@ int policy_engine_new(struct policy_engine **out, const struct policy_set *s)
 	return policy_engine_new_with(out, s, POLICY_WINDOW_BYTES);
 }
 
+static bool is_by_image(const struct slot_term *s)
+{
+	const struct field *f = s->code ? NULL : s->field;
+
+	return f && f->source == FIELD_CTX && f->group == CTX_PROCESS &&
+	       f->offset != offsetof(struct ctx_process, start_ns) &&
+	       f->offset != offsetof(struct ctx_process, sid) &&
+	       f->offset != offsetof(struct ctx_process, pgid);
+}
+
+static void sort_slots(struct policy_engine *p, uint32_t kind, const struct kind_rules *kr)
+{
+	uint32_t slot;
+
+	for (uint32_t i = 0; i < 64 && (slot = index_slot(kr->lookup, i)) != UINT32_MAX; i++) {
+		p->slots_first[kind] |= 1ULL << i;
+		p->by_image[kind] |= (uint64_t)is_by_image(&kr->slots[slot]) << i;
+	}
+}
+
 int policy_engine_new_with(struct policy_engine **out, const struct policy_set *s,
 			   uint64_t window_bytes)
 {
@@ -475,6 +538,8 @@ int policy_engine_new_with(struct policy_engine **out, const struct policy_set *
 			policy_engine_free(p);
 			return -ENOMEM;
 		}
+		if (x)
+			sort_slots(p, k, &s->rules.kinds[k]);
 		p->npreds = MAX(p->npreds, s->rules.kinds[k].npreds);
 		p->nslots = MAX(p->nslots, s->rules.kinds[k].nslots);
 		nrules = MAX(nrules, s->rules.kinds[k].nrules);

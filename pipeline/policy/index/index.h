@@ -38,6 +38,25 @@ static inline void marks_set(struct marks *m, uint32_t rule)
 	m->sums[rule >> 12] |= 1ULL << (rule >> 6 & 63);
 	m->tops[rule >> 18] |= 1ULL << (rule >> 12 & 63);
 }
+/* The rules that are marked, ascending, into rules[max]. How many; more than max: they are not all there. */
+static inline uint32_t marks_list(const struct marks *m, uint32_t *rules, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (uint32_t top = 0; top < m->ntops; top++)
+		for (uint64_t t = m->tops[top]; t; t &= t - 1) {
+			uint32_t sum = top << 6 | (uint32_t)__builtin_ctzll(t);
+
+			for (uint64_t s = m->sums[sum]; s; s &= s - 1) {
+				uint32_t word = sum << 6 | (uint32_t)__builtin_ctzll(s);
+
+				for (uint64_t w = m->words[word]; w; w &= w - 1, n++)
+					if (n < max)
+						rules[n] = word << 6 | (uint32_t)__builtin_ctzll(w);
+			}
+		}
+	return n;
+}
 /* Takes the lowest rule out, from top word *top on (0 at first): its number; UINT32_MAX: none. */
 static inline uint32_t marks_next(struct marks *m, uint32_t *top)
 {
