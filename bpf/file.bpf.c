@@ -37,7 +37,7 @@ static __always_inline __u32 fill_open(struct emitter *e, struct ev_open *r, str
 	r->inode = LOAD(inode, struct inode, i_ino);
 	r->oflags = LOAD(f, struct file, f_flags);
 	r->mode = mode & 07777;
-	r->type = file_type(mode);
+	r->type = filter_file_type(mode);
 	r->file_uid = LOAD(inode, struct inode, i_uid).val;
 	r->file_gid = LOAD(inode, struct inode, i_gid).val;
 	r->dev_major = dev_major(dev);
@@ -73,10 +73,15 @@ static __always_inline __u32 fill_requested(struct emitter *e, struct ev_open *r
 	return pos + n;
 }
 
+static __always_inline struct pt_regs *regs_of(struct task_struct *t)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(t);
+}
+
 /* Where the file name is among the arguments, by the call's number. */
 static __always_inline const void *name_argument(struct task_struct *t)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+	struct pt_regs *regs = regs_of(t);
 	__u64 nr = regs->orig_ax;
 
 	if (is_compat(t))
@@ -98,7 +103,8 @@ __noinline int open_exit(long ret, bool known)
 	struct ev_open *r;
 	__u32 len;
 
-	if (ret < 0 && (ret <= -ERESTARTSYS_ || !wants_failed_opens()))
+	if (ret < 0 &&
+	    (ret <= -ERESTARTSYS_ || !wants_failed_opens() || !is_call(regs_of(t)->orig_ax)))
 		return 0;
 	if (!wanted(EV_OPEN))
 		return 0;

@@ -155,20 +155,6 @@ static __always_inline bool walk_path(struct emitter *e, const struct filter_blo
 
 /* ---- the rest of the event ---- */
 
-static __always_inline __u8 file_type(__u32 mode)
-{
-	switch (mode >> 12) {
-	case 8: return EV_FILETYPE_FILE;
-	case 4: return EV_FILETYPE_DIR;
-	case 10: return EV_FILETYPE_SYMLINK;
-	case 2: return EV_FILETYPE_CHAR;
-	case 6: return EV_FILETYPE_BLOCK;
-	case 1: return EV_FILETYPE_FIFO;
-	case 12: return EV_FILETYPE_SOCKET;
-	}
-	return EV_FILETYPE_OTHER;
-}
-
 /* What is asked of an open besides its task. */
 static __always_inline void ask_about(struct ask *a, __u64 mask, __u32 flags, __u32 mode, __u32 via)
 {
@@ -178,7 +164,7 @@ static __always_inline void ask_about(struct ask *a, __u64 mask, __u32 flags, __
 	a->facts.flags = flags;
 	a->facts.access = flags & 010000000 /* O_PATH */ ? 0 : flags & 3;
 	a->facts.mode = mode & 07777;
-	a->facts.type = file_type(mode);
+	a->facts.type = filter_file_type(mode);
 	a->facts.via = via;
 }
 
@@ -196,12 +182,15 @@ __noinline int ask_open(__u64 mask, __u32 flags, __u32 mode, __u32 via, __u32 ge
 	return ask(&a);
 }
 
-static __always_inline bool ask_file(__u32 generation, struct file *f, __u64 mask, __u8 via)
+/* The same of file f; or is it sure by the path? */
+static __always_inline bool ask_file(const struct filter_block *h, struct file *f, __u64 mask,
+				     __u8 via)
 {
 	struct inode *inode = LOAD(f, struct file, f_inode);
+	__u32 flags = LOAD(f, struct file, f_flags), mode = LOAD(inode, struct inode, i_mode);
 
-	return ask_open(mask, LOAD(f, struct file, f_flags), LOAD(inode, struct inode, i_mode), via,
-			generation);
+	return filter_open_may(h, mask, via, mode, flags) &&
+	       (mask >> FILTER_SURE || ask_open(mask, flags, mode, via, h->generation));
 }
 
 #endif

@@ -33,7 +33,13 @@ enum {
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
 	FILTER_MASKS = 256,
 	FILTER_SEEN_BYTES = 1 << 21, /* in which masks are known again (seen_sets.h) */
+	FILTER_OPEN_CLASSES = 128,
 };
+
+/* What tells most opens from those that joins ask for: how it came (enum filter_via), type and access mode.
+ * The kernel takes the access mode from an O_PATH (build_open_flags). */
+#define FILTER_OPEN_CLASS(via, mode, flags)                                                        \
+	((((via)-1u) << 6 & 64) | ((mode) >> 12 & 15) << 2 | ((flags)&3))
 
 #define FILTER_WANTED (1ULL << FILTER_SURE)
 
@@ -133,6 +139,9 @@ struct filter_block {
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
 	struct filter_buckets open_joins, connect_joins, accept_joins;
+	__u64 open_may
+		[FILTER_OPEN_CLASSES]; /* by FILTER_OPEN_CLASS: FILTER_SURE, and the buckets of
+					      * which a join may hold */
 	__u64 masks[FILTER_MASKS]; /* of paths that were opened, by the numbers that programs gave
 				    * them (seen_sets.h); 0: the number is free */
 };

@@ -89,20 +89,17 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 		seen_store(h, &w.key, mask);
 	if (!mask)
 		return ANSWER_NO;
-	return mask >> FILTER_SURE || ask_file(h->generation, f, mask, via) ? ANSWER_YES
-									    : ANSWER_NO;
+	return ask_file(h, f, mask, via) ? ANSWER_YES : ANSWER_NO;
 }
 
 /* The same of a mask that the short way knows by its number. */
 static __noinline bool wants_seen(struct file *f, __u32 number, __u8 via)
 {
 	const struct filter_block *h = filter_now();
-	__u64 mask;
 
 	if (!h || h->generation != seen_keys.generation)
 		return true;
-	mask = h->masks[number & (FILTER_MASKS - 1)];
-	return mask >> FILTER_SURE || ask_file(h->generation, f, mask, via);
+	return ask_file(h, f, h->masks[number & (FILTER_MASKS - 1)], via);
 }
 
 /* Begins the record of an open, unless nobody wants it. wanted: that was asked already. */

@@ -321,6 +321,21 @@ static inline bool filter_thread_fits(const void *block, __u32 off, __u32 n, __u
 	return false;
 }
 
+/* enum ev_filetype of a mode. */
+static inline __u8 filter_file_type(__u32 mode)
+{
+	switch (mode >> 12) {
+	case 8: return EV_FILETYPE_FILE;
+	case 4: return EV_FILETYPE_DIR;
+	case 10: return EV_FILETYPE_SYMLINK;
+	case 2: return EV_FILETYPE_CHAR;
+	case 6: return EV_FILETYPE_BLOCK;
+	case 1: return EV_FILETYPE_FIFO;
+	case 12: return EV_FILETYPE_SOCKET;
+	}
+	return EV_FILETYPE_OTHER;
+}
+
 static inline bool filter_join_file(const struct filter_join *j, const struct filter_facts *f)
 {
 	if (j->not_mask & f->mask)
@@ -368,6 +383,14 @@ static inline __u32 filter_join_holds(const void *block, const struct filter_joi
 	if (j->nthreads && !FILTER_THREAD_FITS(block, j->threads, j->nthreads, f))
 		return 0;
 	return j->outcomes_any ? j->outcomes_any : FILTER_OUTCOMES;
+}
+
+/* False: no join of the buckets of mask holds for such an open. Most files are only read, and few joins are
+ * about that: then nothing else has to be found out. */
+static inline bool filter_open_may(const struct filter_block *h, __u64 mask, __u32 via, __u32 mode,
+				   __u32 flags)
+{
+	return mask & h->open_may[FILTER_OPEN_CLASS(via, mode, flags)];
 }
 
 /* Which join is to be tried next: a cursor over the buckets of a mask. */

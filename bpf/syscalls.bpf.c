@@ -7,8 +7,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { SYSCALLS = 512, X32_BIT = 0x40000000 };
-
 /* One table for both ways into the kernel, so that a call that neither cares for is done with
  * after one look: the slot of the 64-bit call in the low half of a byte, that of the 32-bit call of
  * the same number in the high one. */
@@ -43,6 +41,11 @@ static const volatile __u8 slots[SYSCALLS] = {
 		asm volatile("# " #slot ::: "memory");                                             \
 	} while (0)
 
+/* The same member to the kernel, another to the compiler: else a register is saved for where it lies. */
+struct pt_regs___anew {
+	unsigned long orig_ax;
+} __attribute__((preserve_access_index));
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
@@ -52,15 +55,16 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	void *map = &dispatch;
 	__u32 slot;
 
-	slot = slots[nr & (SYSCALLS -
-			   1)]; /* what is out of range is asked last: few calls come so far */
-	if (!slot || (nr & ~(__u64)X32_BIT) >= SYSCALLS)
+	slot = slots[nr & (SYSCALLS - 1)];
+	if (!slot)
 		return 0;
 	saved = ctx;
 	both = slot;
 	/* Which of the two it is, those programs ask themselves: they need the task anyway. */
 	if ((slot & 15) == SLOT_OPEN)
 		JUMP(ctx, SLOT_OPEN);
+	if (!is_call(((struct pt_regs___anew *)saved[0])->orig_ax))
+		return 0;
 	slot = both; /* read anew: no register is saved for it, and opens are not one case of many */
 	if ((slot & 15) == SLOT_CONNECT)
 		JUMP(saved, SLOT_CONNECT);

@@ -16,6 +16,16 @@ struct {
 	__uint(value_size, 4);
 } dispatch SEC(".maps");
 
+/* No kernel has calls of higher numbers, but for the bit of x32. */
+enum { SYSCALLS = 1024, X32_BIT = 0x40000000 };
+
+/* The dispatcher goes by the lowest bits of a number alone, which spares all calls a branch: a call of
+ * a number that there is not, which has failed, may come to the slot of another. */
+static __always_inline bool is_call(__u64 nr)
+{
+	return (nr & ~(__u64)X32_BIT) < SYSCALLS;
+}
+
 enum { TS_COMPAT_ = 2 }; /* thread_info.status: the call came through a 32-bit entry */
 
 static __always_inline bool is_compat(struct task_struct *t)

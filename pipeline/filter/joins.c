@@ -5,8 +5,10 @@
 #include "pipeline/filter/joins.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "pipeline/filter/heads.h"
+#include "pipeline/filter/walk.h"
 #include "pipeline/util.h"
 
 _Static_assert(sizeof(struct filter_join) == 128, "filter_walk.h finds joins by 128");
@@ -349,4 +351,24 @@ int joins_write(const struct joins *j, struct buf *block, struct filter_buckets 
 	if (j->nwords)
 		memcpy(block->p + ranges, j->words, j->nwords * sizeof(*j->words));
 	return 0;
+}
+
+static bool open_may_hold(const struct filter_join *j, uint32_t via, uint32_t mode, uint32_t access)
+{
+	return (!j->via_any || j->via_any & via) &&
+	       (!j->types_any || j->types_any >> filter_file_type(mode) & 1) &&
+	       (!j->access_any || j->access_any >> access & 1);
+}
+
+void joins_open_may(const struct joins *j, __u64 may[FILTER_OPEN_CLASSES])
+{
+	for (uint32_t i = 0; i < FILTER_OPEN_CLASSES; i++)
+		may[i] = FILTER_WANTED;
+	for (uint32_t via = FILTER_VIA_SYSCALL; via <= FILTER_VIA_IO_URING; via++)
+		for (uint32_t mode = 0; mode <= S_IFMT; mode += 1u << 12)
+			for (uint32_t access = 0; access <= 3; access++)
+				for (uint32_t i = 0; i < j->count; i++)
+					if (open_may_hold(&j->items[i].join, via, mode, access))
+						may[FILTER_OPEN_CLASS(via, mode, access)] |=
+							1ULL << j->items[i].bit;
 }

@@ -52,5 +52,7 @@ int64_t joins_need(struct joins *j, const struct filter_clause *c, const struct 
 void joins_spread(struct joins *j, uint32_t nbits);
 /* Appends joins and ranges to block and fills b. 0, -ENOMEM or -E2BIG. */
 int joins_write(const struct joins *j, struct buf *block, struct filter_buckets *b);
+/* Fills filter_block.open_may, after joins_spread. */
+void joins_open_may(const struct joins *j, __u64 may[FILTER_OPEN_CLASSES]);
 
 #endif

@@ -230,6 +230,7 @@ static int write_all(struct work *w)
 	rc = rc ? rc : joins_write(&w->open.joins, b, &h.open_joins);
 	rc = rc ? rc : joins_write(&w->connect.joins, b, &h.connect_joins);
 	rc = rc ? rc : joins_write(&w->accept.joins, b, &h.accept_joins);
+	joins_open_may(&w->open.joins, h.open_may);
 	h.marks = w->program_groups.count == JOINS_MARKS ? ~0ULL
 							 : (1ULL << w->program_groups.count) - 1;
 	h.odd = odd_marks(&w->program_groups);

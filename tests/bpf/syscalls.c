@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/harness/live.h"
@@ -188,6 +189,33 @@ static void accepts_alone(void)
 	munmap(m, 4096);
 }
 
+/* The dispatcher goes by the lowest ten bits of a call's number. */
+static void numbers_without_a_call(void)
+{
+	struct probe_cfg cfg = live_defaults;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+	const struct ev_hdr *h;
+	char text[4096];
+	struct live l;
+
+	cfg.failed_opens = 1;
+	live_open(&l, &cfg);
+	for (long high = 1024; high <= 1L << 28; high *= 4) {
+		CHECK(syscall(high + SYS_openat, AT_FDCWD, "/no/call", O_RDONLY) < 0);
+		CHECK_INT(errno, ENOSYS);
+		CHECK(syscall(high + SYS_connect, 0, &to, sizeof(to)) < 0);
+		CHECK(syscall(high + SYS_accept4, 0, NULL, NULL, 0) < 0);
+	}
+	CHECK(open("/no/file", O_RDONLY) < 0);
+	live_read(&l);
+	CHECK_INT(count(&l, EV_OPEN), 1);
+	CHECK_INT(count(&l, EV_CONNECT) + count(&l, EV_ACCEPT), 0);
+	h = live_find(&l, NULL, EV_OPEN, (uint32_t)getpid());
+	CHECK_STR(live_str(h, &((const struct ev_open *)h)->requested, text, sizeof(text)),
+		  "/no/file");
+	live_close(&l);
+}
+
 /* A name of len bytes, some of which the search for a NUL in a word might take for one. */
 static void make_name(char *name, size_t len)
 {
@@ -244,8 +272,9 @@ static void names_by_probe_reads(void)
 }
 
 static const struct test tests[] = {
-	TEST(names_by_words),    TEST(names_by_probe_reads), TEST(opens_32bit),
-	TEST(connections_64bit), TEST(connections_32bit),    TEST(accepts_alone),
+	TEST(names_by_words),         TEST(names_by_probe_reads), TEST(opens_32bit),
+	TEST(connections_64bit),      TEST(connections_32bit),    TEST(accepts_alone),
+	TEST(numbers_without_a_call),
 };
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include "tests/harness/filter_wants.h"
 
 #include <endian.h>
+#include <sys/stat.h>
 
 #include "pipeline/filter/walk.h"
 #include "pipeline/util.h"
@@ -127,6 +128,20 @@ static bool run_joins(const void *block, const struct filter_buckets *b, struct 
 	return c.wanted >> outcome & 1;
 }
 
+/* As the programs do: joins are looked at where some may hold. */
+static bool open_wants(const struct filter_block *h, struct filter_facts *f)
+{
+	static const uint32_t types[EV_FILETYPE_MAX] = {
+		[EV_FILETYPE_FILE] = S_IFREG,    [EV_FILETYPE_DIR] = S_IFDIR,
+		[EV_FILETYPE_SYMLINK] = S_IFLNK, [EV_FILETYPE_CHAR] = S_IFCHR,
+		[EV_FILETYPE_BLOCK] = S_IFBLK,   [EV_FILETYPE_FIFO] = S_IFIFO,
+		[EV_FILETYPE_SOCKET] = S_IFSOCK,
+	};
+
+	return filter_open_may(h, f->mask, f->via, types[f->type], f->access) &&
+	       run_joins(h, &h->open_joins, f, EV_OUTCOME_SUCCESS);
+}
+
 bool filter_tables_wants(const void *block, size_t bytes, const struct filter_event *e)
 {
 	const struct filter_block *h = block;
@@ -141,7 +156,7 @@ bool filter_tables_wants(const void *block, size_t bytes, const struct filter_ev
 		return false;
 	if (e->kind == EV_OPEN) {
 		f.mask = filter_tables_mask(block, bytes, false, e->path);
-		return run_joins(block, &h->open_joins, &f, EV_OUTCOME_SUCCESS);
+		return open_wants(h, &f);
 	}
 	if (e->peer_unknown)
 		return true;

@@ -138,7 +138,8 @@ static void make(struct made *m, bool exact)
 			random_pattern(&m->not_paths[i][k], m->texts[i][1][k], exact);
 		}
 		c->access_any = (uint8_t)(roll(2) ? roll(8) : 0);
-		c->types_any = (uint16_t)(roll(4) ? 0 : roll(16));
+		c->types_any = (uint16_t)(roll(4) ? 0 : roll(1 << EV_FILETYPE_MAX));
+		c->via_any = (uint8_t)(roll(4) ? 0 : roll(4));
 		c->uids = m->uids[i];
 		c->nuids = roll(3) ? 0 : 1 + roll(2);
 		for (uint32_t k = 0; k < 2; k++) {
@@ -168,6 +169,8 @@ static bool plain_wants(const struct made *m, const char *path, const struct fil
 		if (c->access_any && !(c->access_any >> f->access & 1))
 			continue;
 		if (c->types_any && !(c->types_any >> f->type & 1))
+			continue;
+		if (c->via_any && !(c->via_any & f->via))
 			continue;
 		if (!c->nuids || in_ranges(c->uids, c->nuids, f->uid))
 			return true;
@@ -203,7 +206,8 @@ static void compare(bool exact, uint32_t rounds)
 		for (uint32_t k = 0; k < 300; k++, total++) {
 			struct filter_facts f = {
 				.access = (uint8_t)roll(3),
-				.type = (uint8_t)roll(4),
+				.type = (uint8_t)(1 + roll(8)),
+				.via = (uint8_t)(1 + roll(2)),
 				.uid = roll(14),
 			};
 			char path[128];
