@@ -142,13 +142,13 @@ static __always_inline bool is_not_open_32(__u64 nr)
 }
 
 /* What follows from the number of a mask. */
-static __always_inline int open_known(__u32 number, long ret, struct file *volatile *f)
+static __always_inline int open_known(__u32 number, volatile long *ret, struct file *volatile *f)
 {
 	if (number != SEEN_NOTHING) {
 		if (number == SEEN_UNKNOWN)
-			return open_exit(ret, false);
+			return open_exit(*ret, false);
 		if (wants_seen(*f, number, VIA_SYSCALL))
-			return open_exit(ret, true);
+			return open_exit(*ret, true);
 	}
 	seen_count();
 	return 0;
@@ -170,8 +170,8 @@ int file_open_exit(unsigned long long *ctx)
 	if (ret < 0 || !keys->k1)
 		return open_exit(ret, false);
 	if (typed_loads()) /* written out twice, so that what is known of the number is not forgotten */
-		return open_known(seen_mask(keys, t, ret, &f), ret, &f);
-	return open_known(seen_mask_probed(t, ret, &f), ret, &f);
+		return open_known(seen_mask(keys, t, ret, &f), &ret, &f);
+	return open_known(seen_mask_probed(t, ret, &f), &ret, &f);
 }
 
 static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,

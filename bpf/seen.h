@@ -39,9 +39,10 @@ struct seen_walk {
 	struct dentry *d, *root;
 	__u64 x; /* key of the last name, then of its directory, so far */
 	struct filter_keys keys;
-	/* The last name: NULL in the root of all; its key; its directory. Not in registers meanwhile. */
+	/* The last name: NULL in the root of all; its key; its directory; its part of what lies at its place.
+	 * Not in registers meanwhile. */
 	struct dentry *volatile leaf;
-	volatile __u64 name, in;
+	volatile __u64 name, in, word;
 };
 
 /* ---- names ---- */
@@ -79,9 +80,12 @@ static __always_inline bool seen_mix(__u64 *key, const struct filter_keys *k, __
 /* That was the last name, of leaf; what follows are its directories. */
 static __always_inline void seen_last_name(struct seen_walk *w, struct dentry *leaf)
 {
+	__u64 in = (__u64)w->d;
+
 	w->leaf = leaf;
 	w->name = w->x;
-	w->in = (__u64)w->d;
+	w->in = in;
+	w->word = SEEN_WORD(seen_near_at(w->x, in)) ^ __builtin_bswap64(w->x);
 	w->x = w->keys.k2;
 }
 
@@ -90,6 +94,8 @@ static __always_inline void seen_no_name(struct seen_walk *w)
 {
 	w->leaf = NULL;
 	w->name = w->x;
+	w->in = 0;
+	w->word = SEEN_WORD(seen_near_at(w->x, 0)) ^ __builtin_bswap64(w->x);
 	w->x = w->keys.k2;
 }
 
@@ -396,6 +402,7 @@ __noinline int seen_first(struct seen_unknown *l)
 		return SEEN_UNKNOWN;
 	filter_found_end(h, &h->open, &l->at);
 	key.dir = l->dir;
+	key.in = l->in;
 	return seen_store(h, &key, l->at.mask);
 }
 
@@ -410,12 +417,13 @@ static __noinline __u32 seen_ask_first(struct dentry *leaf, __u64 in, __u64 dir)
 /* After the walk: the number of the mask. */
 static __always_inline __u32 seen_find(struct seen_walk *w)
 {
-	__u64 key = seen_join(w->name, w->x), at = seen_near_at(key, w->x);
-	__u64 number = SEEN_WORD(at) ^ key;
+	__u64 number = w->word ^ w->x; /* ^ seen_join() */
 
 	if (number == SEEN_NOTHING) /* most are: asked first */
 		return SEEN_NOTHING;
-	return number <= SEEN_LOWEST ? number : seen_search(key, at);
+	if (number <= SEEN_LOWEST)
+		return number;
+	return seen_search(seen_join(w->name, w->x), seen_near_at(w->name, w->in));
 }
 
 /* Looks up the file that t, the current task, has at descriptor fd. The number of its mask, or

@@ -7,8 +7,9 @@
 
 #include "filter.h"
 
-/* SEEN_NEAR: bytes in which the files of one directory are looked for first. */
-enum { SEEN_BITS = 21, SEEN_BYTES = FILTER_SEEN_BYTES, SEEN_NEAR = 8192, SEEN_TRIES = 4 };
+/* SEEN_NEAR: bytes in which the files of one directory are looked for first; SEEN_SPREAD: dentries are 64 bytes
+ * or more, these begin 2,048 apart or more. */
+enum { SEEN_SPREAD = 5, SEEN_BITS = 21, SEEN_BYTES = FILTER_SEEN_BYTES, SEEN_NEAR = 8192, SEEN_TRIES = 4 };
 
 _Static_assert(SEEN_BYTES == 1 << SEEN_BITS, "places are the upper bits of keys");
 
@@ -28,15 +29,20 @@ __u64 seen_words[SEEN_BYTES / 8] SEC(".bss.seen") __attribute__((aligned(64))) =
  * (filter_mix) tells nothing of the difference that a directory would need to undo it. */
 static __always_inline __u64 seen_join(__u64 name, __u64 dir)
 {
-	return dir + __builtin_bswap64(name);
+	return dir ^ __builtin_bswap64(name);
 }
 
-/* The place of a key, by its byte. The files of one directory are in a few pages, so that who opens them all
+/* The place of a path, by its byte: known before its directories are gone through, and the word there is
+ * asked for then. The files of one directory, whose dentry is in, are in a few pages. So who opens them all
  * does not wait for memory at each. */
-static __always_inline __u64 seen_near_at(__u64 key, __u64 dir)
+static __always_inline __u64 seen_near_at(__u64 name, __u64 in)
 {
-	__u64 at = ((dir >> (64 - SEEN_BITS)) + (key >> 8 & (SEEN_NEAR - 1))) & (SEEN_BYTES - 8);
+	__u32 low;
+	__u64 at;
 
+	/* Half of a pointer is none to the verifier, which would not have one shifted. */
+	asm volatile("%0 = %1" : "=w"(low) : "w"((__u32)in));
+	at = ((low << SEEN_SPREAD) + ((__u32)name & (SEEN_NEAR - 1))) & (SEEN_BYTES - 8);
 	barrier_var_(at);
 	return at;
 }
@@ -147,7 +153,7 @@ static __always_inline __u32 seen_store(const struct filter_block *h, const stru
 	__u64 key = seen_join(k->name, k->dir);
 
 	if (n != SEEN_UNKNOWN)
-		seen_keep(key ^ n, seen_near_at(key, k->dir));
+		seen_keep(key ^ n, seen_near_at(k->name, k->in));
 	return n;
 }
 
