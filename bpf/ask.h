@@ -12,7 +12,7 @@
 
 #include "marks.h"
 
-enum { JOIN_STEPS = 4096, ANSWERS = 1 << 14, TASK_ANSWERS = 1 << 12 };
+enum { JOIN_STEPS = 4096, ANSWERS = 1 << 14 };
 enum { VIA_SYSCALL = 1, VIA_IO_URING = 2 }; /* enum filter_via of clause.h */
 
 /* One word each, so that no two writers can make one that neither wrote: the signature, with the
@@ -154,62 +154,6 @@ static __always_inline __u32 ask(struct ask *a)
 	if (!block_is_of(a->head->generation))
 		return FILTER_OUTCOMES; /* some of it was looked up in another block */
 	*answer = signature | wanted;
-	return wanted;
-}
-
-/* ---- answers to a task ---- */
-
-/* The same, under a signature of who asks in place of what takes time to find out of him: the marks of
- * a thread are the same until it executes another program, save those of filter_block.late. It is not
- * of facts that are found out anew each time (cgroup); and what was not known may be later. */
-__u64 task_answers[TASK_ANSWERS] = {};
-
-static __always_inline __u64 sign_asker(const struct ask *a, struct task_struct *t)
-{
-	const struct filter_keys *keys = &a->head->keys;
-	const __u64 *w = (const __u64 *)&a->facts;
-	__u64 x = keys->seed ^ ((__u64)t->pid << 32 | (__u32)t->self_exec_id);
-
-	_Static_assert(__builtin_offsetof(struct filter_facts, cgroup) == 5 * sizeof(*w), "words");
-	x = filter_mix(x, keys) ^ t->start_boottime;
-	x = filter_mix(x, keys) ^ a->head->late;
-#pragma unroll
-	for (__u32 i = 0; i < 5; i++) /* all that are known by now */
-		x = filter_mix(x, keys) ^ w[i];
-	if (a->facts.mask & a->buckets->thread) {
-		x = filter_mix(x, keys) ^ a->facts.thread[0];
-		x = filter_mix(x, keys) ^ a->facts.thread[1];
-	}
-	x = filter_mix(x, keys);
-	return x ^ x >> 32;
-}
-
-/* Of which outcomes does a join hold, when all facts but those of t, the current task, are there? */
-static __always_inline __u32 ask_of_task(struct ask *a, struct task_struct *t)
-{
-	__u64 mask = a->facts.mask, signature, known;
-	volatile __u64 *answer = task_answers;
-	__u32 wanted;
-
-	ask_user(a, t);
-	if (mask & a->buckets->cgroup) {
-		ask_cgroup(a, t);
-		if (mask & a->buckets->marks)
-			ask_marks(a, t);
-		return ask(a);
-	}
-	signature = sign_asker(a, t) & ~(__u64)FILTER_OUTCOMES;
-	answer += (signature >> 40) & (TASK_ANSWERS - 1);
-	known = *answer;
-	if (signature && (known & ~(__u64)FILTER_OUTCOMES) == signature)
-		return known & FILTER_OUTCOMES;
-	/* The facts are read again below, not kept twice: Linux 6.1 has 512 bytes for all frames. */
-	asm volatile("" : : "r"(&a->facts) : "memory");
-	if (mask & a->buckets->marks)
-		ask_marks(a, t);
-	wanted = ask(a);
-	if (a->facts.marks_known || !(mask & a->buckets->marks))
-		*answer = signature | wanted;
 	return wanted;
 }
 

@@ -85,6 +85,11 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
  * begins as not_known, which is 0. */
 __u64 not_known = 0;
 
+/* comm aligned as it is in the kernel, so that the compiler reads a word of it at once. */
+struct task_struct___comm {
+	char comm[16] __attribute__((aligned(8)));
+} __attribute__((preserve_access_index));
+
 /* Short names lie in the dentry: d_iname until 6.13, then d_shortname. The alignment, which is that
  * in the kernel, keeps the compiler from reading a word of it byte by byte. */
 struct dentry___iname {

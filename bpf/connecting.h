@@ -17,10 +17,11 @@ enum { CONNECTING_AGE = 1 << 18, CONNECTING_AGE_PENDING = 1 << 26 }; /* jiffies 
 enum { STATE_PENDING = 0, STATE_TOLD = 1 };
 
 struct pending {
-	struct ev_hdr h; /* of the task that connects */
+	struct ev_hdr h; /* of the task that connects; in place of exec_ids, which take long, counts of execs */
+	__u64 parent_start_ns;
+	__u32 parent_tgid;
 	__u16 state;
 	__u16 err; /* with which it was told */
-	__u32 pad;
 	__u64 verdict; /* of when it began (filter_peer.h) */
 	__u64 sock; /* struct sock * */
 };

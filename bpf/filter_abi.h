@@ -86,7 +86,7 @@ struct filter_peers {
 
 struct filter_buckets {
 	__u64 at[FILTER_BITS]; /* byte offset of the first join | number of joins << 32 */
-	__u64 cgroup, marks, thread; /* bits of the buckets that ask what takes time to find out */
+	__u64 cgroup, marks, thread, user; /* bits of the buckets that ask what takes time to find out */
 };
 
 /* All that is asked must hold. */
@@ -152,6 +152,38 @@ struct filter_seen {
 	struct filter_keys keys; /* the block's */
 	__u32 generation;
 	__u32 pad;
+};
+
+/* A verdict on a peer (filter_peer.h): the outcomes of which the event is wanted, a bit each, these bits, and
+ * in the upper half the generation of the block that says so. */
+enum {
+	VERDICT_DROPS = 1 << EV_OUTCOME_MAX, /* what nobody wants is not sent */
+	VERDICT_IS_ONE = 1 << (EV_OUTCOME_MAX + 1), /* no verdict is 0 */
+	VERDICT_ASKS_THREAD = 1 << (EV_OUTCOME_MAX + 2), /* some join asks for comm */
+	VERDICT_ASKS_USER = 1 << (EV_OUTCOME_MAX + 3), /* or for a user */
+};
+
+/* The verdict of a block, without outcomes. */
+static inline __u64 filter_verdict(const struct filter_block *h)
+{
+	return (__u64)h->generation << 32 | VERDICT_IS_ONE |
+	       (h->mode == FILTER_MODE_ON ? VERDICT_DROPS : 0) |
+	       (h->connect_joins.thread | h->accept_joins.thread ? VERDICT_ASKS_THREAD : 0) |
+	       (h->connect_joins.user | h->accept_joins.user ? VERDICT_ASKS_USER : 0);
+}
+
+/* By what answers about peers are known again (filter_known.h), while a block is in force that filters
+ * connects or accepts by its tables; else all 0. */
+struct filter_known_peers {
+	struct filter_keys keys; /* the block's */
+	__u64 verdict; /* without outcomes */
+	__u64 late; /* where the block's late is; 0 until a program has asked the block */
+};
+
+/* Connects and accepts that were dropped, by the lowest bits of the CPU's number. */
+struct filter_peer_counter {
+	__u64 connects, accepts;
+	__u64 pad[6];
 };
 
 /* Where the automaton stands, and what it has found so far. */

@@ -4,8 +4,8 @@
  * decides a mask (filter_abi.h), or how the path of a Unix socket begins; port and task decide the
  * rest. What has no address of a peer is wanted, save for Unix sockets, which never have one.
  *
- * A verdict is a number: the outcomes of which the event is wanted, a bit each, VERDICT_DROPS where what
- * nobody wants is not sent, and in the upper half the generation of the block that says so.
+ * A verdict is a number (filter_abi.h), which says of which outcomes the event is wanted. One that was
+ * given before is found by a shorter way (filter_known.h).
  *
  * The parts stand alone for the verifier, which would else follow them from every state of their
  * callers; and Linux 6.1 has 512 bytes of stack for a program with all that it calls.
@@ -13,11 +13,7 @@
 #ifndef TOCSIN_FILTER_PEER_H
 #define TOCSIN_FILTER_PEER_H
 
-#include "ask.h"
-#include "socket.h"
-
-#define VERDICT_DROPS (1ULL << EV_OUTCOME_MAX)
-#define VERDICT_OF(generation) ((__u64)(generation) << 32)
+#include "filter_known.h"
 
 /* The joins of accepts lie behind those of connects: found without a branch. */
 _Static_assert(__builtin_offsetof(struct filter_block, accept_joins) ==
@@ -65,55 +61,92 @@ __noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
 }
 
-static __always_inline __u32 ask_about_peer(const struct filter_block *h, const struct peer *p,
-					    __u32 kind, bool marked)
+static __always_inline void ask_about_peer(struct ask *a, const struct peer *p, __u32 kind,
+					   __u64 mask)
+{
+	a->buckets = &(&a->head->connect_joins)[kind == EV_ACCEPT];
+	a->facts.mask = mask;
+	a->facts.kind = kind;
+	a->facts.family = p->family;
+	a->facts.transport = p->transport;
+	a->facts.via = p->uring ? VIA_IO_URING : VIA_SYSCALL;
+	a->facts.port = p->family == EV_FAMILY_UNIX ? ~0u : p->port;
+}
+
+/* The mask of the peer, where block h decides by its tables. */
+static __always_inline __u64 mask_of_peer(const struct filter_block *h, const struct peer *p,
+					  __u32 kind)
 {
 	const struct filter_peers *f = kind == EV_ACCEPT ? &h->accept : &h->connect;
-	struct ask a;
-	__u64 mask;
 
 	if (p->family == EV_FAMILY_IPV4)
-		mask = filter_search4(h, f->v4, f->nv4, p->lo);
-	else
-		mask = peer_mask(p, kind, h->generation);
-	if (!mask || mask >> FILTER_SURE)
-		return mask ? FILTER_OUTCOMES : 0;
+		return filter_search4(h, f->v4, f->nv4, p->lo);
+	return peer_mask(p, kind, h->generation);
+}
+
+/* What the joins of a mask say, for an answer that is not known; *keep: it may be kept. marked, which the
+ * compiler knows: the program may look at the task's marks. */
+static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, const struct peer *p,
+					       __u32 kind, __u64 mask, bool marked, bool *keep)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct ask a;
+
 	__builtin_memset(&a, 0, sizeof(a));
 	a.head = h;
-	a.buckets = &(&h->connect_joins)[kind == EV_ACCEPT];
-	a.facts.mask = mask;
-	a.facts.kind = kind;
-	a.facts.family = p->family;
-	a.facts.transport = p->transport;
-	a.facts.via = p->uring ? VIA_IO_URING : VIA_SYSCALL;
-	a.facts.port = p->family == EV_FAMILY_UNIX ? ~0u : p->port;
-	if (marked)
-		return ask_of_task(&a, bpf_get_current_task_btf());
-	ask_task(&a, bpf_get_current_task_btf(), false);
+	ask_about_peer(&a, p, kind, mask);
+	ask_task(&a, t, marked);
+	*keep = !(mask & a.buckets->cgroup) && (a.facts.marks_known || !(mask & a.buckets->marks));
 	return ask(&a);
 }
 
-/* The verdict of the block in force on the current task's peer. marked, which the compiler knows: the
- * program may look at the task's marks. */
+/* The verdict of block h, of its tables, on the current task's peer. */
+static __always_inline __u32 judge_anew(const struct filter_block *h, const struct peer *p,
+					__u32 kind, bool marked, bool *keep)
+{
+	__u64 mask = mask_of_peer(h, p, kind);
+
+	*keep = true;
+	if (!mask || mask >> FILTER_SURE)
+		return mask ? FILTER_OUTCOMES : 0;
+	return ask_joins_of_peer(h, p, kind, mask, marked, keep);
+}
+
+/* The same, as it is known or to be kept. In a frame of its own: Linux 6.1 has 512 bytes for all. */
+static __always_inline __u32 judge_known(const struct filter_block *h, const struct peer *p,
+					 __u32 kind)
+{
+	__u64 signature = sign_peer(p, kind, h, bpf_get_current_task_btf());
+	__u64 answer = KNOWN_ANSWER(signature);
+	__u32 wanted;
+	bool keep;
+
+	if (signature && (answer & ~(__u64)FILTER_OUTCOMES) == signature)
+		return answer & FILTER_OUTCOMES;
+	wanted = judge_anew(h, p, kind, true, &keep);
+	if (keep)
+		KNOWN_ANSWER(signature) = signature | wanted;
+	known_open(h);
+	return wanted;
+}
+
+/* The verdict of the block in force on the current task's peer. marked: as above. */
 static __always_inline __u64 judge(const struct peer *p, __u32 kind, bool marked)
 {
 	const struct filter_block *h = filter_now();
 	__u64 verdict;
+	bool keep;
 	__u8 how;
 
 	if (!p || !h)
-		return FILTER_OUTCOMES;
-	verdict = VERDICT_OF(h->generation);
-	how = h->kinds[kind & (FILTER_KINDS - 1)];
-	if (h->mode == FILTER_MODE_ON)
-		verdict |= VERDICT_DROPS;
-	else if (h->mode == FILTER_MODE_OFF)
-		how = FILTER_KIND_ALL;
+		return VERDICT_IS_ONE | FILTER_OUTCOMES;
+	verdict = filter_verdict(h);
+	how = h->mode == FILTER_MODE_OFF ? FILTER_KIND_ALL : h->kinds[kind & (FILTER_KINDS - 1)];
 	if (how == FILTER_KIND_NONE)
 		return verdict;
 	if (how != FILTER_KIND_TABLES || !p->family)
 		return verdict | FILTER_OUTCOMES;
-	return verdict | ask_about_peer(h, p, kind, marked);
+	return verdict | (marked ? judge_known(h, p, kind) : judge_anew(h, p, kind, false, &keep));
 }
 
 __noinline __u64 judge_peer(const struct peer *p, __u32 kind)
@@ -130,10 +163,14 @@ __noinline __u64 judge_peer_unmarked(const struct peer *p, __u32 kind)
 /* The same verdict later: what another block says by now is not known. */
 static __always_inline __u64 verdict_now(__u64 verdict)
 {
-	const struct filter_block *h = filter_now();
-	__u32 generation = h ? h->generation : 0;
+	const struct filter_block *h;
 
-	return verdict >> 32 == generation ? verdict : VERDICT_OF(generation) | FILTER_OUTCOMES;
+	if ((known_peers.verdict ^ verdict) >> 32 == 0)
+		return verdict;
+	h = filter_now();
+	return h && verdict >> 32 == h->generation
+		       ? verdict
+		       : (h ? filter_verdict(h) : VERDICT_IS_ONE) | FILTER_OUTCOMES;
 }
 
 /* Does nobody want what came out so? That is counted, and what is wanted of it is nothing. */
@@ -141,7 +178,7 @@ static __always_inline bool peer_dropped(__u64 verdict, __u32 kind, __u32 outcom
 {
 	if (verdict >> outcome & 1)
 		return false;
-	filter_count(kind);
+	count_peer(kind);
 	return verdict & VERDICT_DROPS;
 }
 

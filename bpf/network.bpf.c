@@ -256,6 +256,54 @@ static __always_inline int accept_end(struct task_struct *t, struct file *f, boo
 	return 0;
 }
 
+/* File operations of sockets, which tell a socket as well as its inode does; 0 until one was seen. */
+volatile __u64 socket_ops = 0;
+
+/* Of a socket: ports, family and what follows, a word that lies in one piece. */
+#define SOCK_PORTS_AT bpf_core_field_offset(struct sock, __sk_common.skc_portpair)
+#define SOCK_PORTS_IN_FRONT                                                                        \
+	(bpf_core_field_offset(struct sock, __sk_common.skc_family) == SOCK_PORTS_AT + 4 &&        \
+	 bpf_core_field_offset(struct sock, __sk_common.skc_num) == SOCK_PORTS_AT + 2)
+
+/* Is it known that nobody wants the accept of the IPv4 socket at fd? What is there no more, or no socket, is
+ * not. The kernel gave the number, so it is in the table. */
+static __always_inline bool accept_is_dropped(struct task_struct *t, long fd)
+{
+	struct callback_head *slot;
+	__u64 ports, verdict;
+	struct file *f;
+	struct sock *sk;
+
+	if (!typed_loads() || !SOCK_PORTS_IN_FRONT)
+		return false;
+	slot = typed((char *)t->files->fdt->fd + fd * sizeof(void *), struct callback_head);
+	f = typed(slot->next, struct file);
+	if ((__u64)f->f_op != socket_ops)
+		return false;
+	sk = typed(typed(f->private_data, struct socket)->sk, struct sock);
+	ports = typed((char *)sk + SOCK_PORTS_AT, struct timespec64)->tv_sec;
+	if ((__u16)(ports >> 32) != AF_INET_)
+		return false;
+	verdict = known_verdict(bpf_ntohl(sk->__sk_common.skc_daddr),
+				peer_question(EV_ACCEPT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP, false,
+					      ports >> 16),
+				t);
+	if (!(verdict & VERDICT_DROPS) || verdict >> EV_OUTCOME_SUCCESS & 1)
+		return false;
+	count_peer(EV_ACCEPT);
+	return true;
+}
+
+static __noinline int accept_late(long fd)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct file *f = file_of_fd(t, fd);
+
+	if (!socket_ops && sock_of_file(f))
+		socket_ops = (__u64)LOAD(f, struct file, f_op);
+	return accept_end(t, f, false);
+}
+
 /* Tail-called by sys_exit. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(accept_exit, struct pt_regs *regs, long ret)
@@ -267,7 +315,7 @@ int BPF_PROG(accept_exit, struct pt_regs *regs, long ret)
 	/* times and keyctl have the numbers of accept and accept4 */
 	if (is_compat(t) && ((regs->orig_ax & 511) == 43 || (regs->orig_ax & 511) == 288))
 		return 0;
-	return accept_end(t, file_of_fd(t, ret), false);
+	return accept_is_dropped(t, ret) ? 0 : accept_late(ret);
 }
 
 struct call {
@@ -288,13 +336,24 @@ static __always_inline bool socketcall_connect(struct pt_regs *regs, struct call
 	return true;
 }
 
-/* Tail-called by sys_exit. connect_end is inlined once: its size is what the verifier pays for. */
+/* connect_end is inlined once: its size is what the verifier pays for. */
+static __noinline int connect_late(long fd, long ret, __u64 addr, __u32 len)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+
+	return connect_end(t, file_of_fd(t, (int)fd), ret, (void *)addr, len, false);
+}
+
+/* Tail-called by sys_exit. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct call c = { regs->di, regs->si, regs->dx };
+	struct call c;
 
+	if (tcp_leave(t) && !ret)
+		return 0; /* sock_state tells of it */
+	c = (struct call){ regs->di, regs->si, regs->dx };
 	if (is_compat(t)) {
 		if ((regs->orig_ax & 511) == 42) /* pipe */
 			return 0;
@@ -308,7 +367,7 @@ int BPF_PROG(connect_exit, struct pt_regs *regs, long ret)
 				return 0;
 		}
 	}
-	return connect_end(t, file_of_fd(t, (int)c.fd), ret, (void *)c.addr, c.len, false);
+	return connect_late(c.fd, ret, c.addr, c.len);
 }
 
 /* Does the address given with a datagram, or set by the kernel (IPv4-mapped sockets), only repeat

@@ -39,21 +39,18 @@ static __always_inline __u64 task_exec_id(struct task_struct *t)
 	return read_exec_id(UNTRUSTED(t, struct task_struct));
 }
 
-/* comm of t, the current task. As words where that is cheap: the kernel pads it with zeros. */
+/* One of the two words of comm of t, a pointer whose type the verifier knows: the kernel pads it with zeros. */
+#define TASK_COMM_WORD(t, i)                                                                       \
+	(*(const __u64 *)&((const struct task_struct___comm *)(t))->comm[(i)*8])
+
+/* comm of t, the current task. */
 static __always_inline void task_comm(struct ev_comm *comm, struct task_struct *t)
 {
-	const char *from = (const char *)t + bpf_core_field_offset(struct task_struct, comm);
 	__u64 *to = (__u64 *)comm->b;
-	struct timespec64 *two;
 
 	_Static_assert(sizeof(comm->b) == 2 * sizeof(*to), "two words");
-	if (typed_loads()) {
-		two = typed(from, struct timespec64);
-		to[0] = two->tv_sec;
-		to[1] = two->tv_nsec;
-	} else {
-		bpf_get_current_comm(comm->b, sizeof(comm->b));
-	}
+	to[0] = TASK_COMM_WORD(t, 0);
+	to[1] = TASK_COMM_WORD(t, 1);
 }
 
 /* The cgroup that names the container: v2, or where the task sits in the v2 root, the v1
@@ -76,28 +73,30 @@ static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 	return cg->kn->id;
 }
 
-/* task: a pointer whose type the verifier knows; t: the same, to go on from. UNTRUSTED, each load takes
- * some instructions more, and else each of seven pointers takes the verifier its time (compat.h). */
+/* All but the exec_ids. task: a pointer whose type the verifier knows; t: the same, to go on from.
+ * UNTRUSTED, each load takes some instructions more, and else each of seven pointers takes the verifier its
+ * time (compat.h). */
 static __always_inline void fill_task_by(struct ev_hdr *h, struct task_struct *task,
 					 struct task_struct *t)
 {
-	struct task_struct *leader = t->group_leader;
 	const struct cred *cred = t->cred;
 
 	h->tgid = task->tgid;
 	h->tid = task->pid;
-	h->start_ns = leader->start_boottime;
-	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
-	h->parent_exec_id = read_exec_id(leader->real_parent);
+	h->start_ns = t->group_leader->start_boottime;
 	h->uid = cred->uid.val;
 	h->euid = cred->euid.val;
 	h->gid = cred->gid.val;
 	h->cgroup_id = cgroup_of(t, &h->cgroup_hierarchy);
 }
 
-static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
+static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task)
 {
-	fill_task_by(h, t, UNTRUSTED(t, struct task_struct));
+	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
+
+	fill_task_by(h, task, t);
+	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
+	h->parent_exec_id = read_exec_id(leader->real_parent);
 }
 
 #endif

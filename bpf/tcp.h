@@ -10,6 +10,7 @@
 #include "filter_peer.h"
 
 enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7 };
+enum { CALL_CONNECT = 42, CALL_URING_ENTER = 426, TCP_CALLERS = 1 << 12 };
 
 static __always_inline void clear_connect(struct ev_connect *r)
 {
@@ -47,6 +48,9 @@ __noinline int tcp_tell(struct pending *p, __u64 verdict, __u32 outcome)
 	emit_header(&e, EV_CONNECT, EV_HOOK_TP_SOCK_STATE);
 	now = r->h.time_ns;
 	r->h = p->h;
+	r->h.exec_id = exec_id_of(p->h.tgid, p->h.start_ns, p->h.exec_id);
+	r->h.parent_exec_id =
+		exec_id_of(p->parent_tgid, p->parent_start_ns, p->h.parent_exec_id);
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);
@@ -59,27 +63,80 @@ __noinline int tcp_tell(struct pending *p, __u64 verdict, __u32 outcome)
 	return 0;
 }
 
+/* Number of the system call that t, the current task, is in. */
+static __always_inline __u64 call_of(struct task_struct *t)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+	return regs ? regs->orig_ax : 0;
+}
+
+static __always_inline bool is_worker(const struct task_struct *t)
+{
+	return t->flags & (0x10 /* PF_IO_WORKER */ | 0x4000 /* PF_USER_WORKER */);
+}
+
 /* Is the current system call io_uring_enter, or the task, the current one, a worker of io_uring? */
 static __always_inline bool in_uring(struct task_struct *t)
 {
-	struct pt_regs *regs;
-
-	if (t->flags & (0x10 /* PF_IO_WORKER */ | 0x4000 /* PF_USER_WORKER */))
-		return true;
-	regs = (struct pt_regs *)bpf_task_pt_regs(t);
-	return regs && regs->orig_ax == 426;
+	return is_worker(t) || call_of(t) == CALL_URING_ENTER;
 }
+
+/* ---- connect(2) ---- */
+
+/* Which task is in connect(2) with a TCP socket that went to SYN_SENT there, by its number: what that call
+ * did is told when the socket leaves SYN_SENT, and its end need not look for the socket. */
+__u64 tcp_callers[TCP_CALLERS] = {};
+
+static __always_inline volatile __u64 *tcp_caller(const struct task_struct *t)
+{
+	return &tcp_callers[t->pid & (TCP_CALLERS - 1)];
+}
+
+/* Not 0, and not that of another task with the same place, unless that began 52 days before or after it to the
+ * nanosecond. */
+static __always_inline __u64 tcp_caller_is(const struct task_struct *t)
+{
+	return t->start_boottime + ((__u64)t->pid << 40);
+}
+
+/* Not of tasks with io_uring, which may connect for it when the call has ended. */
+static __always_inline void tcp_enter(const struct task_struct *t)
+{
+	if (!bpf_core_field_exists(t->io_uring) || !t->io_uring)
+		*tcp_caller(t) = tcp_caller_is(t);
+}
+
+/* Ends a call of connect(2). True: its socket went to SYN_SENT in it. */
+static __always_inline bool tcp_leave(const struct task_struct *t)
+{
+	volatile __u64 *caller = tcp_caller(t);
+
+	if (*caller != tcp_caller_is(t))
+		return false;
+	*caller = 0;
+	return true;
+}
+
+/* ---- the beginning ---- */
 
 /* What is kept of the current task: when the socket leaves SYN_SENT, any other may run. */
 static __always_inline void tcp_keep(struct pending *p, __u64 verdict, bool uring,
 				     struct task_struct *t)
 {
+	struct task_struct *leader = t->group_leader, *parent = leader->real_parent;
+
 	p->verdict = verdict;
 	p->h.kind = EV_CONNECT;
 	p->h.hook = EV_HOOK_TP_SOCK_STATE;
 	p->h.abi = EV_ABI;
 	p->h.flags = (__u32)uring << EV_HDR_IO_URING;
 	fill_task_by(&p->h, t, t);
+	p->h.exec_id = leader->self_exec_id;
+	p->parent_tgid = parent->tgid;
+	parent = parent->group_leader;
+	p->parent_start_ns = parent->start_boottime;
+	p->h.parent_exec_id = parent->self_exec_id;
 	task_comm(&p->h.comm, t);
 	p->state = STATE_PENDING;
 }
@@ -95,27 +152,52 @@ __noinline int tcp_keep_more(__u64 cookie, __u64 verdict, bool uring)
 	return 0;
 }
 
+/* The verdict on a connect that is not known. 0: nobody is asked. */
+static __noinline __u64 tcp_judge(const struct sock *s, bool uring)
+{
+	struct peer peer = { .transport = EV_TRANSPORT_TCP, .uring = uring };
+
+	if (!wanted(EV_CONNECT) || is_self(bpf_get_current_task_btf()))
+		return 0;
+	find_peer_by(&peer, (struct sock *)s, true); /* its type is known: no cast */
+	return judge_peer(&peer, EV_CONNECT);
+}
+
+static __always_inline __u64 tcp_verdict(const struct sock *s, struct task_struct *t, bool uring)
+{
+	__u64 verdict = 0;
+
+	if (s->__sk_common.skc_family == AF_INET_)
+		verdict = known_verdict(bpf_ntohl(s->__sk_common.skc_daddr),
+					peer_question(EV_CONNECT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP,
+						      uring,
+						      bpf_ntohs(s->__sk_common.skc_dport)),
+					t);
+	return verdict ? verdict : tcp_judge(s, uring);
+}
+
 static __noinline int tcp_begins(const struct sock *s)
 {
-	struct peer peer = { .transport = EV_TRANSPORT_TCP };
-	struct task_struct *t;
+	struct task_struct *t = bpf_get_current_task_btf();
 	struct pending *p;
-	__u64 cookie, verdict;
+	__u64 cookie, verdict, call;
+	bool uring;
 
-	if (s->sk_protocol != IPPROTO_TCP_ || !wanted(EV_CONNECT))
+	if (s->sk_protocol != IPPROTO_TCP_)
 		return 0;
-	t = bpf_get_current_task_btf();
-	if (is_self(t))
+	call = is_worker(t) ? CALL_URING_ENTER : call_of(t);
+	if (call == CALL_CONNECT)
+		tcp_enter(t);
+	uring = call == CALL_URING_ENTER;
+	verdict = tcp_verdict(s, t, uring);
+	if (!verdict)
 		return 0;
-	peer.uring = in_uring(t);
-	find_peer_by(&peer, (struct sock *)s, true); /* its type is known: no cast */
-	verdict = judge_peer(&peer, EV_CONNECT);
 	cookie = bpf_get_socket_cookie((void *)s);
 	p = connecting_add(cookie);
 	if (p) {
-		tcp_keep(p, verdict, peer.uring, t);
+		tcp_keep(p, verdict, uring, t);
 	} else {
-		tcp_keep_more(cookie, verdict, peer.uring);
+		tcp_keep_more(cookie, verdict, uring);
 		p = bpf_map_lookup_elem(&connecting_more, &cookie);
 	}
 	if (p)

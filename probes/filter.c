@@ -114,6 +114,46 @@ static int empty_seen(struct probe_set *p)
 	return words ? bpf_map_update_elem(p->maps.fd[MAP_SEEN_WORDS], &zero, words, 0) : -ENOMEM;
 }
 
+/* By which keys answers about peers are known again (bpf/filter_known.h); as above. */
+static int set_known(struct probe_set *p, const struct filter_block *b)
+{
+	struct filter_known_peers known = { 0 };
+	uint32_t zero = 0;
+
+	if (p->maps.fd[MAP_KNOWN_PEERS] < 0)
+		return 0;
+	if (b && b->mode != FILTER_MODE_OFF &&
+	    (b->kinds[EV_CONNECT] == FILTER_KIND_TABLES ||
+	     b->kinds[EV_ACCEPT] == FILTER_KIND_TABLES)) {
+		known.keys = b->keys;
+		known.verdict = filter_verdict(b);
+	}
+	return bpf_map_update_elem(p->maps.fd[MAP_KNOWN_PEERS], &zero, &known, 0);
+}
+
+/* What programs find without asking the block in force. */
+static int set_short_ways(struct probe_set *p, const struct filter_block *block)
+{
+	int rc = set_seen(p, block);
+
+	return rc ? rc : set_known(p, block);
+}
+
+/* Connects and accepts that were dropped. */
+static uint64_t dropped_peers(const struct probe_set *p, uint32_t kind)
+{
+	CLEANUP_FREE struct filter_peer_counter *c = calloc(FILTER_COUNTERS, sizeof(*c));
+	uint32_t zero = 0;
+	uint64_t n = 0;
+
+	if (!c || p->maps.fd[MAP_PEERS_DROPPED] < 0 ||
+	    bpf_map_lookup_elem(p->maps.fd[MAP_PEERS_DROPPED], &zero, c))
+		return 0;
+	for (int i = 0; i < FILTER_COUNTERS; i++)
+		n += kind == EV_CONNECT ? c[i].connects : c[i].accepts;
+	return n;
+}
+
 /* Opens that the short way dropped are counted apart. */
 static uint64_t dropped_by_seen(const struct probe_set *p)
 {
@@ -131,8 +171,12 @@ static uint64_t dropped_by_seen(const struct probe_set *p)
 
 uint64_t probe_set_filtered(const struct probe_set *p, uint32_t kind)
 {
-	uint64_t n = kind == EV_OPEN ? dropped_by_seen(p) : 0;
+	uint64_t n = 0;
 
+	if (kind == EV_OPEN)
+		n = dropped_by_seen(p);
+	else if (kind == EV_CONNECT || kind == EV_ACCEPT)
+		n = dropped_peers(p, kind);
 	for (uint32_t i = 0; kind < EV_MAX && i < p->ncpu; i++)
 		n += ((volatile struct cpu_state *)p->cpus)[i].filtered[kind];
 	return n;
@@ -154,20 +198,20 @@ int probe_set_tables(struct probe_set *p, void *block, const struct probe_ask *a
 	CLEANUP_CLOSE int fd = -1;
 	const struct filter_block *head = block;
 	bool scan = head->mode != FILTER_MODE_OFF && (head->marks || !p->scanned);
-	int rc = scan ? 0 : set_seen(p, NULL);
+	int rc = scan ? 0 : set_short_ways(p, NULL);
 
 	rc = rc ? rc : put_block(p, block, scan ? FILTER_NEXT : FILTER_NOW, &fd);
 	if (!rc && scan) {
 		p->has_next = true;
 		mark_all(p, head, ask);
-		rc = set_seen(p, NULL);
+		rc = set_short_ways(p, NULL);
 		rc = rc ? rc : shared_maps_set_filter(&p->maps, FILTER_NOW, fd);
 		p->scanned = !rc;
 	}
 	if (rc || !scan)
 		empty_next(p);
 	rc = rc ? rc : empty_seen(p);
-	rc = rc ? rc : set_seen(p, head);
+	rc = rc ? rc : set_short_ways(p, head);
 	show_home();
 	return rc;
 }

@@ -40,6 +40,8 @@ static const char *const shared_names[SHARED_MAPS] = {
 	[MAP_LINEAGES] = "lineages",
 	[MAP_SEEN_WORDS] = ".bss.seen",
 	[MAP_DROPPED] = ".bss.dropped",
+	[MAP_KNOWN_PEERS] = ".data.known",
+	[MAP_PEERS_DROPPED] = ".bss.peers",
 };
 
 /* Where libbpf's messages of the call at work go; the callback has no context of its own. */

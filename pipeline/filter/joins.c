@@ -321,6 +321,7 @@ static void add_asked(struct filter_buckets *b, const struct join_entry *e)
 	b->cgroup |= j->cgroup_in | j->cgroup_out ? bit : 0;
 	b->marks |= j->self_in | j->self_out | j->ancestor_in | j->line_in ? bit : 0;
 	b->thread |= j->nthreads ? bit : 0;
+	b->user |= j->nuids || j->nreal_uids ? bit : 0;
 }
 
 int joins_write(const struct joins *j, struct buf *block, struct filter_buckets *b)

@@ -106,7 +106,7 @@ static __u32 dressed;
 
 static long forget_step(__u64 i, void *unused)
 {
-	task_answers[i & (TASK_ANSWERS - 1)] = 0;
+	known_answers[i & (KNOWN_ANSWERS - 1)] = 0;
 	return 0;
 }
 
@@ -127,7 +127,7 @@ int verdict_peer(struct verdict_peer *a)
 		set_peer(&p, &ip);
 	}
 	if (dressed != a->dressed) {
-		bpf_loop(TASK_ANSWERS, forget_step, NULL, 0);
+		bpf_loop(KNOWN_ANSWERS, forget_step, NULL, 0);
 		dressed = a->dressed;
 	}
 	verdict = a->unmarked ? judge_peer_unmarked(&p, a->kind) : judge_peer(&p, a->kind);
