@@ -159,17 +159,23 @@ struct filter_seen {
 enum {
 	VERDICT_DROPS = 1 << EV_OUTCOME_MAX, /* what nobody wants is not sent */
 	VERDICT_IS_ONE = 1 << (EV_OUTCOME_MAX + 1), /* no verdict is 0 */
-	VERDICT_ASKS_THREAD = 1 << (EV_OUTCOME_MAX + 2), /* some join asks for comm */
+	VERDICT_ASKS_THREAD = 1 << (EV_OUTCOME_MAX + 2), /* some join of connects asks for comm */
 	VERDICT_ASKS_USER = 1 << (EV_OUTCOME_MAX + 3), /* or for a user */
+	VERDICT_OF_ACCEPTS = 2, /* so many bits higher, the same of accepts */
 };
+
+static inline __u64 filter_verdict_asks(const struct filter_buckets *joins)
+{
+	return (joins->thread ? VERDICT_ASKS_THREAD : 0) | (joins->user ? VERDICT_ASKS_USER : 0);
+}
 
 /* The verdict of a block, without outcomes. */
 static inline __u64 filter_verdict(const struct filter_block *h)
 {
 	return (__u64)h->generation << 32 | VERDICT_IS_ONE |
 	       (h->mode == FILTER_MODE_ON ? VERDICT_DROPS : 0) |
-	       (h->connect_joins.thread | h->accept_joins.thread ? VERDICT_ASKS_THREAD : 0) |
-	       (h->connect_joins.user | h->accept_joins.user ? VERDICT_ASKS_USER : 0);
+	       filter_verdict_asks(&h->connect_joins) |
+	       filter_verdict_asks(&h->accept_joins) << VERDICT_OF_ACCEPTS;
 }
 
 /* By what answers about peers are known again (filter_known.h), while a block is in force that filters

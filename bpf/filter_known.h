@@ -36,39 +36,63 @@ _Static_assert(FILTER_KINDS <= 1 << 5 && (int)EV_FAMILY_MAX <= 1 << 3 &&
 		       (int)EV_TRANSPORT_MAX <= 1 << 4,
 	       "bits");
 
-/* The signature of a question that the current task t asks, with zeros for the outcomes; lo: of the address,
- * x: the seed, with its other half mixed in if there is one. 0 where keys are closed. */
-static __always_inline __u64 sign_question(__u64 x, __u64 lo, __u64 question, struct task_struct *t,
-					   __u64 late, const struct filter_keys *keys,
-					   __u64 verdict)
+/* What the joins of a kind ask, by the verdict of their block. */
+static __always_inline __u64 asked(__u64 verdict, __u32 kind)
 {
-	x = filter_mix(x ^ lo, keys) ^ question ^ (__u64)t->self_exec_id << 32;
-	x = filter_mix(x, keys) ^ (t->start_boottime + t->pid * keys->k1 + late * keys->k2);
-	if (verdict & VERDICT_ASKS_THREAD) {
+	return kind == EV_ACCEPT ? verdict >> VERDICT_OF_ACCEPTS : verdict;
+}
+
+/* Who the current task t is: effective and real uid. */
+static __always_inline __u64 user_of(struct task_struct *t)
+{
+	const struct cred *cred = t->cred;
+
+	return cred->euid.val | (__u64)cred->uid.val << 32;
+}
+
+/* A question of the current task t. */
+struct question {
+	__u64 lo; /* of the address */
+	__u64 rest; /* peer_question */
+	__u64 user; /* of t, where some join asks for it */
+	struct task_struct *t;
+};
+
+/* Its signature, with zeros for the outcomes. x: the seed, with the other half of the address mixed in if there
+ * is one. 0 where keys are closed. */
+static __always_inline __u64 sign_question(__u64 x, const struct question *q, __u64 asks, __u64 late,
+					   const struct filter_keys *keys)
+{
+	struct task_struct *t = q->t;
+
+	x = filter_mix(x ^ q->lo, keys) ^ q->rest ^ (__u64)t->self_exec_id << 32;
+	x = filter_mix(x, keys) ^
+	    (t->start_boottime + (__u32)t->pid * keys->k1 + late * keys->k2);
+	if (asks & VERDICT_ASKS_THREAD) {
 		x = filter_mix(x, keys) ^ TASK_COMM_WORD(t, 0);
 		x = filter_mix(x, keys) ^ TASK_COMM_WORD(t, 1);
 	}
-	if (verdict & VERDICT_ASKS_USER)
-		x = filter_mix(x, keys) ^ (t->cred->euid.val | (__u64)t->cred->uid.val << 32);
+	if (asks & VERDICT_ASKS_USER)
+		x = filter_mix(x, keys) ^ q->user;
 	return filter_mix(x, keys) & ~(__u64)FILTER_OUTCOMES;
 }
 
 #define KNOWN_ANSWER(signature)                                                                    \
 	(*(volatile __u64 *)&known_answers[(signature) >> (64 - KNOWN_BITS)])
 
-/* The late marks of the block whose keys these are. */
-static __always_inline __u64 known_late(__u64 at)
+/* The late marks of the block whose keys these are. fast: as READ. */
+static __always_inline __u64 known_late(__u64 at, bool fast)
 {
 	const struct filter_block *h;
 
-	if (typed_loads())
+	if (fast)
 		return typed(at, struct timespec64)->tv_sec;
 	h = filter_now();
 	return h ? h->late : 0;
 }
 
-/* The verdict on an IPv4 peer, or 0: not known. */
-static __always_inline __u64 known_verdict(__u64 address, __u64 question, struct task_struct *t)
+/* The verdict on an IPv4 peer, or 0: not known. has_user: the question tells the user. */
+static __always_inline __u64 known_verdict(struct question *q, __u32 kind, bool has_user, bool fast)
 {
 	volatile struct filter_known_peers *known = &known_peers;
 	struct filter_keys keys;
@@ -78,12 +102,14 @@ static __always_inline __u64 known_verdict(__u64 address, __u64 question, struct
 	late = known->late;
 	if (!late)
 		return 0;
-	late = known_late(late);
+	late = known_late(late, fast);
 	keys.seed = known->keys.seed;
 	keys.k1 = known->keys.k1;
 	keys.k2 = known->keys.k2;
 	verdict = known->verdict;
-	signature = sign_question(keys.seed, address, question, t, late, &keys, verdict);
+	if (!has_user && asked(verdict, kind) & VERDICT_ASKS_USER)
+		q->user = user_of(q->t);
+	signature = sign_question(keys.seed, q, asked(verdict, kind), late, &keys);
 	answer = KNOWN_ANSWER(signature);
 	if (!signature || (answer & ~(__u64)FILTER_OUTCOMES) != signature)
 		return 0;
@@ -94,13 +120,18 @@ static __always_inline __u64 known_verdict(__u64 address, __u64 question, struct
 static __always_inline __u64 sign_peer(const struct peer *p, __u32 kind,
 				       const struct filter_block *h, struct task_struct *t)
 {
+	struct question q = {
+		.lo = p->lo,
+		.rest = peer_question(kind, p->family, p->transport, p->uring, p->port),
+		.user = user_of(t),
+		.t = t,
+	};
 	__u64 x = h->keys.seed;
 
 	if (p->family != EV_FAMILY_IPV4)
 		x = filter_mix(x ^ p->hi, &h->keys);
-	return sign_question(x, p->lo,
-			     peer_question(kind, p->family, p->transport, p->uring, p->port), t,
-			     *(volatile __u64 *)&h->late, &h->keys, filter_verdict(h));
+	return sign_question(x, &q, asked(filter_verdict(h), kind),
+			     *(volatile __u64 *)&h->late, &h->keys);
 }
 
 /* Block h, which is in force, was asked: its answers may be known from now on. */

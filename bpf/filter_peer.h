@@ -165,7 +165,7 @@ static __always_inline __u64 verdict_now(__u64 verdict)
 {
 	const struct filter_block *h;
 
-	if ((known_peers.verdict ^ verdict) >> 32 == 0)
+	if (!((known_peers.verdict ^ verdict) & ~(__u64)FILTER_OUTCOMES))
 		return verdict;
 	h = filter_now();
 	return h && verdict >> 32 == h->generation

@@ -256,7 +256,8 @@ static __always_inline int accept_end(struct task_struct *t, struct file *f, boo
 	return 0;
 }
 
-/* File operations of sockets, which tell a socket as well as its inode does; 0 until one was seen. */
+/* File operations of sockets, which tell a socket as well as its inode does. 0 until one was seen, and where the
+ * kernel has the words of SOCK_PORTS_AT in another order. */
 volatile __u64 socket_ops = 0;
 
 /* Of a socket: ports, family and what follows, a word that lies in one piece. */
@@ -269,12 +270,13 @@ volatile __u64 socket_ops = 0;
  * not. The kernel gave the number, so it is in the table. */
 static __always_inline bool accept_is_dropped(struct task_struct *t, long fd)
 {
+	struct question q = { .t = t };
 	struct callback_head *slot;
 	__u64 ports, verdict;
 	struct file *f;
 	struct sock *sk;
 
-	if (!typed_loads() || !SOCK_PORTS_IN_FRONT)
+	if (!typed_loads())
 		return false;
 	slot = typed((char *)t->files->fdt->fd + fd * sizeof(void *), struct callback_head);
 	f = typed(slot->next, struct file);
@@ -284,10 +286,9 @@ static __always_inline bool accept_is_dropped(struct task_struct *t, long fd)
 	ports = typed((char *)sk + SOCK_PORTS_AT, struct timespec64)->tv_sec;
 	if ((__u16)(ports >> 32) != AF_INET_)
 		return false;
-	verdict = known_verdict(bpf_ntohl(sk->__sk_common.skc_daddr),
-				peer_question(EV_ACCEPT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP, false,
-					      ports >> 16),
-				t);
+	q.lo = bpf_ntohl(sk->__sk_common.skc_daddr);
+	q.rest = peer_question(EV_ACCEPT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP, false, ports >> 16);
+	verdict = known_verdict(&q, EV_ACCEPT, false, true);
 	if (!(verdict & VERDICT_DROPS) || verdict >> EV_OUTCOME_SUCCESS & 1)
 		return false;
 	count_peer(EV_ACCEPT);
@@ -299,7 +300,7 @@ static __noinline int accept_late(long fd)
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct file *f = file_of_fd(t, fd);
 
-	if (!socket_ops && sock_of_file(f))
+	if (!socket_ops && SOCK_PORTS_IN_FRONT && sock_of_file(f))
 		socket_ops = (__u64)LOAD(f, struct file, f_op);
 	return accept_end(t, f, false);
 }

@@ -73,28 +73,27 @@ static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 	return cg->kn->id;
 }
 
-/* All but the exec_ids. task: a pointer whose type the verifier knows; t: the same, to go on from.
+/* All but users and exec_ids. task: a pointer whose type the verifier knows; t: the same, to go on from.
  * UNTRUSTED, each load takes some instructions more, and else each of seven pointers takes the verifier its
  * time (compat.h). */
 static __always_inline void fill_task_by(struct ev_hdr *h, struct task_struct *task,
 					 struct task_struct *t)
 {
-	const struct cred *cred = t->cred;
-
 	h->tgid = task->tgid;
 	h->tid = task->pid;
 	h->start_ns = t->group_leader->start_boottime;
-	h->uid = cred->uid.val;
-	h->euid = cred->euid.val;
-	h->gid = cred->gid.val;
 	h->cgroup_id = cgroup_of(t, &h->cgroup_hierarchy);
 }
 
 static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task)
 {
 	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
+	const struct cred *cred = t->cred;
 
 	fill_task_by(h, task, t);
+	h->uid = cred->uid.val;
+	h->euid = cred->euid.val;
+	h->gid = cred->gid.val;
 	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
 	h->parent_exec_id = read_exec_id(leader->real_parent);
 }

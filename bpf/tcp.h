@@ -120,17 +120,26 @@ static __always_inline bool tcp_leave(const struct task_struct *t)
 
 /* ---- the beginning ---- */
 
-/* What is kept of the current task: when the socket leaves SYN_SENT, any other may run. */
-static __always_inline void tcp_keep(struct pending *p, __u64 verdict, bool uring,
-				     struct task_struct *t)
-{
-	struct task_struct *leader = t->group_leader, *parent = leader->real_parent;
+/* A connect that begins. */
+struct tcp_call {
+	struct task_struct *t; /* the current one */
+	__u64 verdict, user; /* user_of */
+	bool uring;
+};
 
-	p->verdict = verdict;
+/* What is kept of the current task: when the socket leaves SYN_SENT, any other may run. */
+static __always_inline void tcp_keep(struct pending *p, const struct tcp_call *c)
+{
+	struct task_struct *t = c->t, *leader = t->group_leader, *parent = leader->real_parent;
+
+	p->verdict = c->verdict;
 	p->h.kind = EV_CONNECT;
 	p->h.hook = EV_HOOK_TP_SOCK_STATE;
 	p->h.abi = EV_ABI;
-	p->h.flags = (__u32)uring << EV_HDR_IO_URING;
+	p->h.flags = (__u32)c->uring << EV_HDR_IO_URING;
+	p->h.uid = c->user >> 32;
+	p->h.euid = c->user;
+	p->h.gid = t->cred->gid.val;
 	fill_task_by(&p->h, t, t);
 	p->h.exec_id = leader->self_exec_id;
 	p->parent_tgid = parent->tgid;
@@ -146,9 +155,11 @@ static __always_inline void tcp_keep(struct pending *p, __u64 verdict, bool urin
 __noinline int tcp_keep_more(__u64 cookie, __u64 verdict, bool uring)
 {
 	struct pending *p = connecting_add_more(cookie);
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct tcp_call c = { t, verdict, user_of(t), uring };
 
 	if (p)
-		tcp_keep(p, verdict, uring, bpf_get_current_task_btf());
+		tcp_keep(p, &c);
 	return 0;
 }
 
@@ -163,41 +174,43 @@ static __noinline __u64 tcp_judge(const struct sock *s, bool uring)
 	return judge_peer(&peer, EV_CONNECT);
 }
 
-static __always_inline __u64 tcp_verdict(const struct sock *s, struct task_struct *t, bool uring)
+static __always_inline __u64 tcp_known(const struct sock *s, const struct tcp_call *c)
 {
-	__u64 verdict = 0;
+	__u16 port = bpf_ntohs(s->__sk_common.skc_dport);
+	struct question q = { .t = c->t, .user = c->user };
 
-	if (s->__sk_common.skc_family == AF_INET_)
-		verdict = known_verdict(bpf_ntohl(s->__sk_common.skc_daddr),
-					peer_question(EV_CONNECT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP,
-						      uring,
-						      bpf_ntohs(s->__sk_common.skc_dport)),
-					t);
-	return verdict ? verdict : tcp_judge(s, uring);
+	if (s->__sk_common.skc_family != AF_INET_)
+		return 0;
+	q.lo = bpf_ntohl(s->__sk_common.skc_daddr);
+	q.rest = peer_question(EV_CONNECT, EV_FAMILY_IPV4, EV_TRANSPORT_TCP, c->uring, port);
+	return typed_loads() ? known_verdict(&q, EV_CONNECT, true, true)
+			     : known_verdict(&q, EV_CONNECT, true, false);
 }
 
 static __noinline int tcp_begins(const struct sock *s)
 {
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct tcp_call c = { .t = bpf_get_current_task_btf() };
 	struct pending *p;
-	__u64 cookie, verdict, call;
-	bool uring;
+	__u64 cookie, call;
 
 	if (s->sk_protocol != IPPROTO_TCP_)
 		return 0;
-	call = is_worker(t) ? CALL_URING_ENTER : call_of(t);
+	call = is_worker(c.t) ? CALL_URING_ENTER : call_of(c.t);
 	if (call == CALL_CONNECT)
-		tcp_enter(t);
-	uring = call == CALL_URING_ENTER;
-	verdict = tcp_verdict(s, t, uring);
-	if (!verdict)
+		tcp_enter(c.t);
+	c.uring = call == CALL_URING_ENTER;
+	c.user = user_of(c.t);
+	c.verdict = tcp_known(s, &c);
+	if (!c.verdict)
+		c.verdict = tcp_judge(s, c.uring);
+	if (!c.verdict)
 		return 0;
 	cookie = bpf_get_socket_cookie((void *)s);
 	p = connecting_add(cookie);
 	if (p) {
-		tcp_keep(p, verdict, uring, t);
+		tcp_keep(p, &c);
 	} else {
-		tcp_keep_more(cookie, verdict, uring);
+		tcp_keep_more(cookie, c.verdict, c.uring);
 		p = bpf_map_lookup_elem(&connecting_more, &cookie);
 	}
 	if (p)
