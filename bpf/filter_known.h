@@ -60,14 +60,13 @@ struct question {
 
 /* Its signature, with zeros for the outcomes. x: the seed, with the other half of the address mixed in if there
  * is one. 0 where keys are closed. */
-static __always_inline __u64 sign_question(__u64 x, const struct question *q, __u64 asks, __u64 late,
-					   const struct filter_keys *keys)
+static __always_inline __u64 sign_question(__u64 x, const struct question *q, __u64 asks,
+					   __u64 late, const struct filter_keys *keys)
 {
 	struct task_struct *t = q->t;
 
 	x = filter_mix(x ^ q->lo, keys) ^ q->rest ^ (__u64)t->self_exec_id << 32;
-	x = filter_mix(x, keys) ^
-	    (t->start_boottime + (__u32)t->pid * keys->k1 + late * keys->k2);
+	x = filter_mix(x, keys) ^ (t->start_boottime + (__u32)t->pid * keys->k1 + late * keys->k2);
 	if (asks & VERDICT_ASKS_THREAD) {
 		x = filter_mix(x, keys) ^ TASK_COMM_WORD(t, 0);
 		x = filter_mix(x, keys) ^ TASK_COMM_WORD(t, 1);
@@ -116,22 +115,24 @@ static __always_inline __u64 known_verdict(struct question *q, __u32 kind, bool 
 	return verdict | (answer & FILTER_OUTCOMES);
 }
 
-/* The same of any peer, of block h: where its answer is, or would be, kept. */
-static __always_inline __u64 sign_peer(const struct peer *p, __u32 kind,
-				       const struct filter_block *h, struct task_struct *t)
+/* Of any peer, the signature under which the answer of the block of a generation is, or would be, kept. 0: that
+ * is not in force. It stands alone for the verifier, and its frame is not one of those that ask joins. */
+__noinline __u64 sign_peer(const struct peer *p, __u32 kind, __u32 generation)
 {
-	struct question q = {
-		.lo = p->lo,
-		.rest = peer_question(kind, p->family, p->transport, p->uring, p->port),
-		.user = user_of(t),
-		.t = t,
-	};
-	__u64 x = h->keys.seed;
+	const struct filter_block *h = filter_now();
+	struct question q = { .t = bpf_get_current_task_btf() };
+	__u64 x;
 
+	if (!p || !h || h->generation != generation)
+		return 0;
+	q.lo = p->lo;
+	q.rest = peer_question(kind, p->family, p->transport, p->uring, p->port);
+	q.user = user_of(q.t);
+	x = h->keys.seed;
 	if (p->family != EV_FAMILY_IPV4)
 		x = filter_mix(x ^ p->hi, &h->keys);
-	return sign_question(x, &q, asked(filter_verdict(h), kind),
-			     *(volatile __u64 *)&h->late, &h->keys);
+	return sign_question(x, &q, asked(filter_verdict(h), kind), *(volatile __u64 *)&h->late,
+			     &h->keys);
 }
 
 /* Block h, which is in force, was asked: its answers may be known from now on. */

@@ -112,11 +112,11 @@ static __always_inline __u32 judge_anew(const struct filter_block *h, const stru
 	return ask_joins_of_peer(h, p, kind, mask, marked, keep);
 }
 
-/* The same, as it is known or to be kept. In a frame of its own: Linux 6.1 has 512 bytes for all. */
+/* The same, as it is known or to be kept. */
 static __always_inline __u32 judge_known(const struct filter_block *h, const struct peer *p,
 					 __u32 kind)
 {
-	__u64 signature = sign_peer(p, kind, h, bpf_get_current_task_btf());
+	__u64 signature = sign_peer(p, kind, h->generation);
 	__u64 answer = KNOWN_ANSWER(signature);
 	__u32 wanted;
 	bool keep;
@@ -124,7 +124,7 @@ static __always_inline __u32 judge_known(const struct filter_block *h, const str
 	if (signature && (answer & ~(__u64)FILTER_OUTCOMES) == signature)
 		return answer & FILTER_OUTCOMES;
 	wanted = judge_anew(h, p, kind, true, &keep);
-	if (keep)
+	if (keep && signature)
 		KNOWN_ANSWER(signature) = signature | wanted;
 	known_open(h);
 	return wanted;

@@ -49,8 +49,7 @@ __noinline int tcp_tell(struct pending *p, __u64 verdict, __u32 outcome)
 	now = r->h.time_ns;
 	r->h = p->h;
 	r->h.exec_id = exec_id_of(p->h.tgid, p->h.start_ns, p->h.exec_id);
-	r->h.parent_exec_id =
-		exec_id_of(p->parent_tgid, p->parent_start_ns, p->h.parent_exec_id);
+	r->h.parent_exec_id = exec_id_of(p->parent_tgid, p->parent_start_ns, p->h.parent_exec_id);
 	r->h.time_ns = now;
 	r->h.cpu = e.cpu_id;
 	clear_connect(r);

@@ -45,8 +45,7 @@ static uint32_t told(struct filtered *f, pid_t pid, uint16_t port)
 	uint32_t n = 0;
 
 	live_read(&f->l);
-	for (const struct ev_hdr *h = NULL;
-	     (h = live_find(&f->l, h, EV_CONNECT, (uint32_t)pid));)
+	for (const struct ev_hdr *h = NULL; (h = live_find(&f->l, h, EV_CONNECT, (uint32_t)pid));)
 		n += ((const struct ev_connect *)h)->dport == port;
 	return n;
 }
