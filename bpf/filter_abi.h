@@ -135,6 +135,7 @@ struct filter_block {
 	__u64 late; /* marks of programs that a process with children came to run: its children's
 		     * ancestors may have them too. Written by programs. */
 	__u64 cgroups; /* FILTER_STAMP that a filter_cgroup must have; programs raise its epoch */
+	__u64 verdict; /* filter_verdict */
 	struct filter_text open; /* file.path */
 	struct filter_text program; /* process.executable: bits are marks */
 	struct filter_peers connect, accept;
@@ -169,7 +170,7 @@ static inline __u64 filter_verdict_asks(const struct filter_buckets *joins)
 	return (joins->thread ? VERDICT_ASKS_THREAD : 0) | (joins->user ? VERDICT_ASKS_USER : 0);
 }
 
-/* The verdict of a block, without outcomes. */
+/* The verdict of a block, without outcomes: user space keeps it there. */
 static inline __u64 filter_verdict(const struct filter_block *h)
 {
 	return (__u64)h->generation << 32 | VERDICT_IS_ONE |

@@ -131,14 +131,14 @@ __noinline __u64 sign_peer(const struct peer *p, __u32 kind, __u32 generation)
 	x = h->keys.seed;
 	if (p->family != EV_FAMILY_IPV4)
 		x = filter_mix(x ^ p->hi, &h->keys);
-	return sign_question(x, &q, asked(filter_verdict(h), kind), *(volatile __u64 *)&h->late,
+	return sign_question(x, &q, asked(h->verdict, kind), *(volatile __u64 *)&h->late,
 			     &h->keys);
 }
 
 /* Block h, which is in force, was asked: its answers may be known from now on. */
 static __always_inline void known_open(const struct filter_block *h)
 {
-	if (!known_peers.late && known_peers.verdict == filter_verdict(h))
+	if (!known_peers.late && known_peers.verdict == h->verdict)
 		known_peers.late = (__u64)&h->late;
 }
 

@@ -46,8 +46,8 @@ static __always_inline __u64 unix_mask(const struct filter_block *h, const struc
 	return s.mask;
 }
 
-/* The mask of a peer other than of IPv4. It stands alone for the verifier, which would else follow what
- * comes after it from each step at which the search can end. */
+/* The mask of a peer. It stands alone for the verifier, which would else follow what comes after it from
+ * each step at which the search can end. */
 __noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 {
 	const struct filter_block *h = filter_now();
@@ -58,6 +58,8 @@ __noinline __u64 peer_mask(const struct peer *p, __u32 kind, __u32 generation)
 	f = kind == EV_ACCEPT ? &h->accept : &h->connect;
 	if (p->family == EV_FAMILY_UNIX)
 		return unix_mask(h, f, p);
+	if (p->family == EV_FAMILY_IPV4)
+		return filter_search4(h, f->v4, f->nv4, p->lo);
 	return filter_search(h, f->v6, f->nv6, p->hi, p->lo);
 }
 
@@ -73,15 +75,18 @@ static __always_inline void ask_about_peer(struct ask *a, const struct peer *p, 
 	a->facts.port = p->family == EV_FAMILY_UNIX ? ~0u : p->port;
 }
 
-/* The mask of the peer, where block h decides by its tables. */
-static __always_inline __u64 mask_of_peer(const struct filter_block *h, const struct peer *p,
-					  __u32 kind)
+/* What was found out of the task, not known to the verifier, which would else follow the joins for each way that
+ * it was found out. */
+static __always_inline void hide_facts(struct filter_facts *f)
 {
-	const struct filter_peers *f = kind == EV_ACCEPT ? &h->accept : &h->connect;
-
-	if (p->family == EV_FAMILY_IPV4)
-		return filter_search4(h, f->v4, f->nv4, p->lo);
-	return peer_mask(p, kind, h->generation);
+	f->marks_known ^= not_known;
+	f->self_maybe ^= not_known;
+	f->cgroup_known ^= not_known;
+	f->self ^= not_known;
+	f->ancestors ^= not_known;
+	f->cgroup ^= not_known;
+	f->thread[0] ^= not_known;
+	f->thread[1] ^= not_known;
 }
 
 /* What the joins of a mask say, for an answer that is not known; *keep: it may be kept. marked, which the
@@ -97,6 +102,8 @@ static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, con
 	ask_about_peer(&a, p, kind, mask);
 	ask_task(&a, t, marked);
 	*keep = !(mask & a.buckets->cgroup) && (a.facts.marks_known || !(mask & a.buckets->marks));
+	*keep ^= not_known;
+	hide_facts(&a.facts);
 	return ask(&a);
 }
 
@@ -104,7 +111,7 @@ static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, con
 static __always_inline __u32 judge_anew(const struct filter_block *h, const struct peer *p,
 					__u32 kind, bool marked, bool *keep)
 {
-	__u64 mask = mask_of_peer(h, p, kind);
+	__u64 mask = peer_mask(p, kind, h->generation);
 
 	*keep = true;
 	if (!mask || mask >> FILTER_SURE)
@@ -140,7 +147,7 @@ static __always_inline __u64 judge(const struct peer *p, __u32 kind, bool marked
 
 	if (!p || !h)
 		return VERDICT_IS_ONE | FILTER_OUTCOMES;
-	verdict = filter_verdict(h);
+	verdict = h->verdict;
 	how = h->mode == FILTER_MODE_OFF ? FILTER_KIND_ALL : h->kinds[kind & (FILTER_KINDS - 1)];
 	if (how == FILTER_KIND_NONE)
 		return verdict;
@@ -168,9 +175,9 @@ static __always_inline __u64 verdict_now(__u64 verdict)
 	if (!((known_peers.verdict ^ verdict) & ~(__u64)FILTER_OUTCOMES))
 		return verdict;
 	h = filter_now();
-	return h && verdict >> 32 == h->generation
-		       ? verdict
-		       : (h ? filter_verdict(h) : VERDICT_IS_ONE) | FILTER_OUTCOMES;
+	if (!h)
+		return VERDICT_IS_ONE | FILTER_OUTCOMES;
+	return verdict >> 32 == h->generation ? verdict : h->verdict | FILTER_OUTCOMES;
 }
 
 /* Does nobody want what came out so? That is counted, and what is wanted of it is nothing. */

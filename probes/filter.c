@@ -76,6 +76,7 @@ static int put_block(struct probe_set *p, struct filter_block *block, uint32_t s
 	uint32_t epoch, tries = PUT_TRIES;
 	int rc;
 
+	block->verdict = filter_verdict(block);
 	do {
 		if (*fd >= 0)
 			close(*fd);

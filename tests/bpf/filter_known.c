@@ -58,7 +58,7 @@ static void check_dropped(struct filtered *f)
 	for (int i = 0; i < AGAIN; i++)
 		connect_by(SOCK_STREAM, PORT);
 	CHECK_INT(told(f, getpid(), PORT), 0);
-	CHECK_INT(filtered_out(f, EV_CONNECT) - before, AGAIN);
+	CHECK(filtered_out(f, EV_CONNECT) - before >= AGAIN); /* others connect too */
 }
 
 static void check_told(struct filtered *f)
@@ -180,7 +180,7 @@ static void another_program(void)
 
 /* The process whose child connects before and after it comes to run a program that policies name: what
  * the child's ancestors run is not known to be what it was. */
-static void parent_execs(const char *copy, int report)
+static void parent_execs(const char *copy, int report, int go)
 {
 	int ends[2];
 	pid_t child;
@@ -202,7 +202,8 @@ static void parent_execs(const char *copy, int report)
 		connect_by(SOCK_STREAM, PORT);
 		_exit(0);
 	}
-	usleep(100000);
+	if (read(go, &c, 1) != 1)
+		_exit(1);
 	execl(copy, copy, word, "child", NULL);
 	_exit(1);
 }
@@ -215,7 +216,7 @@ static void parent_runs_another_program(void)
 	char copy[200], dir[TEST_DIR];
 	struct filtered f;
 	pid_t child, grandchild;
-	int ends[2];
+	int ends[2], go[2];
 
 	test_dir(dir);
 	copy_self(copy, sizeof(copy), dir);
@@ -224,15 +225,19 @@ static void parent_runs_another_program(void)
 	filtered_install(&f, EV_CONNECT, &c, 1, FILTER_MODE_ON);
 	check_dropped(&f);
 	CHECK_INT(pipe(ends), 0);
+	CHECK_INT(pipe(go), 0);
 	child = fork();
 	if (!child)
-		parent_execs(copy, ends[1]);
+		parent_execs(copy, ends[1], go[0]);
 	CHECK_INT(read(ends[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
 	CHECK_INT(told(&f, grandchild, PORT), 0);
+	CHECK_INT(write(go[1], "", 1), 1);
 	wait_for(child);
 	CHECK_INT(told(&f, grandchild, PORT), 2);
-	close(ends[0]);
-	close(ends[1]);
+	for (int i = 0; i < 2; i++) {
+		close(ends[i]);
+		close(go[i]);
+	}
 	filtered_end(&f);
 }
 
@@ -331,7 +336,7 @@ static void accepts_by_port(void)
 		}
 		CHECK_INT(accepts_told(&f, pa), i ? 0 : AGAIN);
 		CHECK_INT(accepts_told(&f, pb), i ? AGAIN : 0);
-		CHECK_INT(filtered_out(&f, EV_ACCEPT) - before, AGAIN);
+		CHECK(filtered_out(&f, EV_ACCEPT) - before >= AGAIN);
 		filtered_forget(&f);
 	}
 	close(a);

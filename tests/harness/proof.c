@@ -296,8 +296,11 @@ static bool sends(struct proof *p, struct event *e)
 
 static void put_tables(struct proof *p)
 {
-	int fd = shared_maps_filter_block(&p->maps, p->block);
+	struct filter_block *h = p->block;
+	int fd;
 
+	h->verdict = filter_verdict(h);
+	fd = shared_maps_filter_block(&p->maps, h);
 	CHECK(fd >= 0);
 	CHECK_INT(shared_maps_set_filter(&p->maps, FILTER_NOW, fd), 0);
 	close(fd);
