@@ -73,10 +73,8 @@ static __always_inline __u64 cgroup_of(struct task_struct *t, __u32 *hierarchy)
 	return cg->kn->id;
 }
 
-/* All but users and exec_ids. task: a pointer whose type the verifier knows; t: the same, to go on from.
- * UNTRUSTED, each load takes some instructions more, and else each of seven pointers takes the verifier its
- * time (compat.h). */
-static __always_inline void fill_task_by(struct ev_hdr *h, struct task_struct *task,
+/* All but users and exec_ids; task and t: as below. */
+static __always_inline void fill_process(struct ev_hdr *h, struct task_struct *task,
 					 struct task_struct *t)
 {
 	h->tgid = task->tgid;
@@ -85,17 +83,25 @@ static __always_inline void fill_task_by(struct ev_hdr *h, struct task_struct *t
 	h->cgroup_id = cgroup_of(t, &h->cgroup_hierarchy);
 }
 
-static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *task)
+/* task: a pointer whose type the verifier knows; t: the same, to go on from. UNTRUSTED, each load takes
+ * some instructions more, and else each of seven pointers takes the verifier its time (compat.h). */
+static __always_inline void fill_task_by(struct ev_hdr *h, struct task_struct *task,
+					 struct task_struct *t)
 {
-	struct task_struct *t = UNTRUSTED(task, struct task_struct), *leader = t->group_leader;
+	struct task_struct *leader = t->group_leader;
 	const struct cred *cred = t->cred;
 
-	fill_task_by(h, task, t);
+	fill_process(h, task, t);
+	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
+	h->parent_exec_id = read_exec_id(leader->real_parent);
 	h->uid = cred->uid.val;
 	h->euid = cred->euid.val;
 	h->gid = cred->gid.val;
-	h->exec_id = exec_id_of(h->tgid, h->start_ns, leader->self_exec_id);
-	h->parent_exec_id = read_exec_id(leader->real_parent);
+}
+
+static __always_inline void fill_task(struct ev_hdr *h, struct task_struct *t)
+{
+	fill_task_by(h, t, UNTRUSTED(t, struct task_struct));
 }
 
 #endif

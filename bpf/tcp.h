@@ -139,7 +139,7 @@ static __always_inline void tcp_keep(struct pending *p, const struct tcp_call *c
 	p->h.uid = c->user >> 32;
 	p->h.euid = c->user;
 	p->h.gid = t->cred->gid.val;
-	fill_task_by(&p->h, t, t);
+	fill_process(&p->h, t, t);
 	p->h.exec_id = leader->self_exec_id;
 	p->parent_tgid = parent->tgid;
 	parent = parent->group_leader;
