@@ -17,8 +17,8 @@ enum { CONNECTING_AGE = 1 << 18, CONNECTING_AGE_PENDING = 1 << 26 }; /* jiffies 
 enum { STATE_PENDING = 0, STATE_TOLD = 1 };
 
 struct pending {
-	struct ev_hdr
-		h; /* of the task that connects; in place of exec_ids, which take long, counts of execs */
+	/* Of the task that connects; in place of exec_ids, which take long, counts of execs. */
+	struct ev_hdr h;
 	__u64 parent_start_ns;
 	__u32 parent_tgid;
 	__u16 state;
