@@ -188,8 +188,10 @@ static __always_inline bool ask_file(const struct filter_block *h, struct file *
 {
 	struct inode *inode = LOAD(f, struct file, f_inode);
 	__u32 flags = LOAD(f, struct file, f_flags), mode = LOAD(inode, struct inode, i_mode);
+	__u32 open_class = FILTER_OPEN_CLASS(via, mode, flags);
 
-	return filter_open_may(h, mask, via, mode, flags) &&
+	barrier_var_(open_class); /* bounded behind it: Linux 6.1 loses bounds at an | */
+	return filter_open_may(h, mask, open_class) &&
 	       (mask >> FILTER_SURE || ask_open(mask, flags, mode, via, h->generation));
 }
 

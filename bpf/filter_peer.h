@@ -89,10 +89,11 @@ static __always_inline void hide_facts(struct filter_facts *f)
 	f->thread[1] ^= not_known;
 }
 
-/* What the joins of a mask say, for an answer that is not known; *keep: it may be kept. marked, which the
+/* What the joins of a mask say, for an answer that is not known; *signature is 0 when it may not be kept. marked, which the
  * compiler knows: the program may look at the task's marks. */
 static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, const struct peer *p,
-					       __u32 kind, __u64 mask, bool marked, bool *keep)
+					       __u32 kind, __u64 mask, bool marked,
+					       __u64 *signature)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct ask a;
@@ -101,22 +102,21 @@ static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, con
 	a.head = h;
 	ask_about_peer(&a, p, kind, mask);
 	ask_task(&a, t, marked);
-	*keep = !(mask & a.buckets->cgroup) && (a.facts.marks_known || !(mask & a.buckets->marks));
-	*keep ^= not_known;
+	if (mask & a.buckets->cgroup || (mask & a.buckets->marks && !a.facts.marks_known))
+		*signature = not_known;
 	hide_facts(&a.facts);
 	return ask(&a);
 }
 
-/* The verdict of block h, of its tables, on the current task's peer. */
+/* The verdict of block h, of its tables, on the current task's peer; *signature: as above. */
 static __always_inline __u32 judge_anew(const struct filter_block *h, const struct peer *p,
-					__u32 kind, bool marked, bool *keep)
+					__u32 kind, bool marked, __u64 *signature)
 {
 	__u64 mask = peer_mask(p, kind, h->generation);
 
-	*keep = true;
 	if (!mask || mask >> FILTER_SURE)
 		return mask ? FILTER_OUTCOMES : 0;
-	return ask_joins_of_peer(h, p, kind, mask, marked, keep);
+	return ask_joins_of_peer(h, p, kind, mask, marked, signature);
 }
 
 /* The same, as it is known or to be kept. */
@@ -126,12 +126,11 @@ static __always_inline __u32 judge_known(const struct filter_block *h, const str
 	__u64 signature = sign_peer(p, kind, h->generation);
 	__u64 answer = KNOWN_ANSWER(signature);
 	__u32 wanted;
-	bool keep;
 
 	if (signature && (answer & ~(__u64)FILTER_OUTCOMES) == signature)
 		return answer & FILTER_OUTCOMES;
-	wanted = judge_anew(h, p, kind, true, &keep);
-	if (keep && signature)
+	wanted = judge_anew(h, p, kind, true, &signature);
+	if (signature)
 		KNOWN_ANSWER(signature) = signature | wanted;
 	known_open(h);
 	return wanted;
@@ -141,8 +140,7 @@ static __always_inline __u32 judge_known(const struct filter_block *h, const str
 static __always_inline __u64 judge(const struct peer *p, __u32 kind, bool marked)
 {
 	const struct filter_block *h = filter_now();
-	__u64 verdict;
-	bool keep;
+	__u64 verdict, none = 0;
 	__u8 how;
 
 	if (!p || !h)
@@ -153,7 +151,7 @@ static __always_inline __u64 judge(const struct peer *p, __u32 kind, bool marked
 		return verdict;
 	if (how != FILTER_KIND_TABLES || !p->family)
 		return verdict | FILTER_OUTCOMES;
-	return verdict | (marked ? judge_known(h, p, kind) : judge_anew(h, p, kind, false, &keep));
+	return verdict | (marked ? judge_known(h, p, kind) : judge_anew(h, p, kind, false, &none));
 }
 
 __noinline __u64 judge_peer(const struct peer *p, __u32 kind)

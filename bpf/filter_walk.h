@@ -387,10 +387,9 @@ static inline __u32 filter_join_holds(const void *block, const struct filter_joi
 
 /* False: no join of the buckets of mask holds for such an open. Most files are only read, and few joins are
  * about that: then nothing else has to be found out. */
-static inline bool filter_open_may(const struct filter_block *h, __u64 mask, __u32 via, __u32 mode,
-				   __u32 flags)
+static inline bool filter_open_may(const struct filter_block *h, __u64 mask, __u32 open_class)
 {
-	return mask & h->open_may[FILTER_OPEN_CLASS(via, mode, flags)];
+	return mask & h->open_may[open_class & (FILTER_OPEN_CLASSES - 1)];
 }
 
 /* Which join is to be tried next: a cursor over the buckets of a mask. */

@@ -402,8 +402,7 @@ __noinline int seen_first(struct seen_unknown *l)
 		return SEEN_UNKNOWN;
 	filter_found_end(h, &h->open, &l->at);
 	key.dir = l->dir;
-	key.in = l->in;
-	return seen_store(h, &key, l->at.mask);
+	return seen_store(h, &key, l->in, l->at.mask);
 }
 
 /* In a frame of its own. */

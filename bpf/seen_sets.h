@@ -145,15 +145,15 @@ __noinline int seen_number(__u64 mask, __u32 generation)
 	return SEEN_UNKNOWN;
 }
 
-/* Keeps the mask of a path of block h; its number. */
+/* Keeps the mask of a path of block h; its number. in: the directory's dentry, by which it is looked for. */
 static __always_inline __u32 seen_store(const struct filter_block *h, const struct seen_key *k,
-					__u64 mask)
+					__u64 in, __u64 mask)
 {
 	__u32 n = mask ? seen_number(mask, h->generation) : SEEN_NOTHING;
 	__u64 key = seen_join(k->name, k->dir);
 
 	if (n != SEEN_UNKNOWN)
-		seen_keep(key ^ n, seen_near_at(k->name, k->in));
+		seen_keep(key ^ n, seen_near_at(k->name, in));
 	return n;
 }
 

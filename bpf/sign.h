@@ -32,7 +32,6 @@ struct sign_seqs {
 /* What the mask of a path is known by again (seen.h). */
 struct seen_key {
 	__u64 name, dir; /* of the last name, from seed on, and of its directory, from k2 on */
-	__u64 in; /* the directory's dentry: where to look, not what for */
 };
 
 /* A walk at work. */
@@ -245,7 +244,6 @@ static __always_inline long sign_step_by(struct sign_walk *w, bool fast)
 		w->name = x;
 		w->leaf = d;
 		w->key.name = seqs.key;
-		w->key.in = (__u64)parent;
 	}
 	return 0;
 }
@@ -291,7 +289,6 @@ static __always_inline bool sign_near(struct sign_walk *w, struct dentry *d, str
 	w->name = x;
 	w->leaf = leaf;
 	w->key.name = seqs.key;
-	w->key.in = (__u64)d;
 	x = h->keys.seed;
 	seqs.key = h->keys.k2;
 	if (SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && SIGN_MORE() && d == root &&
@@ -345,7 +342,6 @@ static __always_inline bool sign_path(struct sign_walk *w, struct file *f, __u64
 	w->head = h;
 	w->dir = w->name = w->key.name = h->keys.seed;
 	w->key.dir = h->keys.k2;
-	w->key.in = 0;
 	w->odd = not_known;
 	w->leaf = (void *)not_known; /* NULL */
 	w->state = SIGN_WALKS;

@@ -138,7 +138,7 @@ static bool open_wants(const struct filter_block *h, struct filter_facts *f)
 		[EV_FILETYPE_SOCKET] = S_IFSOCK,
 	};
 
-	return filter_open_may(h, f->mask, f->via, types[f->type], f->access) &&
+	return filter_open_may(h, f->mask, FILTER_OPEN_CLASS(f->via, types[f->type], f->access)) &&
 	       run_joins(h, &h->open_joins, f, EV_OUTCOME_SUCCESS);
 }
 
