@@ -82,7 +82,7 @@ static __always_inline struct pt_regs *regs_of(struct task_struct *t)
 static __always_inline const void *name_argument(struct task_struct *t)
 {
 	struct pt_regs *regs = regs_of(t);
-	__u64 nr = regs->orig_ax;
+	__u32 nr = regs->orig_ax; /* the kernel takes the lower half */
 
 	if (is_compat(t))
 		return (const void *)(__u64)(__u32)(nr == 5 || nr == 8 ? regs->bx

@@ -20,10 +20,11 @@ struct {
 enum { SYSCALLS = 1024, X32_BIT = 0x40000000 };
 
 /* The dispatcher goes by the lowest bits of a number alone, which spares all calls a branch: a call of
- * a number that there is not, which has failed, may come to the slot of another. */
+ * a number that there is not, which has failed, may come to the slot of another. The kernel takes the
+ * lower half of a number for all of it, and a task may leave anything in the upper one. */
 static __always_inline bool is_call(__u64 nr)
 {
-	return (nr & ~(__u64)X32_BIT) < SYSCALLS;
+	return ((__u32)nr & ~(__u32)X32_BIT) < SYSCALLS;
 }
 
 enum { TS_COMPAT_ = 2 }; /* thread_info.status: the call came through a 32-bit entry */

@@ -62,8 +62,8 @@ __noinline int tcp_tell(struct pending *p, __u64 verdict, __u32 outcome)
 	return 0;
 }
 
-/* Number of the system call that t, the current task, is in. */
-static __always_inline __u64 call_of(struct task_struct *t)
+/* Number of the system call that t, the current task, is in: the lower half, as the kernel takes it. */
+static __always_inline __u32 call_of(struct task_struct *t)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 
@@ -190,7 +190,8 @@ static __noinline int tcp_begins(const struct sock *s)
 {
 	struct tcp_call c = { .t = bpf_get_current_task_btf() };
 	struct pending *p;
-	__u64 cookie, call;
+	__u64 cookie;
+	__u32 call;
 
 	if (s->sk_protocol != IPPROTO_TCP_)
 		return 0;

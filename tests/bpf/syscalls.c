@@ -216,6 +216,43 @@ static void numbers_without_a_call(void)
 	live_close(&l);
 }
 
+/* The kernel takes a call by the lower half of rax alone: what lies in the upper half hides no call. */
+static void numbers_with_an_upper_half(void)
+{
+	const long high = 1L << 32 | 1L << 47;
+	struct probe_cfg cfg = live_defaults;
+	struct low *m = low_memory();
+	const struct ev_hdr *h;
+	int server, client, datagram;
+	char text[4096];
+	struct live l;
+	long fd;
+
+	cfg.failed_opens = 1;
+	live_open(&l, &cfg);
+	server = listening(m);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CHECK(syscall(high | SYS_open, "/no/file", O_RDONLY) < 0);
+	CHECK(!syscall(high | SYS_connect, client, &m->addr, sizeof(m->addr)));
+	CHECK(!syscall(high | SYS_connect, datagram, &m->addr, sizeof(m->addr)));
+	fd = syscall(high | SYS_accept4, server, NULL, NULL, 0);
+	CHECK(fd >= 0);
+	live_read(&l);
+	CHECK_INT(count(&l, EV_CONNECT), 2);
+	CHECK_INT(count(&l, EV_ACCEPT), 1);
+	CHECK_INT(count(&l, EV_OPEN), 1);
+	h = live_find(&l, NULL, EV_OPEN, (uint32_t)getpid());
+	CHECK_STR(live_str(h, &((const struct ev_open *)h)->requested, text, sizeof(text)),
+		  "/no/file");
+	close((int)fd);
+	close(server);
+	close(client);
+	close(datagram);
+	live_close(&l);
+	munmap(m, 4096);
+}
+
 /* A name of len bytes, some of which the search for a NUL in a word might take for one. */
 static void make_name(char *name, size_t len)
 {
@@ -272,9 +309,14 @@ static void names_by_probe_reads(void)
 }
 
 static const struct test tests[] = {
-	TEST(names_by_words),         TEST(names_by_probe_reads), TEST(opens_32bit),
-	TEST(connections_64bit),      TEST(connections_32bit),    TEST(accepts_alone),
+	TEST(names_by_words),
+	TEST(names_by_probe_reads),
+	TEST(opens_32bit),
+	TEST(connections_64bit),
+	TEST(connections_32bit),
+	TEST(accepts_alone),
 	TEST(numbers_without_a_call),
+	TEST(numbers_with_an_upper_half),
 };
 
 int main(int argc, char **argv)
