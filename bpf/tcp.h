@@ -87,6 +87,10 @@ static __always_inline bool in_uring(struct task_struct *t)
  * did is told when the socket leaves SYN_SENT, and its end need not look for the socket. */
 __u64 tcp_callers[TCP_CALLERS] = {};
 
+/* 1: the program at the end of connect(2) has run. It is attached last, and before that nobody takes back what
+ * is kept here. */
+volatile __u32 tcp_ends_seen = 0;
+
 static __always_inline volatile __u64 *tcp_caller(const struct task_struct *t)
 {
 	return &tcp_callers[t->pid & (TCP_CALLERS - 1)];
@@ -102,7 +106,7 @@ static __always_inline __u64 tcp_caller_is(const struct task_struct *t)
 /* Not of tasks with io_uring, which may connect for it when the call has ended. */
 static __always_inline void tcp_enter(const struct task_struct *t)
 {
-	if (!bpf_core_field_exists(t->io_uring) || !t->io_uring)
+	if (tcp_ends_seen && (!bpf_core_field_exists(t->io_uring) || !t->io_uring))
 		*tcp_caller(t) = tcp_caller_is(t);
 }
 
@@ -111,6 +115,8 @@ static __always_inline bool tcp_leave(const struct task_struct *t)
 {
 	volatile __u64 *caller = tcp_caller(t);
 
+	if (!tcp_ends_seen)
+		tcp_ends_seen = 1;
 	if (*caller != tcp_caller_is(t))
 		return false;
 	*caller = 0;

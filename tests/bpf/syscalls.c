@@ -309,14 +309,9 @@ static void names_by_probe_reads(void)
 }
 
 static const struct test tests[] = {
-	TEST(names_by_words),
-	TEST(names_by_probe_reads),
-	TEST(opens_32bit),
-	TEST(connections_64bit),
-	TEST(connections_32bit),
-	TEST(accepts_alone),
-	TEST(numbers_without_a_call),
-	TEST(numbers_with_an_upper_half),
+	TEST(names_by_words),         TEST(names_by_probe_reads),       TEST(opens_32bit),
+	TEST(connections_64bit),      TEST(connections_32bit),          TEST(accepts_alone),
+	TEST(numbers_without_a_call), TEST(numbers_with_an_upper_half),
 };
 
 int main(int argc, char **argv)
