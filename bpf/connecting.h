@@ -3,9 +3,10 @@
  * TCP connects on their way: what the task that connects is, kept from when its socket goes to
  * SYN_SENT until the outcome was told, and where that was a failure until a call of the caller ends.
  *
- * A socket's cookie, which no other ever has, says in which slot it is. Where another socket has
- * that one, it is in a hash map instead, which takes several times as long to write and is not
- * looked at before it was needed once.
+ * A socket's address says in which slot it is, for the kernel takes the memory of a socket again that
+ * was freed last, and so the slot is in the cache; its cookie, which no other ever has, says that it is the
+ * socket's. Where another socket has the slot, it is in a hash map instead, which takes several times as
+ * long to write and is not looked at before it was needed once.
  */
 #ifndef TOCSIN_CONNECTING_H
 #define TOCSIN_CONNECTING_H
@@ -50,11 +51,14 @@ struct {
 __u32 connecting_crowded = 0; /* 1: connecting_more was needed */
 static const struct pending connecting_nothing;
 
-static __always_inline struct pending_slot *connecting_slot(__u64 cookie)
+static __always_inline struct pending_slot *connecting_slot(const struct sock *s)
 {
-	__u32 at = (cookie * 0x9e3779b97f4a7c15ULL) >> 52;
+	__u32 at;
 
-	_Static_assert(CONNECTING_SLOTS == 1 << (64 - 52), "bits");
+	/* Half of a pointer is none to the verifier, which would not have one multiplied. */
+	asm volatile("%0 = %1" : "=w"(at) : "w"((__u32)(__u64)s));
+	at = at * 0x9e3779b9 >> 20;
+	_Static_assert(CONNECTING_SLOTS == 1 << (32 - 20), "bits");
 	return bpf_map_lookup_elem(&connecting, &at);
 }
 
@@ -75,9 +79,9 @@ static __always_inline bool connecting_claim(struct pending_slot *s, __u64 cooki
 }
 
 /* Room for what is to be kept of the socket; what lies there is of no one. NULL: it is another's. */
-static __always_inline struct pending *connecting_add(__u64 cookie)
+static __always_inline struct pending *connecting_add(const struct sock *sk, __u64 cookie)
 {
-	struct pending_slot *s = connecting_slot(cookie);
+	struct pending_slot *s = connecting_slot(sk);
 
 	return s && connecting_claim(s, cookie) ? &s->p : NULL;
 }
@@ -91,9 +95,9 @@ static __always_inline struct pending *connecting_add_more(__u64 cookie)
 	return bpf_map_lookup_elem(&connecting_more, &cookie);
 }
 
-static __always_inline struct pending *connecting_find(__u64 cookie)
+static __always_inline struct pending *connecting_find(const struct sock *sk, __u64 cookie)
 {
-	struct pending_slot *s = connecting_slot(cookie);
+	struct pending_slot *s = connecting_slot(sk);
 
 	if (s && cookie && s->cookie == cookie)
 		return &s->p;
@@ -106,9 +110,9 @@ static __always_inline void connecting_free(struct pending_slot *s)
 	*(volatile __u64 *)&s->cookie = 0;
 }
 
-static __always_inline void connecting_remove(__u64 cookie)
+static __always_inline void connecting_remove(const struct sock *sk, __u64 cookie)
 {
-	struct pending_slot *s = connecting_slot(cookie);
+	struct pending_slot *s = connecting_slot(sk);
 
 	if (s && cookie && s->cookie == cookie)
 		connecting_free(s);

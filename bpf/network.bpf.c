@@ -91,7 +91,7 @@ static __always_inline bool in_progress(long ret)
 static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 {
 	__u64 cookie = sock_cookie(sk);
-	struct pending *p = connecting_find(cookie);
+	struct pending *p = connecting_find(sk, cookie);
 	bool told;
 
 	/* only a socket that has left SYN_SENT says so */
@@ -101,7 +101,7 @@ static __always_inline bool tcp_was_told(struct sock *sk, long ret, bool uring)
 		told = p &&
 		       (uring || (p->state == STATE_TOLD && (!p->err || ret == -(long)p->err)));
 	if (p && p->state == STATE_TOLD)
-		connecting_remove(cookie);
+		connecting_remove(sk, cookie);
 	return told;
 }
 

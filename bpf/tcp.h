@@ -212,7 +212,7 @@ static __noinline int tcp_begins(const struct sock *s)
 	if (!c.verdict)
 		return 0;
 	cookie = bpf_get_socket_cookie((void *)s);
-	p = connecting_add(cookie);
+	p = connecting_add(s, cookie);
 	if (p) {
 		tcp_keep(p, &c);
 	} else {
@@ -249,7 +249,7 @@ __noinline int tcp_finish_more(__u64 cookie, int newstate, int err)
 static __noinline int tcp_ends(const struct sock *s, int oldstate, int newstate)
 {
 	__u64 cookie = s->__sk_common.skc_cookie.counter;
-	struct pending_slot *slot = connecting_slot(cookie);
+	struct pending_slot *slot = connecting_slot(s);
 	int err = newstate == ESTABLISHED ? 0 : s->sk_err;
 
 	if (slot && cookie && slot->cookie == cookie) {

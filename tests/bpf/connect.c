@@ -86,11 +86,16 @@ static int disconnect(int fd)
 	return connect(fd, &to, sizeof(to)) ? errno : 0;
 }
 
-static void wait_for(int fd)
+static void wait_until(int fd, short events)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct pollfd p = { .fd = fd, .events = events };
 
 	CHECK_INT(poll(&p, 1, 20000), 1);
+}
+
+static void wait_for(int fd)
+{
+	wait_until(fd, POLLOUT);
 }
 
 static int accepted(const struct scene *s)
@@ -108,6 +113,7 @@ static int on_its_way(struct scene *s, int *first)
 
 	*first = client(false);
 	CHECK_INT(go(s, *first), 0);
+	wait_until(s->server, POLLIN); /* it is in the queue when its last acknowledgement came */
 	CHECK_INT(go(s, fd), EINPROGRESS);
 	return fd;
 }
