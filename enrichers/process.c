@@ -267,6 +267,7 @@ static struct image *image_of(struct process *s, struct event *e)
 	struct image *img = known_find(&s->known, r);
 	uint64_t compacted = s->table.compacted;
 	struct ctx_process c;
+	bool whole;
 
 	if (img)
 		return image_ref(img);
@@ -275,9 +276,9 @@ static struct image *image_of(struct process *s, struct event *e)
 	image_absent(&c);
 	image_from_record(&c, e, &s->exec_plan);
 	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
-	texts_finish(&s->texts, &c);
+	whole = texts_finish(&s->texts, &c);
 	img = proctable_image(&s->table, &c);
-	if (img && s->table.compacted == compacted)
+	if (img && whole && s->table.compacted == compacted)
 		known_keep(&s->known, &s->table, r, img);
 	return img;
 }
@@ -423,6 +424,8 @@ static void process_tick(void *state, uint64_t now_ns)
 
 	s->table.pinned[0] = s->table.pinned[1] = NULL;
 	proctable_reap(&s->table, now_ns);
+	if (s->table.bytes >= s->cfg.max_bytes) /* perhaps by images that nobody has any more */
+		known_forget(&s->known, &s->table);
 	prove_idle(s, now_ns);
 	if (s->cfg.check_ns)
 		proctable_sweep(&s->table, now_ns, s->cfg.check_ns, SWEEP_MAX);

@@ -8,6 +8,13 @@
 
 #include "enrichers/proctable.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 enum { SLAB_ENTRIES = 64, SPARE_MAX = 2048 /* entries, before empty slabs are given back */ };
 
 struct procslab {
@@ -22,6 +29,12 @@ static struct procslab *slab_of(struct proc *p)
 {
 	return (struct procslab *)((char *)(p - p->number) - offsetof(struct procslab, procs));
 }
+
+/* What of an entry must not be touched while it is spare: AddressSanitizer is told of it. */
+enum {
+	SPARE_FROM = offsetof(struct proc, entry),
+	SPARE_BYTES = offsetof(struct proc, next) - SPARE_FROM
+};
 
 static void link_slab(struct procpool *l, struct procslab *s)
 {
@@ -68,6 +81,7 @@ struct proc *procpool_get(struct procpool *l)
 	if (p) {
 		s->spare = p->next;
 		number = p->number;
+		ASAN_UNPOISON_MEMORY_REGION((char *)p + SPARE_FROM, SPARE_BYTES);
 	} else {
 		number = (uint8_t)s->fresh++;
 		p = &s->procs[number];
@@ -88,6 +102,7 @@ void procpool_put(struct procpool *l, struct proc *p)
 		link_slab(l, s);
 	p->next = s->spare;
 	s->spare = p;
+	ASAN_POISON_MEMORY_REGION((char *)p + SPARE_FROM, SPARE_BYTES);
 	l->nspare++;
 	if (s->used || l->nspare <= SPARE_MAX)
 		return;

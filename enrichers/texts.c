@@ -139,17 +139,29 @@ static void count_args(struct ctx_process *c)
 		c->argc += !c->args.p[i];
 }
 
-void texts_finish(struct texts *t, struct ctx_process *c)
+static uint64_t gave_up(const struct texts *t)
 {
+	return redactor_gave_up(t->redact_args) + redactor_gave_up(t->redact_env);
+}
+
+bool texts_finish(struct texts *t, struct ctx_process *c)
+{
+	uint64_t before = gave_up(t);
+	bool whole = true;
+
 	count_args(c);
 	c->name = image_name(c->executable, c->path_flags);
-	if (c->args.len)
+	if (c->args.len) {
 		finish_args(t, c);
+		whole = !t->args.failed && !t->line.failed;
+	}
 	if (c->env.len) {
 		buf_reset(&t->env);
 		redact_env(t->redact_env, &t->env, c->env, t->env_names);
 		c->env = text_of(&t->env);
+		whole = whole && !t->env.failed;
 	}
+	return whole && gave_up(t) == before;
 }
 
 int texts_init(struct texts *t, struct outside *out, const struct opt_list *redact_args,

@@ -37,7 +37,8 @@ struct str texts_tty(struct texts *t, uint32_t major, uint32_t minor);
 /* Fills those of executable, args and cwd that c lacks from /proc. 0: nothing was answered, else
  * a time (boot time, ns) at which the answers were true or already past. */
 uint64_t texts_ask(struct texts *t, struct ctx_process *c, uint32_t pid, uint64_t start_ns);
-/* Redacts args and env, and makes what follows from others: name, command_line. */
-void texts_finish(struct texts *t, struct ctx_process *c);
+/* Redacts args and env, and makes what follows from others: name, command_line. False: memory was short or a
+ * pattern gave up, so that the same texts may come out otherwise next time. */
+bool texts_finish(struct texts *t, struct ctx_process *c);
 
 #endif

@@ -131,6 +131,33 @@ static void without_room(void)
 	end(&f);
 }
 
+/* What nobody runs any more must not take the room of what is running. */
+static void let_go_for_room(void)
+{
+	static char word[640];
+	char path[64];
+	struct fix f;
+	const struct ctx_lineage *l;
+
+	memset(word, 'a', sizeof(word) - 1);
+	start(&f, "max_bytes=64KiB,linger=1s");
+	for (uint32_t pid = 20; pid < 420 && enrich_counter(f.b, "bytes") < 64 << 10; pid++) {
+		snprintf(path, sizeof(path), "/usr/bin/p%u", pid);
+		execs(&f, pid, 1, 0, path, ARGS("p", word));
+		exits(&f, pid, 2);
+		f.now += 10 * SEC;
+		enrich_tick(f.b, f.now);
+	}
+	f.now += 100 * SEC;
+	enrich_tick(f.b, f.now);
+	CHECK_INT(enrich_counter(f.b, "entries"), 0);
+	execs(&f, 500, 1, 0, path, ARGS("p", word));
+	forks(&f, 500, 2, 501);
+	l = opens(&f, 501, 1, id(500, 2))->ctx[CTX_LINEAGE];
+	CHECK_INT(l->command_lines.len, sizeof("p ") - 1 + sizeof(word));
+	end(&f);
+}
+
 static void too_long_to_be_kept(void)
 {
 	static char word[4000];
@@ -151,6 +178,7 @@ static const struct test tests[] = {
 	TEST(whatever_differs_is_told),
 	TEST(texts_that_differ),
 	TEST(without_room),
+	TEST(let_go_for_room),
 	TEST(too_long_to_be_kept),
 };
 

@@ -2,6 +2,7 @@
  *
  * Texts of processes: hostile names, files without a name, secrets in arguments, the environment.
  */
+#include "enrichers/texts.h"
 #include "tests/harness/procs.h"
 
 static bool has(struct str s, const char *text)
@@ -136,10 +137,33 @@ static void patterns_of_the_user(void)
 	CHECK_STR(line_of(&f, ARGS("x", "--password=shown")), "x --password=shown");
 	end(&f);
 	start(&f, "redact_args=^(a+)+$");
-	CHECK_STR(line_of(&f, ARGS("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")), "***");
-	enrich_tick(f.b, f.now);
-	CHECK_INT(enrich_counter(f.b, "redact_gave_up"), 1);
+	for (uint32_t i = 1; i < 4; i++) { /* nothing is kept of what may have come out badly */
+		CHECK_STR(line_of(&f, ARGS("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")),
+			  "***");
+		enrich_tick(f.b, f.now);
+		CHECK_INT(enrich_counter(f.b, "redact_gave_up"), i);
+	}
 	end(&f);
+}
+
+static void no_memory(void)
+{
+	static char list[] = "cat\0/etc/hosts";
+	static const struct opt_list none;
+	struct ctx_process c;
+	struct texts t;
+
+	CHECK_INT(texts_init(&t, NULL, &none, &none, &none), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		t.args.max = i == 1 ? 4 : 0; /* not enough */
+		t.line.max = i == 2 ? 4 : 0;
+		c = (struct ctx_process){ .args = { list, sizeof(list) } };
+		CHECK(texts_finish(&t, &c) == (i == 0 || i == 3));
+		CHECK_INT(c.command_line.len, i == 0 || i == 3 ? sizeof(list) - 1 : 0);
+		buf_free(&t.args); /* what has room once keeps it */
+		buf_free(&t.line);
+	}
+	texts_free(&t);
 }
 
 static void chosen_environment(void)
@@ -166,8 +190,9 @@ static void chosen_environment(void)
 }
 
 static const struct test tests[] = {
-	TEST(hostile_texts),    TEST(memfd_name_is_whole),  TEST(secrets_are_redacted),
-	TEST(remembered_texts), TEST(patterns_of_the_user), TEST(chosen_environment),
+	TEST(hostile_texts),      TEST(memfd_name_is_whole),  TEST(secrets_are_redacted),
+	TEST(remembered_texts),   TEST(patterns_of_the_user), TEST(no_memory),
+	TEST(chosen_environment),
 };
 
 int main(int argc, char **argv)
