@@ -4,16 +4,10 @@
  */
 #include "enrichers/procpool.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
 #include "enrichers/proctable.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
-#endif
 
 enum { SLAB_ENTRIES = 64, SPARE_MAX = 2048 /* entries, before empty slabs are given back */ };
 
