@@ -3,6 +3,7 @@
 """What Tocsin costs, measured on this machine; `make bench` runs it and prints a Markdown report.
 
   cost        work loops without and with the agent, alternating; medians and ratios
+  alerts      agent CPU of an alert: 20,000 opens of /etc/shadow, each of which raises one
   agent CPU   user and system time of the agent per event, from /proc, over a busy loop
   rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
   consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
@@ -11,9 +12,12 @@
   start, RSS  time from exec to `ready:`, resident memory idle and after load
   latency     from the kernel's time stamp to the line on the agent's standard output
 
+`--peer COMMAND` measures another agent in the same turns of cost and alerts: its command, which stays in the foreground
+and ends by SIGINT.
+
 Needs root. Ratios compare runs a few seconds apart; absolute times are the machine's.
 """
-import argparse, json, os, platform, re, resource, shutil, signal, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, platform, re, resource, shlex, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 TOCSIN = os.environ.get("TOCSIN", "build/tocsin")
 WORK = os.environ.get("WORK", "build/tests/bench/work")
@@ -21,6 +25,30 @@ FILTER = os.environ.get("FILTER", "build/tests/bench/bench_filter")
 EMPTY = os.environ.get("EMPTY", "build/bpf/vm/empty.bpf.o")  # programs that do nothing
 MATCHER = os.environ.get("MATCHER", "build/tests/bench/bench_policy")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+
+def cpu_s(pid):
+    f = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Peer:
+    """Another agent. It does not say when it is ready, so it gets some seconds."""
+
+    STARTS_S = 5
+
+    def __init__(self, command):
+        self.p = subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(self.STARTS_S)
+        if self.p.poll() is not None:
+            sys.exit("ended at once: " + command)
+
+    def cpu_s(self):
+        return cpu_s(self.p.pid)
+
+    def stop(self):
+        self.p.send_signal(signal.SIGINT)
+        self.p.wait(60)
 
 
 class Agent:
@@ -42,8 +70,7 @@ class Agent:
         self.start_s = time.monotonic() - started
 
     def cpu_s(self):
-        f = open(f"/proc/{self.p.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.p.pid)
 
     def rss_mib(self):
         text = open(f"/proc/{self.p.pid}/status").read()
@@ -71,26 +98,55 @@ def lost_of(stats):
     return sum(n for kind in stats.get("lost", {}).values() for n in kind.values())
 
 
-def cost(runs):
+def beside(agent, kind, n):
+    """ns of an operation beside an agent, and what CPU time it takes for it in µs. Ends the agent."""
+    before = agent.cpu_s()
+    ns = work(kind, n)
+    time.sleep(0.1)
+    us = 1e6 * (agent.cpu_s() - before) / n
+    agent.stop()
+    return ns, us
+
+
+def cost(runs, peer):
     n = {"open": 400000, "exec": 1500, "connect": 15000, "mixed": 800, "getppid": 1000000}
-    off, on, agent_us = {k: [] for k in n}, {k: [] for k in n}, {k: [] for k in n}
+    agents = {"Tocsin": Agent, **({"peer": lambda: Peer(peer)} if peer else {})}
+    off, on = {k: [] for k in n}, {(k, a): [] for k in n for a in agents}
     for _ in range(runs):
         for k in n:  # one soon after the other: the machine's pace changes
             off[k].append(work(k, n[k]))
-            a = Agent()
-            before = a.cpu_s()
-            on[k].append(work(k, n[k]))
-            time.sleep(0.1)
-            used = a.cpu_s() - before
-            agent_us[k].append(1e6 * used / n[k])
-            a.stop()
-    print(f"### Cost for a workload\n\nMedians of {runs} alternating runs; ns per operation.\n")
-    print("| loop | without | with | ratio | agent CPU per operation, µs |\n|---|---:|---:|---:|---:|")
+            for a in agents:
+                on[k, a].append(beside(agents[a](), k, n[k]))
+    print(f"### Cost for a workload\n\nMedians of {runs} alternating runs; ns per operation, and the ratio of the best runs. "
+          + (f"The peer is `{peer}`." if peer else "") + "\n")
+    print("| loop | without |" + "".join(f" with {a} | ratio | of the best | agent CPU per operation, µs |" for a in agents))
+    print("|---|---:|" + "---:|---:|---:|---:|" * len(agents))
     for k in n:
-        a, b = statistics.median(off[k]), statistics.median(on[k])
-        per = statistics.median(x / y for x, y in zip(on[k], off[k]))
-        us = "" if k == "getppid" else f"{statistics.median(agent_us[k]):.2f}"
-        print(f"| {k} | {a:,.0f} | {b:,.0f} | {per:.2f} | {us} |")
+        print(f"| {k} | {statistics.median(off[k]):,.0f} |", end="")
+        for a in agents:
+            ns = [x for x, _ in on[k, a]]
+            us = f"{statistics.median(x for _, x in on[k, a]):.2f}" if k != "getppid" else ""
+            print(f" {statistics.median(ns):,.0f} | {statistics.median(x / y for x, y in zip(ns, off[k])):.2f} | "
+                  f"{min(ns) / min(off[k]):.2f} | {us} |", end="")
+        print()
+
+
+def alerts(peer):
+    n, used = 20000, {}
+    opens = f"import os\nfor _ in range({n}): os.close(os.open('/etc/shadow', os.O_RDONLY))"
+    for name, start in (("Tocsin", Agent), ("peer", lambda: Peer(peer))):
+        if name == "peer" and not peer:
+            continue
+        a = start()
+        before = a.cpu_s()
+        subprocess.run([sys.executable, "-c", opens], check=True)
+        time.sleep(3)  # until the last was written
+        used[name] = a.cpu_s() - before
+        stats = a.stop()
+        if name == "Tocsin" and stats["consumer"]["alerts"] < n:
+            sys.exit(f"{stats['consumer']['alerts']} alerts, not {n}")
+    print(f"\n### Alerts\n\nAgent CPU of an alert, {n:,} opens of /etc/shadow at once: "
+          + ", ".join(f"{name} {1e6 * s / n:.1f} µs" for name, s in used.items()) + ".")
 
 
 def rate(seconds):
@@ -259,14 +315,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--seconds", type=int, default=10)
-    p.add_argument("--only", choices=("cost", "rate", "consumer", "policies", "filter", "start", "latency"))
+    p.add_argument("--only", choices=("cost", "alerts", "rate", "consumer", "policies", "filter", "start", "latency"))
+    p.add_argument("--peer", metavar="COMMAND", help="of another agent")
     p.add_argument("--sizes", default="10,100,1000,10000,100000", help="numbers of policies of the curve")
     a = p.parse_args()
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read()).group(1)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
     print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
-    steps = {"cost": lambda: cost(a.runs), "rate": lambda: rate(a.seconds), "consumer": lambda: consumer(a.runs),
+    steps = {"cost": lambda: cost(a.runs, a.peer), "alerts": lambda: alerts(a.peer), "rate": lambda: rate(a.seconds),
+             "consumer": lambda: consumer(a.runs),
              "policies": lambda: policies(a.runs, [int(n) for n in a.sizes.split(",")]), "filter": lambda: kernel_filter(a.runs),
              "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
     for name, step in steps.items():
