@@ -83,7 +83,8 @@ static __always_inline __u32 ask_joins(struct ask *a)
 static __always_inline void ask_cgroup(struct ask *a, struct task_struct *t)
 {
 	__u32 hierarchy;
-	__u64 id = cgroup_of(t, &hierarchy), key = FILTER_CGROUP_KEY(hierarchy, id);
+	__u64 id = cgroup_of(UNTRUSTED(t, struct task_struct), &hierarchy);
+	__u64 key = FILTER_CGROUP_KEY(hierarchy, id);
 	const struct filter_cgroup *c = bpf_map_lookup_elem(&filter_cgroups, &key);
 
 	a->facts.cgroup_known = c && c->stamp == a->head->cgroups;
@@ -104,7 +105,7 @@ static __always_inline void ask_marks(struct ask *a, struct task_struct *t)
 /* What is told of t, the current task, in no time. */
 static __always_inline void ask_user(struct ask *a, struct task_struct *t)
 {
-	const struct cred *cred = t->cred;
+	const struct cred *cred = UNTRUSTED(t, struct task_struct)->cred;
 
 	a->facts.uid = cred->euid.val;
 	a->facts.real_uid = cred->uid.val;
