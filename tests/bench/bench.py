@@ -6,6 +6,7 @@
   alerts      agent CPU of an alert: 20,000 opens of /etc/shadow, each of which raises one
   agent CPU   user and system time of the agent per event, from /proc, over a busy loop
   rate        20,000 opens/s and 1,000 execs/s together: was anything lost?
+  flood       opens from two loops, none of them filtered, 300,000 to 1,000,000 a second: was anything lost?
   consumer    `tocsin replay` of a saved stream: events/s of one core, without output and to a file
   policies    with 10 to 100,000 of them: agent CPU an event and instructions, kernel time an open; load, tables, memory
   filter      the kernel filter with 10 and 10,000 file policies: opens not wanted, seen before or not, and wanted ones
@@ -162,6 +163,20 @@ def rate(seconds):
           f"RSS {rss['VmRSS']:.1f} MiB (anonymous {rss['RssAnon']:.1f}, program and maps {rss['RssFile']:.1f}).")
 
 
+def flood(seconds):
+    print(f"\n### Floods\n\nOpens from two loops at once for {seconds} s, the kernel filter off: each crosses, is enriched and judged, or written to a "
+          "file as well.\n\n| aimed at, a second | events a second | lost | agent CPU per event, µs |\n|---|---:|---:|---:|")
+    for name, aim, extra in [("judged", n, ()) for n in (300000, 500000, 1000000)] + [("written", 400000, ("--record", "file.open"))]:
+        a = Agent("--filter", "off", *extra)
+        before = a.cpu_s()
+        for p in [subprocess.Popen([WORK, "rate", "open", str(aim // 2), str(seconds)], stdout=subprocess.DEVNULL) for _ in range(2)]:
+            p.wait()
+        time.sleep(1)
+        used, stats = a.cpu_s() - before, a.stop()
+        n = events_of(stats)
+        print(f"| {aim:,}, {name} | {n / seconds:,.0f} | {lost_of(stats):,} | {1e6 * used / n:.2f} |")
+
+
 def replay(save, *extra, policies="policies"):
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([TOCSIN, "replay", save, "--policies", policies, *extra], check=True, cwd=ROOT,
@@ -315,7 +330,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--seconds", type=int, default=10)
-    p.add_argument("--only", choices=("cost", "alerts", "rate", "consumer", "policies", "filter", "start", "latency"))
+    p.add_argument("--only", choices=("cost", "alerts", "rate", "flood", "consumer", "policies", "filter", "start", "latency"))
     p.add_argument("--peer", metavar="COMMAND", help="of another agent")
     p.add_argument("--sizes", default="10,100,1000,10000,100000", help="numbers of policies of the curve")
     a = p.parse_args()
@@ -323,7 +338,7 @@ def main():
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
     print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
-    steps = {"cost": lambda: cost(a.runs, a.peer), "alerts": lambda: alerts(a.peer), "rate": lambda: rate(a.seconds),
+    steps = {"cost": lambda: cost(a.runs, a.peer), "alerts": lambda: alerts(a.peer), "rate": lambda: rate(a.seconds), "flood": lambda: flood(a.seconds),
              "consumer": lambda: consumer(a.runs),
              "policies": lambda: policies(a.runs, [int(n) for n in a.sizes.split(",")]), "filter": lambda: kernel_filter(a.runs),
              "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
