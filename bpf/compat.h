@@ -23,6 +23,14 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 #define barrier_var_(v) asm volatile("" : "+r"(v))
 
+/* The lower half of a pointer, which is none to the verifier: a pointer it would not have shifted or multiplied. */
+#define HALF_OF(ptr)                                                                               \
+	({                                                                                         \
+		__u32 half_;                                                                       \
+		asm volatile("%0 = %1" : "=w"(half_) : "w"((__u32)(__u64)(ptr)));                  \
+		half_;                                                                             \
+	})
+
 #define typed_loads() (bpf_rdonly_cast && !cfg.no_typed_loads)
 #define typed(ptr, type)                                                                           \
 	((type *)bpf_rdonly_cast((const void *)(ptr), bpf_core_type_id_kernel(type)))

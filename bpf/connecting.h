@@ -53,11 +53,8 @@ static const struct pending connecting_nothing;
 
 static __always_inline struct pending_slot *connecting_slot(const struct sock *s)
 {
-	__u32 at;
+	__u32 at = HALF_OF(s) * 0x9e3779b9 >> 20;
 
-	/* Half of a pointer is none to the verifier, which would not have one multiplied. */
-	asm volatile("%0 = %1" : "=w"(at) : "w"((__u32)(__u64)s));
-	at = at * 0x9e3779b9 >> 20;
 	_Static_assert(CONNECTING_SLOTS == 1 << (32 - 20), "bits");
 	return bpf_map_lookup_elem(&connecting, &at);
 }

@@ -89,8 +89,8 @@ static __always_inline void hide_facts(struct filter_facts *f)
 	f->thread[1] ^= not_known;
 }
 
-/* What the joins of a mask say, for an answer that is not known; *signature is 0 when it may not be kept. marked, which the
- * compiler knows: the program may look at the task's marks. */
+/* What the joins of a mask say, for an answer that is not known; *signature is 0 when it may not be kept.
+ * marked, which the compiler knows: the program may look at the task's marks. */
 static __always_inline __u32 ask_joins_of_peer(const struct filter_block *h, const struct peer *p,
 					       __u32 kind, __u64 mask, bool marked,
 					       __u64 *signature)

@@ -37,12 +37,8 @@ static __always_inline __u64 seen_join(__u64 name, __u64 dir)
  * does not wait for memory at each. */
 static __always_inline __u64 seen_near_at(__u64 name, __u64 in)
 {
-	__u32 low;
-	__u64 at;
+	__u64 at = ((HALF_OF(in) << SEEN_SPREAD) + ((__u32)name & (SEEN_NEAR - 1))) & (SEEN_BYTES - 8);
 
-	/* Half of a pointer is none to the verifier, which would not have one shifted. */
-	asm volatile("%0 = %1" : "=w"(low) : "w"((__u32)in));
-	at = ((low << SEEN_SPREAD) + ((__u32)name & (SEEN_NEAR - 1))) & (SEEN_BYTES - 8);
 	barrier_var_(at);
 	return at;
 }

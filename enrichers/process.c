@@ -89,8 +89,7 @@ static void publish(struct process *s)
 	counter_set(&s->counters[C_EVICTED], t->evicted);
 	counter_set(&s->counters[C_LOST_EXITS], t->lost_exits);
 	counter_set(&s->counters[C_COMPACTED], t->compacted);
-	counter_set(&s->counters[C_REDACT_GAVE_UP],
-		    redactor_gave_up(s->texts.redact_args) + redactor_gave_up(s->texts.redact_env));
+	counter_set(&s->counters[C_REDACT_GAVE_UP], texts_gave_up(&s->texts));
 }
 
 static bool exists(void *arg, uint32_t pid, uint64_t start_ns)
@@ -260,6 +259,13 @@ static void set_entry(struct process *s, struct proc *p, const struct proc *old)
 		entry_find(&s->table, p, lineage_parent(&s->table, p));
 }
 
+/* Where there is none left, the images that are kept go, which perhaps nobody has any more. */
+static void make_room(struct process *s)
+{
+	if (s->table.bytes >= s->cfg.max_bytes)
+		known_forget(&s->known, &s->table);
+}
+
 /* A reference to the image that the record tells of; NULL without memory. */
 static struct image *image_of(struct process *s, struct event *e)
 {
@@ -271,8 +277,7 @@ static struct image *image_of(struct process *s, struct event *e)
 
 	if (img)
 		return image_ref(img);
-	if (s->table.bytes >= s->cfg.max_bytes)
-		known_forget(&s->known, &s->table);
+	make_room(s);
 	image_absent(&c);
 	image_from_record(&c, e, &s->exec_plan);
 	c.tty = texts_tty(&s->texts, r->tty_major, r->tty_minor);
@@ -424,8 +429,7 @@ static void process_tick(void *state, uint64_t now_ns)
 
 	s->table.pinned[0] = s->table.pinned[1] = NULL;
 	proctable_reap(&s->table, now_ns);
-	if (s->table.bytes >= s->cfg.max_bytes) /* perhaps by images that nobody has any more */
-		known_forget(&s->known, &s->table);
+	make_room(s);
 	prove_idle(s, now_ns);
 	if (s->cfg.check_ns)
 		proctable_sweep(&s->table, now_ns, s->cfg.check_ns, SWEEP_MAX);

@@ -139,14 +139,14 @@ static void count_args(struct ctx_process *c)
 		c->argc += !c->args.p[i];
 }
 
-static uint64_t gave_up(const struct texts *t)
+uint64_t texts_gave_up(const struct texts *t)
 {
 	return redactor_gave_up(t->redact_args) + redactor_gave_up(t->redact_env);
 }
 
 bool texts_finish(struct texts *t, struct ctx_process *c)
 {
-	uint64_t before = gave_up(t);
+	uint64_t before = texts_gave_up(t);
 	bool whole = true;
 
 	count_args(c);
@@ -161,7 +161,7 @@ bool texts_finish(struct texts *t, struct ctx_process *c)
 		c->env = text_of(&t->env);
 		whole = whole && !t->env.failed;
 	}
-	return whole && gave_up(t) == before;
+	return whole && texts_gave_up(t) == before;
 }
 
 int texts_init(struct texts *t, struct outside *out, const struct opt_list *redact_args,

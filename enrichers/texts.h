@@ -40,5 +40,6 @@ uint64_t texts_ask(struct texts *t, struct ctx_process *c, uint32_t pid, uint64_
 /* Redacts args and env, and makes what follows from others: name, command_line. False: memory was short or a
  * pattern gave up, so that the same texts may come out otherwise next time. */
 bool texts_finish(struct texts *t, struct ctx_process *c);
+uint64_t texts_gave_up(const struct texts *t); /* how often a pattern did */
 
 #endif

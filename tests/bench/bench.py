@@ -28,12 +28,13 @@ MATCHER = os.environ.get("MATCHER", "build/tests/bench/bench_policy")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 
-def cpu_s(pid):
-    f = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+class Process:
+    def cpu_s(self):
+        f = open(f"/proc/{self.p.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Peer:
+class Peer(Process):
     """Another agent. It does not say when it is ready, so it gets some seconds."""
 
     STARTS_S = 5
@@ -44,15 +45,12 @@ class Peer:
         if self.p.poll() is not None:
             sys.exit("ended at once: " + command)
 
-    def cpu_s(self):
-        return cpu_s(self.p.pid)
-
     def stop(self):
         self.p.send_signal(signal.SIGINT)
         self.p.wait(60)
 
 
-class Agent:
+class Agent(Process):
     """A running `tocsin run` that writes to a directory of its own."""
 
     def __init__(self, *extra, outputs=None, stdout=subprocess.DEVNULL, policies="policies"):
@@ -69,9 +67,6 @@ class Agent:
                 sys.exit("agent ended: " + open(self.dir + "/err").read())
             time.sleep(0.002)
         self.start_s = time.monotonic() - started
-
-    def cpu_s(self):
-        return cpu_s(self.p.pid)
 
     def rss_mib(self):
         text = open(f"/proc/{self.p.pid}/status").read()
@@ -99,6 +94,11 @@ def lost_of(stats):
     return sum(n for kind in stats.get("lost", {}).values() for n in kind.values())
 
 
+def agents_with(peer):
+    """What starts each of them, by name."""
+    return {"Tocsin": Agent, **({"peer": lambda: Peer(peer)} if peer else {})}
+
+
 def beside(agent, kind, n):
     """ns of an operation beside an agent, and what CPU time it takes for it in µs. Ends the agent."""
     before = agent.cpu_s()
@@ -111,15 +111,15 @@ def beside(agent, kind, n):
 
 def cost(runs, peer):
     n = {"open": 400000, "exec": 1500, "connect": 15000, "mixed": 800, "getppid": 1000000}
-    agents = {"Tocsin": Agent, **({"peer": lambda: Peer(peer)} if peer else {})}
+    agents = agents_with(peer)
     off, on = {k: [] for k in n}, {(k, a): [] for k in n for a in agents}
     for _ in range(runs):
         for k in n:  # one soon after the other: the machine's pace changes
             off[k].append(work(k, n[k]))
             for a in agents:
                 on[k, a].append(beside(agents[a](), k, n[k]))
-    print(f"### Cost for a workload\n\nMedians of {runs} alternating runs; ns per operation, and the ratio of the best runs. "
-          + (f"The peer is `{peer}`." if peer else "") + "\n")
+    print(f"### Cost for a workload\n\nMedians of {runs} alternating runs; ns per operation, and the ratio of the best runs."
+          + (f" The peer is `{peer}`." if peer else "") + "\n")
     print("| loop | without |" + "".join(f" with {a} | ratio | of the best | agent CPU per operation, µs |" for a in agents))
     print("|---|---:|" + "---:|---:|---:|---:|" * len(agents))
     for k in n:
@@ -135,9 +135,7 @@ def cost(runs, peer):
 def alerts(peer):
     n, used = 20000, {}
     opens = f"import os\nfor _ in range({n}): os.close(os.open('/etc/shadow', os.O_RDONLY))"
-    for name, start in (("Tocsin", Agent), ("peer", lambda: Peer(peer))):
-        if name == "peer" and not peer:
-            continue
+    for name, start in agents_with(peer).items():
         a = start()
         before = a.cpu_s()
         subprocess.run([sys.executable, "-c", opens], check=True)
@@ -338,8 +336,8 @@ def main():
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     print(f"## {time.strftime('%Y-%m-%d')}, commit {commit}\n")
     print(f"{cpu}, {os.cpu_count()} cores, kernel {platform.release()}; `make bench` (runs={a.runs}, seconds={a.seconds}).\n", flush=True)
-    steps = {"cost": lambda: cost(a.runs, a.peer), "alerts": lambda: alerts(a.peer), "rate": lambda: rate(a.seconds), "flood": lambda: flood(a.seconds),
-             "consumer": lambda: consumer(a.runs),
+    steps = {"cost": lambda: cost(a.runs, a.peer), "alerts": lambda: alerts(a.peer), "rate": lambda: rate(a.seconds),
+             "flood": lambda: flood(a.seconds), "consumer": lambda: consumer(a.runs),
              "policies": lambda: policies(a.runs, [int(n) for n in a.sizes.split(",")]), "filter": lambda: kernel_filter(a.runs),
              "start": lambda: start_and_rss(a.runs), "latency": lambda: latency(a.seconds)}
     for name, step in steps.items():
