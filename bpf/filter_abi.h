@@ -32,7 +32,7 @@ enum {
 	FILTER_COMPONENTS = 128, /* of a path that can be judged */
 	FILTER_STEPS = 1 << 14, /* of the automaton: twice a path and some */
 	FILTER_MASKS = 256,
-	FILTER_SEEN_BYTES = 1 << 21, /* in which masks are known again (seen_sets.h) */
+	FILTER_SEEN_BYTES = 1 << 22, /* in which masks are known again (seen_sets.h) */
 	FILTER_OPEN_CLASSES = 128,
 };
 

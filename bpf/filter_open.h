@@ -86,8 +86,7 @@ static __always_inline enum answer wants_open(struct emitter *e, const struct fi
 			return ANSWER_YES;
 	}
 	if (!w.odd)
-		seen_store(h, &w.key, w.leaf ? (__u64)LOAD(w.leaf, struct dentry, d_parent) : 0,
-			   mask);
+		seen_store(h, &w.key, w.leaf, mask);
 	if (!mask)
 		return ANSWER_NO;
 	return ask_file(h, f, mask, via) ? ANSWER_YES : ANSWER_NO;

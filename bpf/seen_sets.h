@@ -7,23 +7,22 @@
 
 #include "filter.h"
 
-/* SEEN_NEAR: bytes in which the files of one directory are looked for first; SEEN_SPREAD: dentries are 64 bytes
- * or more, these begin 2,048 apart or more. */
-enum { SEEN_SPREAD = 5, SEEN_BITS = 21, SEEN_BYTES = FILTER_SEEN_BYTES, SEEN_NEAR = 8192, SEEN_TRIES = 4 };
+enum { SEEN_BITS = 22, SEEN_BYTES = FILTER_SEEN_BYTES, SEEN_TRIES = 4 };
 
 _Static_assert(SEEN_BYTES == 1 << SEEN_BITS, "places are the upper bits of keys");
 
 /* Numbers of masks: of none, of 0; the others are in the block. */
 enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_FIRST };
 
-/* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. Eight make a
- * set. A word stays where it was put or is replaced, so what a set holds is in its own place or before the
- * first empty one, and what belongs to a set with an empty place is nowhere else. User space empties all
- * between two generations. Not a map to look up in, but memory at an address that the programs have. */
+/* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. A word is in one
+ * of two places that the address of the file's dentry tells, or in a set of eight that its key tells. It stays
+ * where it was put or is replaced, so whoever finds an empty place on the way need not look further. User space
+ * empties all between two generations. Not a map to look up in, but memory at an address that the programs
+ * have. */
 __u64 seen_words[SEEN_BYTES / 8] SEC(".bss.seen") __attribute__((aligned(64))) = {};
 
 #define SEEN_LOWEST 0xffULL
-#define SEEN_WORD(at) (*(volatile __u64 *)((void *)seen_words + (at)))
+#define SEEN_WORD(at) (*(volatile __u64 *)((void *)seen_words + ((at) & (SEEN_BYTES - 8))))
 
 /* Of the two keys of a path, that of the last name turned around: what is known of the difference of two names
  * (filter_mix) tells nothing of the difference that a directory would need to undo it. */
@@ -32,87 +31,75 @@ static __always_inline __u64 seen_join(__u64 name, __u64 dir)
 	return dir ^ __builtin_bswap64(name);
 }
 
-/* The place of a path, by its byte: known before its directories are gone through, and the word there is
- * asked for then. The files of one directory, whose dentry is in, are in a few pages. So who opens them all
- * does not wait for memory at each. */
-static __always_inline __u64 seen_near_at(__u64 name, __u64 in)
+/* The place of a file, by its byte, from the lower half of its dentry's address: known before any name is read,
+ * and the word there is asked for then. Dentries that were made one after the other lie in one page
+ * (of 192 bytes on most kernels, so that neighbours have neighbouring words): who opens the files of
+ * a tree in turn does not wait for memory at each. */
+static __always_inline __u64 seen_place(__u32 leaf)
 {
-	__u64 at = ((HALF_OF(in) << SEEN_SPREAD) + ((__u32)name & (SEEN_NEAR - 1))) & (SEEN_BYTES - 8);
-
-	barrier_var_(at);
-	return at;
+	return (__u64)leaf * 21845 >> 19; /* 8 * leaf / 192 */
 }
 
-/* Its other place, where there is no room near by. */
-static __always_inline __u64 seen_far_at(__u64 key)
+/* Its second place, beside those of its page too. */
+static __always_inline __u64 seen_second(__u32 leaf)
 {
-	return key >> (64 - SEEN_BITS) & (SEEN_BYTES - 8);
+	return ((leaf >> 12) * 0x9e3779b1u >> 10) + seen_place(leaf & 4095);
 }
 
-/* Looks through the set of a place. The number, or SEEN_UNKNOWN: *full tells whether it may be elsewhere. */
-static __always_inline __u32 seen_in_set(__u64 key, __u64 at, bool *full)
+/* The set of a key, where there is no room in these. */
+static __always_inline __u64 seen_set(__u64 key)
 {
-	at &= SEEN_BYTES - 64;
+	return key >> (64 - SEEN_BITS) & (SEEN_BYTES - 64);
+}
+
+/* Looks for a key that is not in its first place. The number, or SEEN_UNKNOWN. It and what follows stand alone for
+ * the verifier, which would else follow all that comes behind from each place of the set. */
+__noinline int seen_search(__u64 key, __u32 leaf)
+{
+	__u64 at = seen_set(key), word;
+
+	if (!SEEN_WORD(seen_place(leaf)))
+		return SEEN_UNKNOWN;
+	word = SEEN_WORD(seen_second(leaf));
+	if ((word ^ key) <= SEEN_LOWEST)
+		return word ^ key;
+	if (!word)
+		return SEEN_UNKNOWN;
 #pragma unroll
 	for (int i = 0; i < 8; i++) {
-		__u64 word = SEEN_WORD(at + i * 8), number = word ^ key;
-
-		if (number <= SEEN_LOWEST)
-			return number;
+		word = SEEN_WORD(at + i * 8);
+		if ((word ^ key) <= SEEN_LOWEST)
+			return word ^ key;
 		if (!word)
 			return SEEN_UNKNOWN;
 	}
-	*full = true;
 	return SEEN_UNKNOWN;
 }
 
-/* Looks for a key that is not in its place at. It and what follows stand alone for the verifier, which would
- * else follow all that comes behind from each place of each set. */
-__noinline int seen_search(__u64 key, __u64 at)
-{
-	bool full = false;
-	__u64 number = seen_in_set(key, at, &full);
-
-	if (!full)
-		return number;
-	at = seen_far_at(key);
-	number = SEEN_WORD(at) ^ key;
-	return number <= SEEN_LOWEST ? number : seen_in_set(key, at, &full);
-}
-
-/* Puts a word to its place or into the set, unless it is there. False: there is no room. */
+/* Puts a word to a place, unless it is there. False: another one is. */
 static __always_inline bool seen_put(__u64 word, __u64 at)
 {
-	__u64 own = SEEN_WORD(at & (SEEN_BYTES - 8));
+	__u64 there = SEEN_WORD(at);
 
-	if (!own)
-		SEEN_WORD(at & (SEEN_BYTES - 8)) = word;
-	if (!own || own == word)
-		return true;
-	at &= SEEN_BYTES - 64;
-#pragma unroll
-	for (int i = 0; i < 8; i++) {
-		own = SEEN_WORD(at + i * 8);
-		if (!own)
-			SEEN_WORD(at + i * 8) = word;
-		if (!own || own == word)
-			return true;
-	}
-	return false;
+	if (!there)
+		SEEN_WORD(at) = word;
+	return !there || there == word;
 }
 
-/* Keeps a word, which is a key and a number, at its place or elsewhere. */
-__noinline int seen_keep(__u64 word, __u64 at)
+/* Keeps a word, which is a key and a number, in the first place that is free, or instead of another. */
+__noinline int seen_keep(__u64 word, __u32 leaf)
 {
-	__u64 far = seen_far_at(word);
-	__u32 to;
+	__u64 first = seen_place(leaf), second = seen_second(leaf), set = seen_set(word);
+	__u32 to = bpf_get_prandom_u32();
 
-	if (seen_put(word, at) || seen_put(word, far))
+	if (seen_put(word, first) || seen_put(word, second))
 		return 0;
-	to = bpf_get_prandom_u32();
-	at = ((to & 64 ? at : far) & -64) | (to & 56);
-	barrier_var_(at);
-	SEEN_WORD(at & (SEEN_BYTES - 8)) = word;
+#pragma unroll
+	for (int i = 0; i < 8; i++)
+		if (seen_put(word, set + i * 8))
+			return 0;
+	set += to & 56;
+	SEEN_WORD(to & 1 ? first : to & 2 ? second : set) = word;
 	return 0;
 }
 
@@ -141,15 +128,15 @@ __noinline int seen_number(__u64 mask, __u32 generation)
 	return SEEN_UNKNOWN;
 }
 
-/* Keeps the mask of a path of block h; its number. in: the directory's dentry, by which it is looked for. */
+/* Keeps the mask of a path of block h; its number. leaf: the dentry of its last name, by which it is looked for. */
 static __always_inline __u32 seen_store(const struct filter_block *h, const struct seen_key *k,
-					__u64 in, __u64 mask)
+					const struct dentry *leaf, __u64 mask)
 {
 	__u32 n = mask ? seen_number(mask, h->generation) : SEEN_NOTHING;
 	__u64 key = seen_join(k->name, k->dir);
 
 	if (n != SEEN_UNKNOWN)
-		seen_keep(key ^ n, seen_near_at(k->name, in));
+		seen_keep(key ^ n, HALF_OF(leaf));
 	return n;
 }
 
