@@ -521,6 +521,64 @@ static void words_are_kept_once(void)
 	free(words);
 }
 
+static void change_words(struct filtered *f, uint64_t bits)
+{
+	uint64_t *words = malloc(FILTER_SEEN_BYTES);
+	uint32_t zero = 0;
+
+	CHECK(words);
+	CHECK_INT(bpf_map_lookup_elem(f->l.set->maps.fd[MAP_SEEN_WORDS], &zero, words), 0);
+	for (uint32_t i = 0; i < FILTER_SEEN_BYTES / 8; i++)
+		words[i] = words[i] ? words[i] ^ bits : 0;
+	CHECK_INT(bpf_map_update_elem(f->l.set->maps.fd[MAP_SEEN_WORDS], &zero, words, 0), 0);
+	free(words);
+}
+
+/* A dentry that was opened under many names has the first, the second and other places: what is found in each of
+ * them is seen by a number that stands for another mask, put there instead of the one of no mask. */
+static void known_in_every_place(bool no_typed_loads)
+{
+	enum { NAMES = 12, NONE = 1, WANTED = 200 };
+	struct filter_block *h;
+	struct filtered f;
+	char path[128], before[128];
+
+	filtered_begin(&f, no_typed_loads);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	h = f.block;
+	h->masks[WANTED] = FILTER_WANTED;
+	h->generation = ++f.generation;
+	CHECK_INT(probe_set_tables(f.l.set, h, NULL), 0);
+	snprintf(before, sizeof(before), "%s/x", f.dir);
+	filtered_touch(before);
+	for (uint32_t i = 0; i < 2 * NAMES; i++) {
+		snprintf(path, sizeof(path), "%s/%u", f.dir, i % NAMES);
+		CHECK(!rename(before, path));
+		strcpy(before, path);
+		if (i < NAMES) {
+			CHECK_INT(told(&f, path), 0);
+			continue;
+		}
+		if (i == NAMES)
+			change_words(&f, NONE ^ WANTED);
+		CHECK_INT(told(&f, path), 1);
+	}
+	snprintf(path, sizeof(path), "%s/y", f.dir);
+	CHECK(!rename(before, path));
+	CHECK_INT(told(&f, path), 0);
+	filtered_end(&f);
+}
+
+static void every_place_by_words(void)
+{
+	known_in_every_place(false);
+}
+
+static void every_place_by_probe_reads(void)
+{
+	known_in_every_place(true);
+}
+
 /* Where all numbers of masks are others', the long way answers. */
 static void no_number_for_a_mask(void)
 {
@@ -574,6 +632,7 @@ static void drops_are_counted(void)
 
 static const struct test tests[] = {
 	TEST(known_by_words),          TEST(known_by_probe_reads),
+	TEST(every_place_by_words),    TEST(every_place_by_probe_reads),
 	TEST(patterns_by_words),       TEST(patterns_by_probe_reads),
 	TEST(conditions_on_the_rest),  TEST(modes_and_generations),
 	TEST(answers_follow_the_task), TEST(new_generation_judges_anew),
