@@ -6,6 +6,8 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "bpf/filter_abi.h"
 #include "pipeline/util.h"
@@ -106,13 +108,17 @@ static int set_seen(struct probe_set *p, const struct filter_block *block)
 /* Empties what the masks of paths are kept in, while no program looks at it. */
 static int empty_seen(struct probe_set *p)
 {
-	CLEANUP_FREE void *words = NULL;
-	uint32_t zero = 0;
+	void *words;
 
 	if (p->maps.fd[MAP_SEEN_WORDS] < 0)
 		return 0;
-	words = calloc(1, FILTER_SEEN_BYTES);
-	return words ? bpf_map_update_elem(p->maps.fd[MAP_SEEN_WORDS], &zero, words, 0) : -ENOMEM;
+	words = mmap(NULL, FILTER_SEEN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     p->maps.fd[MAP_SEEN_WORDS], 0);
+	if (words == MAP_FAILED)
+		return -errno;
+	memset(words, 0, FILTER_SEEN_BYTES);
+	munmap(words, FILTER_SEEN_BYTES);
+	return 0;
 }
 
 /* By which keys answers about peers are known again (bpf/filter_known.h); as above. */
