@@ -222,6 +222,19 @@ static __always_inline bool seen_leaf(struct seen_walk *w, struct mount **m, __u
 	return true;
 }
 
+/* What is left of the way to the root of the mount. */
+static __always_inline bool seen_names(struct seen_walk *w, bool newer)
+{
+#pragma nounroll
+	for (__u32 i = 0; i < SEEN_FAR; i++) {
+		if ((__u64)w->d == w->root)
+			return true;
+		if (!seen_name(w, newer))
+			return false;
+	}
+	return false;
+}
+
 /* What is left of the way, to the root of the task's mount namespace. */
 static __always_inline bool seen_rest(struct seen_walk *w, struct mount *m, __u64 *head, bool newer,
 				      bool fast)
@@ -318,6 +331,8 @@ static __always_inline bool seen_typed(struct seen_walk *w, const struct filter_
 		seen_last_name(w);
 		return true;
 	}
+	if (!m && has_leaf)
+		return seen_names(w, newer);
 	if (!m)
 		m = typed(seen_home.mount, struct mount);
 	if (!has_leaf && !seen_leaf(w, &m, NULL, newer, true))
