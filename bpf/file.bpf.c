@@ -161,17 +161,18 @@ int file_open_exit(unsigned long long *ctx)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	const struct filter_keys *keys = &seen_keys.keys;
-	long volatile ret = ctx[1]; /* not in a register meanwhile */
+	long fd = ctx[1];
+	long volatile ret = fd; /* not in a register meanwhile */
 	struct file *volatile f;
 
 	if (is_compat(t) && is_not_open_32(((struct pt_regs *)ctx[0])->orig_ax))
 		return 0;
 	barrier_var_(keys);
-	if (ret < 0 || !keys->k1)
-		return open_exit(ret, false);
+	if (fd < 0 || !keys->k1)
+		return open_exit(fd, false);
 	if (typed_loads()) /* written out twice, so that what is known of the number is not forgotten */
-		return open_known(seen_mask(keys, t, ret, &f), &ret, &f);
-	return open_known(seen_mask_probed(t, ret, &f), &ret, &f);
+		return open_known(seen_mask(keys, t, fd, &f), &ret, &f);
+	return open_known(seen_mask_probed(t, fd, &f), &ret, &f);
 }
 
 static __always_inline struct file *uring_file(struct io_ring_ctx *ring, void *req,

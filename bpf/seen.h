@@ -98,32 +98,32 @@ static __always_inline void seen_last_name(struct seen_walk *w)
 	((newer) ? (d)->d_shortname.words[i]                                                       \
 		 : *(const __u64 *)&((struct dentry___iname *)(d))->d_iname[(i)*8])
 
+/* The name of w->d into its key, as seen_mix: words are loaded from where they lie, by no address that would take a
+ * register. */
 static __always_inline bool seen_name(struct seen_walk *w, bool newer)
 {
-	struct dentry *d = w->d;
-	const __u64 *name = newer ? (const __u64 *)d->d_shortname.words
-				  : (const __u64 *)((struct dentry___iname *)d)->d_iname;
-
-	w->d = d->d_parent;
-	return seen_mix(&w->x, &w->keys, *name, name, d->d_name.hash_len);
-}
-
-/* The same of at most two words. Of most directories it is one: else registers were saved for the second. */
-static __always_inline bool seen_name_near(struct seen_walk *w, bool newer, bool leaf)
-{
+	const struct filter_keys *k = &w->keys;
 	struct dentry *d = w->d;
 	__u64 x = w->x, word = SEEN_SHORT(d, newer, 0), hash_len = d->d_name.hash_len;
 	__u64 len = hash_len >> 32;
 
 	barrier_var_(len);
-	if (__builtin_expect(len > 8, leaf)) {
-		if (len > 16)
+	if (len > 8) {
+		if (len > SHORT_NAME)
 			return false;
-		x = filter_sign(x, word, &w->keys) ^ w->keys.k1;
+		x = filter_sign(x, word, k) ^ k->k1;
 		word = SEEN_SHORT(d, newer, 1);
+		if (len > 16) {
+			x = filter_sign(x, word, k) ^ k->k1;
+			word = SEEN_SHORT(d, newer, 2);
+			if (len > 24) {
+				x = filter_sign(x, word, k) ^ k->k1;
+				word = SEEN_SHORT(d, newer, 3);
+			}
+		}
 	}
 	w->d = d->d_parent;
-	w->x = filter_sign(x, seen_last(word, len), &w->keys) + hash_len;
+	w->x = filter_sign(x, seen_last(word, len), k) + hash_len;
 	return true;
 }
 
@@ -171,26 +171,6 @@ static __always_inline bool seen_mount(struct seen_walk *w, struct mount **m, bo
 static __always_inline struct mount *seen_mount_of(struct vfsmount *mnt, bool fast)
 {
 	return CAST(fast, (char *)mnt - bpf_core_field_offset(struct mount, mnt), struct mount);
-}
-
-/* Over the first directories, written out, up to the root of their mount. False: on the way, since a name is longer
- * than two words, or they are many. */
-static __always_inline bool seen_near(struct seen_walk *w, bool newer)
-{
-#define OVER_ONE                                                                                   \
-	if ((__u64)w->d == w->root)                                                                \
-		return true;                                                                       \
-	if (!seen_name_near(w, newer, false))                                                      \
-	return false
-	OVER_ONE;
-	OVER_ONE;
-	OVER_ONE;
-	OVER_ONE;
-	OVER_ONE;
-	OVER_ONE;
-	OVER_ONE;
-#undef OVER_ONE
-	return false;
 }
 
 /* Is the agent's root mount still the root of all? */
@@ -305,39 +285,29 @@ static __always_inline bool seen_typed(struct seen_walk *w, const struct filter_
 				       struct dentry *d, struct vfsmount *mnt, bool newer)
 {
 	const volatile struct seen_home *home = &seen_home;
-	struct mount *m = NULL; /* the agent's root */
-	bool has_leaf = false;
+	struct mount *m;
 
 	barrier_var_(home); /* one address for all */
-	seen_begin(w, keys, d);
-	if ((__u64)mnt == home->mnt) {
-		w->root = home->root;
-		if (!seen_at_home(home))
-			return false;
-	} else {
+	if ((__u64)mnt != home->mnt) {
 		w->root = (__u64)mnt->mnt_root;
 		m = seen_mount_of(mnt, true);
+		seen_begin(w, keys, d);
+		return seen_leaf(w, &m, NULL, newer, true) && seen_rest(w, m, NULL, newer, true);
 	}
-	if ((__u64)d != w->root) {
-		seen_leaf_is(w, d);
-		has_leaf = seen_name_near(w, newer, true);
-		if (has_leaf) {
-			seen_last_name(w);
-			if (seen_near(w, newer) && !m)
-				return true;
-		}
-	} else if (!m) {
+	if (!seen_at_home(home))
+		return false;
+	w->root = home->root;
+	seen_begin(w, keys, d);
+	if ((__u64)d == w->root) {
 		seen_leaf_is(w, NULL);
 		seen_last_name(w);
 		return true;
 	}
-	if (!m && has_leaf)
-		return seen_names(w, newer);
-	if (!m)
-		m = typed(seen_home.mount, struct mount);
-	if (!has_leaf && !seen_leaf(w, &m, NULL, newer, true))
+	seen_leaf_is(w, d);
+	if (!seen_name(w, newer))
 		return false;
-	return seen_rest(w, m, NULL, newer, true);
+	seen_last_name(w);
+	return seen_names(w, newer);
 }
 
 /* The last name of a path whose directory may be known, and the automaton at work on it. */
@@ -437,13 +407,13 @@ static __noinline __u32 seen_ask_first(struct dentry *leaf, __u64 in, __u64 dir)
 /* After the walk: the number of the mask. */
 static __always_inline __u32 seen_find(struct seen_walk *w)
 {
-	__u64 key = seen_join(w->name, w->x), number = w->word ^ key;
+	__u64 number = seen_join(w->name, w->x) ^ w->word;
 
 	if (number == SEEN_NOTHING) /* most are: asked first */
 		return SEEN_NOTHING;
 	if (number <= SEEN_LOWEST)
 		return number;
-	return seen_search(key, HALF_OF(w->leaf));
+	return seen_search(number ^ w->word, HALF_OF(w->leaf));
 }
 
 /* Looks up the file that t, the current task, has at descriptor fd. The number of its mask, or
