@@ -75,6 +75,20 @@ static void processes(void *arg, const void *block, struct filter_processes *out
 	live_call(a.f->live, ask_table, &a);
 }
 
+/* What has no room is sent, and that must not be a riddle to who looks for the cost of it. */
+static void tell_room(const struct filter_report *r, uint32_t bytes)
+{
+	if (r->bytes <= sizeof(struct filter_block))
+		log_warn(
+			"%u KiB (filter_size) have no room for the tables of the kernel filter: every event is sent",
+			bytes >> 10);
+	else if (r->cut)
+		log_warn(
+			"%u KiB (filter_size) are too few for the tables of the kernel filter: paths in policies are cut "
+			"to %u bytes there, so more events are sent",
+			bytes >> 10, r->cut);
+}
+
 /* The block for the programs; NULL without memory. */
 static void *make_block(const struct filtering *f, const struct filter *filter, uint32_t generation)
 {
@@ -93,6 +107,7 @@ static void *make_block(const struct filtering *f, const struct filter *filter, 
 		return NULL;
 	log_debug("kernel filter: %zu bytes, %u states, %u conditions, %u of them widened",
 		  report.bytes, report.states, report.joins, report.relaxed);
+	tell_room(&report, req.max_bytes);
 	return block;
 }
 
