@@ -29,10 +29,12 @@ struct filter_seen seen_keys SEC(".data.seen") = {};
 
 /* The mount that is the agent's root, by addresses: where most files of a machine are. It is the root of
  * the agent's mount namespace (up is 0), which lives as long as the agent, or mounted over that, which is
- * looked at each time. mnt is set last, once. */
+ * looked at each time. mnt is set last, once; until then it is no mount's address, nor that of a file that is gone,
+ * which is 0. */
+enum { SEEN_NOWHERE = 1 };
 volatile struct seen_home {
 	__u64 mnt, root, mount, up, up_root;
-} seen_home = {};
+} seen_home = { SEEN_NOWHERE };
 
 /* A walk at work. */
 struct seen_walk {
@@ -245,7 +247,7 @@ static __always_inline void seen_set_home(struct task_struct *t)
 	struct vfsmount *mnt = u->fs->root.mnt;
 	struct mount *m, *up, *top = u->nsproxy->mnt_ns->root;
 
-	if (seen_home.mnt || !typed_loads())
+	if (seen_home.mnt != SEEN_NOWHERE || !typed_loads())
 		return;
 	m = seen_mount_of(mnt, true);
 	up = m->mnt_parent;
@@ -263,7 +265,8 @@ static __always_inline void seen_set_home(struct task_struct *t)
 struct filter_counter seen_dropped[FILTER_COUNTERS] SEC(".bss.dropped") = {};
 
 /* The tracepoint runs its programs without preemption, so that a counter of one CPU alone is counted up as it
- * is: twenty cycles fewer than by an atomic addition. */
+ * is: twenty cycles fewer than by an atomic addition. (Where CPUs are more than counters, two that share one may lose
+ * some.) */
 static __always_inline void seen_count(void)
 {
 	__u64 at = (bpf_get_smp_processor_id() & (FILTER_COUNTERS - 1)) << 6; /* of 64 bytes */

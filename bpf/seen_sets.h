@@ -15,7 +15,7 @@ _Static_assert(SEEN_BYTES == 1 << SEEN_BITS, "places are the upper bits of keys"
 enum { SEEN_UNKNOWN, SEEN_NOTHING, SEEN_FIRST };
 
 /* Words: a key, and in its lowest byte, by exclusive or, the number of its mask; 0 is empty. A word is in one
- * of two places that the address of the file's dentry tells, or in a set of eight that its key tells. It stays
+ * of two places that the address of the file's dentry tells, or in a set of eight that its key tells too. It stays
  * where it was put or is replaced, so whoever finds an empty place on the way need not look further. User space
  * empties all between two generations. Not a map to look up in, but memory at an address that the programs
  * have. */
@@ -46,17 +46,18 @@ static __always_inline __u64 seen_second(__u32 leaf)
 	return ((leaf >> 12) * 0x9e3779b1u >> 10) + seen_place(leaf & 4095);
 }
 
-/* The set of a key, where there is no room in these. */
-static __always_inline __u64 seen_set(__u64 key)
+/* The set of a key, where there is no room in these. Of two dentries' words in one set the upper bits of the keys
+ * differ, so that none is taken for the other. */
+static __always_inline __u64 seen_set(__u64 key, __u32 leaf)
 {
-	return key >> (64 - SEEN_BITS) & (SEEN_BYTES - 64);
+	return ((key >> (64 - SEEN_BITS)) + leaf * 0x9e3779b1u) & (SEEN_BYTES - 64);
 }
 
 /* Looks for a key that is not in its first place. The number, or SEEN_UNKNOWN. It and what follows stand alone for
  * the verifier, which would else follow all that comes behind from each place of the set. */
 __noinline int seen_search(__u64 key, __u32 leaf)
 {
-	__u64 at = seen_set(key), word;
+	__u64 at = seen_set(key, leaf), word;
 
 	if (!SEEN_WORD(seen_place(leaf)))
 		return SEEN_UNKNOWN;
@@ -89,7 +90,7 @@ static __always_inline bool seen_put(__u64 word, __u64 at)
 /* Keeps a word, which is a key and a number, in the first place that is free, or instead of another. */
 __noinline int seen_keep(__u64 word, __u32 leaf)
 {
-	__u64 first = seen_place(leaf), second = seen_second(leaf), set = seen_set(word);
+	__u64 first = seen_place(leaf), second = seen_second(leaf), set = seen_set(word, leaf);
 	__u32 to = bpf_get_prandom_u32();
 
 	if (seen_put(word, first) || seen_put(word, second))

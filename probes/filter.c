@@ -105,7 +105,7 @@ static int set_seen(struct probe_set *p, const struct filter_block *block)
 	return bpf_map_update_elem(p->maps.fd[MAP_SEEN], &zero, &seen, 0);
 }
 
-/* Empties what the masks of paths are kept in, while no program looks at it. */
+/* Empties what the masks of paths are kept in, while no program looks for any there. */
 static int empty_seen(struct probe_set *p)
 {
 	void *words;

@@ -296,9 +296,7 @@ static void agent_begin(struct bench *b)
 		die("agent", strerror(errno));
 	if (!b->agent) {
 		close(ends[1]);
-		if (!read(ends[0], &c, 1))
-			close(open(one_file, O_RDONLY | O_CLOEXEC));
-		_exit(0);
+		_exit(read(ends[0], &c, 1) || open(one_file, O_RDONLY | O_CLOEXEC) < 0);
 	}
 	close(ends[0]);
 	b->agent_pipe = ends[1];
@@ -306,10 +304,13 @@ static void agent_begin(struct bench *b)
 
 static void agent_opens(struct bench *b)
 {
+	int status;
+
 	if (b->agent_pipe < 0)
 		return;
 	close(TAKE_FD(b->agent_pipe));
-	waitpid(b->agent, NULL, 0);
+	if (waitpid(b->agent, &status, 0) != b->agent || status)
+		die(one_file, "the agent's child does not open it");
 }
 
 static void bench_begin(struct bench *b, const char *empty, uint32_t rounds)

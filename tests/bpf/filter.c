@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -494,12 +498,12 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* However often the long way judges a path, it is kept once. */
+/* However often the long way judges a path, it is kept once, while its dentry lives (others' may come again). */
 static void words_are_kept_once(void)
 {
 	uint64_t *words = malloc(FILTER_SEEN_BYTES);
 	struct filtered f;
-	uint32_t zero = 0, n = FILTER_SEEN_BYTES / 8, kept = 0;
+	uint32_t zero = 0, n = FILTER_SEEN_BYTES / 8, kept = 0, again = 0;
 	char path[128];
 
 	CHECK(words);
@@ -513,10 +517,10 @@ static void words_are_kept_once(void)
 	CHECK_INT(bpf_map_lookup_elem(f.l.set->maps.fd[MAP_SEEN_WORDS], &zero, words), 0);
 	qsort(words, n, sizeof(*words), by_value);
 	for (uint32_t i = 1; i < n; i++) {
-		CHECK(!words[i] || words[i] != words[i - 1]);
+		again += words[i] && words[i] == words[i - 1];
 		kept += words[i] != 0;
 	}
-	CHECK(kept >= 20);
+	CHECK(kept >= 20 && again < 20);
 	filtered_end(&f);
 	free(words);
 }
@@ -611,6 +615,75 @@ static void no_number_for_a_mask(void)
 	filtered_end(&f);
 }
 
+/* The lowest one, for which the table has room. */
+static int free_descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* Says of the first call that the filter asks about: done, here is the descriptor. */
+static void *answer_call(void *listener)
+{
+	struct seccomp_notif asked = { 0 };
+	struct seccomp_notif_resp answer = { 0 };
+
+	if (ioctl(*(int *)listener, SECCOMP_IOCTL_NOTIF_RECV, &asked))
+		return NULL;
+	answer.id = asked.id;
+	answer.val = free_descriptor();
+	ioctl(*(int *)listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	return NULL;
+}
+
+static int creat_nothing(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_creat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { ARRAY_LEN(code), code };
+	pthread_t supervisor;
+	int listener;
+
+	listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	if (listener < 0 || pthread_create(&supervisor, NULL, answer_call, &listener))
+		return 2;
+	return syscall(SYS_creat, "/nowhere", 0600) == free_descriptor() ? 0 : 1;
+}
+
+/* A descriptor that holds no file by the end of the call, as when another thread has closed it, is not taken for the
+ * root directory, of which the programs know that nobody wants it. */
+static void file_that_is_gone(void)
+{
+	struct filtered f;
+	uint32_t unknown = 0;
+	int status;
+	pid_t pid;
+
+	filtered_begin(&f, false);
+	filtered_want_one(&f, FILTER_EXACT, "/nowhere");
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(told(&f, "/"), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid)
+		_exit(creat_nothing());
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+	live_read(&f.l);
+	for (const struct ev_hdr *h = NULL; (h = live_next(&f.l, h));)
+		unknown += h->kind == EV_OPEN && h->tgid == (uint32_t)pid &&
+			   ((const struct ev_open *)h)->outcome == EV_OUTCOME_UNKNOWN;
+	CHECK_INT(unknown, 1);
+	filtered_end(&f);
+}
+
 /* Each drop is counted, whichever way it was decided. */
 static void drops_are_counted(void)
 {
@@ -631,14 +704,23 @@ static void drops_are_counted(void)
 }
 
 static const struct test tests[] = {
-	TEST(known_by_words),          TEST(known_by_probe_reads),
-	TEST(every_place_by_words),    TEST(every_place_by_probe_reads),
-	TEST(patterns_by_words),       TEST(patterns_by_probe_reads),
-	TEST(conditions_on_the_rest),  TEST(modes_and_generations),
-	TEST(answers_follow_the_task), TEST(new_generation_judges_anew),
-	TEST(full_of_others),          TEST(fought_over),
-	TEST(torn_pairs_are_nobodys),  TEST(full_of_other_words),
-	TEST(words_are_kept_once),     TEST(no_number_for_a_mask),
+	TEST(known_by_words),
+	TEST(known_by_probe_reads),
+	TEST(file_that_is_gone),
+	TEST(every_place_by_words),
+	TEST(every_place_by_probe_reads),
+	TEST(patterns_by_words),
+	TEST(patterns_by_probe_reads),
+	TEST(conditions_on_the_rest),
+	TEST(modes_and_generations),
+	TEST(answers_follow_the_task),
+	TEST(new_generation_judges_anew),
+	TEST(full_of_others),
+	TEST(fought_over),
+	TEST(torn_pairs_are_nobodys),
+	TEST(full_of_other_words),
+	TEST(words_are_kept_once),
+	TEST(no_number_for_a_mask),
 	TEST(drops_are_counted),
 };
 
