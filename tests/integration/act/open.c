@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,8 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-/* A thread writes two names of equal length over each other while this one opens. */
+/* A thread writes two names of equal length over each other while this one opens, N times, and some more
+ * where the other has not had a CPU for long enough. */
 static int act_race(int argc, char **argv)
 {
 	static struct race r;
@@ -149,11 +151,13 @@ static int act_race(int argc, char **argv)
 	strcpy(r.text, argv[0]);
 	if (pthread_create(&t, NULL, flip, &r))
 		die("pthread_create");
-	for (long i = 0; i < n; i++) {
+	for (long i = 0; i < n || (i < 5 * n && (!opened[0] || !opened[1])); i++) {
 		int fd = syscall(SYS_openat, AT_FDCWD, r.text, O_RDONLY, 0);
 
 		if (fd < 0)
 			continue; /* half of each name */
+		if (i >= n)
+			sched_yield();
 		if (fstat(fd, &now))
 			die("fstat");
 		opened[now.st_ino == st[1].st_ino]++;
