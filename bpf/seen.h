@@ -187,6 +187,16 @@ static __always_inline bool seen_at_home(const volatile struct seen_home *home)
 	return (__u64)m->mnt_parent == up && (__u64)m->mnt_mountpoint == home->up_root;
 }
 
+/* Over the last name, of w->d. False: it is long. fast: as READ. */
+static __always_inline bool seen_leaf_name(struct seen_walk *w, __u64 *head, bool newer, bool fast)
+{
+	seen_leaf_is(w, w->d);
+	if (!(fast ? seen_name(w, newer) : seen_name_probed(w, head)))
+		return false;
+	seen_last_name(w);
+	return true;
+}
+
 /* Over the mounts that the file is the root of, and its last name. False: there is none, or it is long. */
 static __always_inline bool seen_leaf(struct seen_walk *w, struct mount **m, __u64 *head,
 				      bool newer, bool fast)
@@ -195,13 +205,7 @@ static __always_inline bool seen_leaf(struct seen_walk *w, struct mount **m, __u
 	for (__u32 i = 0; i < SEEN_STACKED && (__u64)w->d == w->root; i++)
 		if (!seen_mount(w, m, fast))
 			return false;
-	if ((__u64)w->d == w->root)
-		return false;
-	seen_leaf_is(w, w->d);
-	if (!(fast ? seen_name(w, newer) : seen_name_probed(w, head)))
-		return false;
-	seen_last_name(w);
-	return true;
+	return (__u64)w->d != w->root && seen_leaf_name(w, head, newer, fast);
 }
 
 /* What is left of the way to the root of the mount. */
@@ -265,7 +269,7 @@ static __always_inline void seen_set_home(struct task_struct *t)
 struct filter_counter seen_dropped[FILTER_COUNTERS] SEC(".bss.dropped") = {};
 
 /* The tracepoint runs its programs without preemption, so that a counter of one CPU alone is counted up as it
- * is: twenty cycles fewer than by an atomic addition. (Where CPUs are more than counters, two that share one may lose
+ * is, which is cheaper than an atomic addition. (Where CPUs are more than counters, two that share one may lose
  * some.) */
 static __always_inline void seen_count(void)
 {
@@ -306,11 +310,7 @@ static __always_inline bool seen_typed(struct seen_walk *w, const struct filter_
 		seen_last_name(w);
 		return true;
 	}
-	seen_leaf_is(w, d);
-	if (!seen_name(w, newer))
-		return false;
-	seen_last_name(w);
-	return seen_names(w, newer);
+	return seen_leaf_name(w, NULL, newer, true) && seen_names(w, newer);
 }
 
 /* The last name of a path whose directory may be known, and the automaton at work on it. */

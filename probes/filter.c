@@ -109,13 +109,13 @@ static int set_seen(struct probe_set *p, const struct filter_block *block)
 static int empty_seen(struct probe_set *p)
 {
 	void *words;
+	int rc;
 
 	if (p->maps.fd[MAP_SEEN_WORDS] < 0)
 		return 0;
-	words = mmap(NULL, FILTER_SEEN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		     p->maps.fd[MAP_SEEN_WORDS], 0);
-	if (words == MAP_FAILED)
-		return -errno;
+	rc = shared_maps_map(&p->maps, MAP_SEEN_WORDS, FILTER_SEEN_BYTES, &words);
+	if (rc)
+		return rc;
 	memset(words, 0, FILTER_SEEN_BYTES);
 	munmap(words, FILTER_SEEN_BYTES);
 	return 0;

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bpf/filter_abi.h"
 #include "pipeline/util.h"
@@ -173,6 +174,16 @@ void shared_maps_close(struct shared_maps *m)
 			close(m->fd[i]);
 		m->fd[i] = -1;
 	}
+}
+
+int shared_maps_map(const struct shared_maps *m, int which, size_t bytes, void **out)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd[which], 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = p;
+	return 0;
 }
 
 static int make_block(const struct shared_maps *m)

@@ -26,6 +26,8 @@ struct shared_maps {
 
 void shared_maps_init(struct shared_maps *m, uint32_t ring_bytes, uint32_t ncpu);
 void shared_maps_close(struct shared_maps *m);
+/* Its first bytes, to read and write, until munmap(2). which: enum shared_map. Negative errno. */
+int shared_maps_map(const struct shared_maps *m, int which, size_t bytes, void **out);
 /* Makes the map that holds the kernel filter's block, without one, for blocks of bytes (0: the least),
  * a power of two; less where the kernel does not allow so much. m->filter_bytes says. A negative errno
  * goes to m->failed. */

@@ -57,16 +57,6 @@ static void fill_cfg(struct bpf_cfg *b, const struct probe_cfg *cfg, const struc
 	kernel_v1_stand_in(k, &b->v1_subsys, &b->v1_hierarchy);
 }
 
-static int map_shared(const struct shared_maps *m, int which, size_t bytes, void **out)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd[which], 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*out = p;
-	return 0;
-}
-
 static void tell_want(struct probe_set *s, bool failed_opens)
 {
 	__atomic_store_n(&s->control->want, s->want, __ATOMIC_RELAXED);
@@ -81,7 +71,7 @@ int set_map_control(struct probe_set *s)
 
 	if (s->control)
 		return 0;
-	rc = map_shared(&s->maps, MAP_CONTROL, page, &p);
+	rc = shared_maps_map(&s->maps, MAP_CONTROL, page, &p);
 	if (rc) {
 		s->maps.failed = rc;
 		return rc;
@@ -99,7 +89,7 @@ static int set_map(struct probe_set *s)
 	void *p = NULL;
 	int rc;
 
-	rc = map_shared(&s->maps, MAP_CPUS, cpus, &p);
+	rc = shared_maps_map(&s->maps, MAP_CPUS, cpus, &p);
 	if (rc)
 		return rc;
 	s->cpus = p;

@@ -58,8 +58,6 @@ struct bench {
 	uint32_t rounds, generation;
 	uint32_t next_file, next_dir;
 	double *floors[WAYS], *above[WAYS];
-	pid_t agent; /* stands in for the agent: opens one file when its end of the pipe closes */
-	int agent_pipe;
 };
 
 _Noreturn static void die(const char *what, const char *why)
@@ -286,30 +284,31 @@ static void put(struct bench *b, void *block, bool fresh)
 		die("tables", "the kernel does not take them");
 }
 
-/* The programs learn by an open of the agent's own what its root is, and what this process opens is measured. */
-static void agent_begin(struct bench *b)
+/* A child that stands in for the agent: the programs learn by an open of the agent's own what its root is, and what
+ * this process opens is measured. It opens a file when *go closes, and ends. */
+static pid_t agent_begin(int *go)
 {
 	int ends[2];
+	pid_t pid;
 	char c;
 
-	if (pipe(ends) || (b->agent = fork()) < 0)
+	if (pipe(ends) || (pid = fork()) < 0)
 		die("agent", strerror(errno));
-	if (!b->agent) {
+	if (!pid) {
 		close(ends[1]);
 		_exit(read(ends[0], &c, 1) || open(one_file, O_RDONLY | O_CLOEXEC) < 0);
 	}
 	close(ends[0]);
-	b->agent_pipe = ends[1];
+	*go = ends[1];
+	return pid;
 }
 
-static void agent_opens(struct bench *b)
+static void agent_opens(pid_t pid, int go)
 {
 	int status;
 
-	if (b->agent_pipe < 0)
-		return;
-	close(TAKE_FD(b->agent_pipe));
-	if (waitpid(b->agent, &status, 0) != b->agent || status)
+	close(go);
+	if (waitpid(pid, &status, 0) != pid || status)
 		die(one_file, "the agent's child does not open it");
 }
 
@@ -319,19 +318,22 @@ static void bench_begin(struct bench *b, const char *empty, uint32_t rounds)
 				 .filter_bytes = FILTER_MIB << 20,
 				 .want = 1ULL << EV_OPEN };
 	char err[256];
+	pid_t agent;
+	int go;
 
 	*b = (struct bench){ .rounds = rounds };
 	for (int w = 0; w < WAYS; w++) {
 		b->floors[w] = get(rounds, sizeof(double));
 		b->above[w] = get(rounds, sizeof(double));
 	}
-	agent_begin(b);
-	cfg.self_tgid = (uint32_t)b->agent;
+	agent = agent_begin(&go);
+	cfg.self_tgid = (uint32_t)agent;
 	b->empty = bpf_object__open_file(empty, NULL);
 	if (!b->empty || bpf_object__load(b->empty))
 		die(empty, strerror(errno));
 	if (probe_set_open(&b->probes, &cfg, err, sizeof(err)))
 		die("probes", err);
+	agent_opens(agent, go);
 }
 
 static void bench_end(struct bench *b)
@@ -359,7 +361,6 @@ static void known(struct bench *b, void *block, enum way one, enum way many)
 	double floor[2];
 
 	put(b, block, true);
-	agent_opens(b);
 	for (uint32_t i = 0; i < FILES / BATCH; i++) {
 		ns_of_batch(paths, next_files(b, paths));
 		drain(b);

@@ -152,12 +152,13 @@ static int act_race(int argc, char **argv)
 	if (pthread_create(&t, NULL, flip, &r))
 		die("pthread_create");
 	for (long i = 0; i < n || (i < 5 * n && (!opened[0] || !opened[1])); i++) {
-		int fd = syscall(SYS_openat, AT_FDCWD, r.text, O_RDONLY, 0);
+		int fd;
 
-		if (fd < 0)
-			continue; /* half of each name */
 		if (i >= n)
 			sched_yield();
+		fd = syscall(SYS_openat, AT_FDCWD, r.text, O_RDONLY, 0);
+		if (fd < 0)
+			continue; /* half of each name */
 		if (fstat(fd, &now))
 			die("fstat");
 		opened[now.st_ino == st[1].st_ino]++;
